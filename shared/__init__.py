@@ -1,0 +1,1 @@
+"""What all four services need; knows no service, holds no rule of the field."""

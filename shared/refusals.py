@@ -1,0 +1,39 @@
+"""Reasons that rules of every service give."""
+
+from shared.decisions import NoAuthority, Refusal
+
+
+class WrongState(Refusal):
+    """The thing is not in a state in which this can be done (domain 3)."""
+
+
+class OccurredInFuture(Refusal):
+    """The day of the fact lies after today (domain 0.3)."""
+
+
+class ReasonMissing(Refusal):
+    """The act asks for a reason and none was given."""
+
+
+class DateOrder(Refusal):
+    """The day given lies before a day it must follow."""
+
+
+class Unknown(Refusal):
+    """What is named is not known here."""
+
+
+class NoProof(Refusal):
+    """The act asks for a proof or reference and none was given."""
+
+
+class SelfApproval(NoAuthority):
+    """Four eyes: the person did the earlier step themself, or acts in the name of who did (domain 8)."""
+
+
+class NoMandate(NoAuthority):
+    """The act needs a mandate on record and the person has none (domain 8)."""
+
+
+class MandateEnded(NoAuthority):
+    """The person had a mandate for this act, and none is valid on both days (domain 8)."""

@@ -1,0 +1,67 @@
+"""Tables made of events only: thrown away and built again, they are the same.
+
+A view is a pure function from a recorded event, and the state of its stream after it, to changed rows. The writer stores
+the changed rows of a batch in one call per table, the last one per key. Every table begins with a column ``office``,
+which the store fills and guards; neither rows nor declarations name it.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.decisions import AnyStream, Recorded
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of a view: columns with their SQL types, the key (after the office), further indexes."""
+
+    name: str
+    columns: Mapping[str, str]
+    key: tuple[str, ...]
+    indexes: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row as it shall be from now on; ``gone`` takes it away (then only the key columns matter)."""
+
+    table: Table
+    values: Mapping[str, Any]
+    gone: bool = False
+
+
+@dataclass(frozen=True)
+class View:
+    """Rows that follow from each event of one kind of stream: ``rows(state_after, recorded)``."""
+
+    of: AnyStream
+    rows: Callable[[Any, Recorded[Any]], Iterable[Row]]
+    tables: tuple[Table, ...]
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A kind of thing that people read over HTTP: ``GET /<collection>``, ``GET /<collection>/{id}`` and each act's answer.
+
+    :ivar show: the state as its JSON body (without ``id``), sealed texts left sealed; None hides the thing (404).
+    :ivar filters: columns beside the body that lists can be filtered on, with their SQL types (``lease text``).
+    :ivar filter_values: the values of those columns for a state.
+    """
+
+    collection: str
+    stream: AnyStream
+    show: Callable[[str, Any], Mapping[str, Any] | None]
+    filters: Mapping[str, str] = field(default_factory=dict)
+    filter_values: Callable[[str, Any], Mapping[str, Any]] = lambda _id, _state: {}
+
+    @property
+    def table(self) -> Table:
+        """The table behind the collection; ``made`` is the log position that began the thing, and orders lists."""
+        columns = {"id": "text not null", "version": "bigint not null", "made": "bigint not null", "body": "jsonb not null"}
+        return Table(
+            name=self.collection.replace("-", "_"),
+            columns={**columns, **self.filters},
+            key=("id",),
+            indexes=(("made",), *(((name, "made")) for name in self.filters)),
+        )

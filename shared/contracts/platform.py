@@ -1,0 +1,50 @@
+"""What every service says about its own log, under the office code ``platform`` (contract 4)."""
+
+from dataclasses import dataclass
+
+from msgspec import Struct
+
+
+@dataclass(frozen=True, kw_only=True)
+class Count:
+    """How many events of one name an office has among those published, up to the head."""
+
+    office: str
+    event: str  # short name: "VisitRecorded"
+    events: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class VoidFrom:
+    """An older epoch, and the first of its positions that a restore made void."""
+
+    epoch: int
+    position: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogHeadAnnouncedV1:
+    """How far a service's log reaches, so that a consumer of all or of a part can compare. Daily, and on request.
+
+    The announcement itself lies behind ``position`` and is in no count.
+    """
+
+    epoch: int
+    position: int  # the last published one
+    counts: tuple[Count, ...]
+    log_position: int  # the last one of the whole log, private events included
+    log_hash: str  # of the whole log, hexadecimal
+    void: tuple[VoidFrom, ...] = ()
+
+
+class HistoryRequestedV1(Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
+    """A consumer misses events of ``publisher``; who publishes them sends those bytes again and announces its head.
+
+    With ``from`` behind ``until`` nothing is missing and only the head is asked for.
+    """
+
+    # Not a dataclass as the others: the public name ``from`` is a keyword of Python.
+    publisher: str
+    epoch: int
+    from_: int
+    until: int  # included

@@ -1,7 +1,7 @@
 """What evaluations tells the others. Words only: a contract once published never changes its meaning.
 
-Persons are ids; text is sealed. ``lease`` is the lease an event is about; ``evaluation``, ``termination`` and ``moment``
-are the ids of the things in evaluations.
+Persons are ids; text is sealed. ``lease`` is the lease an event is about; ``evaluation``, ``termination`` and
+``moment`` are the ids of the things in evaluations.
 """
 
 from dataclasses import dataclass
@@ -108,7 +108,7 @@ class ChecklistPublishedV1:
 
 @dataclass(frozen=True, kw_only=True)
 class MandateGivenV1:
-    """``person`` may do ``acts`` (names of domain 3, or ``*``) in ``role`` from ``from_`` to ``until``, both included."""
+    """``person`` may do ``acts`` (names of domain 3, or ``*``) in ``role`` ``from_`` … ``until``, both included."""
 
     mandate: str
     person: str
@@ -153,7 +153,7 @@ class EvaluationMomentOpenedV1:
 
     lease: str
     moment: str
-    date: date
+    on: date
     about: Sealed
     why: Sealed
 
@@ -297,7 +297,7 @@ class EvaluationCommunicatedV1:
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationCommunicationCorrectedV1:
-    """A delivery proof was corrected: the date is now this one, or (None) the letter did not reach the renter after all."""
+    """A delivery proof was corrected: the date is now this one, or (None) the letter was not delivered after all."""
 
     lease: str
     evaluation: str
@@ -572,7 +572,7 @@ class TerminationProposedV1:
 
 @dataclass(frozen=True, kw_only=True)
 class NoticeDatesRow:
-    """Posted on any day from ``posted_from`` through ``posted_until``, the notice runs from ``start`` through ``end``."""
+    """Posted on any day from ``posted_from`` through ``posted_until``, notice runs ``start`` … ``end``."""
 
     posted_from: date
     posted_until: date
@@ -753,7 +753,7 @@ class EvictionAnnouncedV1:
     lease: str
     termination: str
     told_on: date
-    date: date
+    planned_on: date
     earliest: date
 
 

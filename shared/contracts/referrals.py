@@ -215,7 +215,7 @@ class BridgeFigureRequestedV1:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PartnerPhone:
+class PartnerPhoneV1:
     """A number of a partner or of one of its places."""
 
     number: Sealed | None
@@ -223,7 +223,7 @@ class PartnerPhone:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PartnerPlace:
+class PartnerPlaceV1:
     """A place where a partner can be met."""
 
     name: Sealed | None = None
@@ -234,7 +234,7 @@ class PartnerPlace:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PartnerService:
+class PartnerServiceV1:
     """Help that a partner offers."""
 
     name: Sealed | None
@@ -256,9 +256,9 @@ class PartnerListedV1:
     description: Sealed | None = None
     email: Sealed | None = None
     website: Sealed | None = None
-    phones: tuple[PartnerPhone, ...] = ()
-    locations: tuple[PartnerPlace, ...] = ()
-    services: tuple[PartnerService, ...] = ()
+    phones: tuple[PartnerPhoneV1, ...] = ()
+    locations: tuple[PartnerPlaceV1, ...] = ()
+    services: tuple[PartnerServiceV1, ...] = ()
     silent_after_days: int = 14
 
 
@@ -272,9 +272,9 @@ class PartnerChangedV1:
     description: Sealed | None = None
     email: Sealed | None = None
     website: Sealed | None = None
-    phones: tuple[PartnerPhone, ...] = ()
-    locations: tuple[PartnerPlace, ...] = ()
-    services: tuple[PartnerService, ...] = ()
+    phones: tuple[PartnerPhoneV1, ...] = ()
+    locations: tuple[PartnerPlaceV1, ...] = ()
+    services: tuple[PartnerServiceV1, ...] = ()
     silent_after_days: int = 14
 
 
@@ -370,7 +370,7 @@ class DataSharingProtocolChangedV1:
 
 @dataclass(frozen=True, kw_only=True)
 class DataSharingProtocolRetiredV1:
-    """The last day on which the protocol is in force."""
+    """The protocol is not in force from ``retired_on`` on: that day nothing is shared under it any more."""
 
     protocol: str
     partner: str

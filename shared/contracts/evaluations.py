@@ -829,3 +829,62 @@ class HoldLiftedV1:
     hold: str
     why: Sealed | None
     by: str
+
+
+Contract = (
+    OfficeFoundedV1
+    | PolicyAdoptedV1
+    | ChecklistPublishedV1
+    | MandateGivenV1
+    | MandateEndedV1
+    | MandateWasEndedV1
+    | EvaluationMomentOpenedV1
+    | EvaluationProposedV1
+    | EvaluationAmendedV1
+    | ProposalAdoptedV1
+    | EvaluationDecidedNegativeV1
+    | EvaluationCountRestatedV1
+    | EvaluationNotUpheldV1
+    | EvaluationRecordedV1
+    | EvaluationCommunicatedV1
+    | EvaluationCommunicationCorrectedV1
+    | EvaluationWithdrawnV1
+    | EvaluationContestedV1
+    | LateContestAdmittedV1
+    | EvaluationUpheldV1
+    | EvaluationAnnulledV1
+    | EvaluationFinalV1
+    | EvaluationExpiredV1
+    | ThresholdReachedV1
+    | ThresholdNoLongerMetV1
+    | ReviewDueV1
+    | ReviewOpenedV1
+    | AttributionCheckedV1
+    | ProportionalityNoteWrittenV1
+    | AddresseesCheckedV1
+    | LandlordDutiesCheckedV1
+    | HearingHeldV1
+    | HearingDeclinedV1
+    | HearingMissedV1
+    | TerminationProposedV1
+    | TerminationDecidedV1
+    | TerminationNotPursuedV1
+    | NoticePostedV1
+    | NoticeDatesComputedV1
+    | NoticeWithdrawnV1
+    | GroundsDoubtfulV1
+    | GroundsConfirmedV1
+    | ClaimFiledV1
+    | OcmwToldOfClaimV1
+    | ConciliationHeldV1
+    | JudgmentGivenV1
+    | JudgmentServedV1
+    | EvictionAnnouncedV1
+    | EvictionCarriedOutV1
+    | RenterLeftV1
+    | TerminationLapsedV1
+    | TerminationClosedV1
+    | AttemptRefusedV1
+    | HoldPlacedV1
+    | HoldLiftedV1
+)

@@ -1,0 +1,199 @@
+"""The store as a service's doors, reactions and days see it: decide, and read what is.
+
+``decide`` hands a pure decision to the writer (``shared.writer``) and returns when what came of it is committed. Reads never
+go through the writer's queue: a stream's state is folded from the log, a view is asked with SQL, each within the office's wall.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import asyncpg
+
+from shared.codec import Codec
+from shared.decisions import AnyStream
+from shared.keys import Seals
+from shared.writer import (
+    Change,
+    ChangedMeanwhile,
+    Decided,
+    Every,
+    KeyReused,
+    Message,
+    Missing,
+    One,
+    OnRefusal,
+    Read,
+    Responsible,
+    StoreBusy,
+    Writer,
+)
+
+__all__ = [
+    "Change",
+    "ChangedMeanwhile",
+    "Decided",
+    "EventStore",
+    "Every",
+    "Found",
+    "KeyReused",
+    "Message",
+    "Missing",
+    "OnRefusal",
+    "One",
+    "Read",
+    "Responsible",
+    "StoreBusy",
+    "every",
+    "one",
+]
+
+T = TypeVar("T")
+# A restart of PostgreSQL leaves a pool of dead connections behind; work that changes nothing is tried once more.
+LOST = (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError)
+
+
+class OfOffice(Protocol):
+    """Somebody or something that reads within one office."""
+
+    office: str
+
+
+class Found(NamedTuple):
+    """A stream's state and version; version 0 says that there is none."""
+
+    state: Any
+    version: int
+
+
+def one(stream: AnyStream, id: str) -> Read:
+    """Let a decision see the state of another stream."""
+    return One(stream, id)
+
+
+def every(stream: AnyStream, lease: str) -> Read:
+    """Let a decision see all streams of a kind that belong to a lease: a dict from id to state."""
+    return Every(stream, lease)
+
+
+class EventStore:
+    """What a service knows and decides. One for the whole process; ``by`` says for which office and in whose name."""
+
+    def __init__(self, writer: Writer, codec: Codec, pool: asyncpg.Pool, seals: Seals) -> None:
+        self.writer = writer
+        self.seals = seals
+        self._codec = codec
+        self._pool = pool
+
+    async def decide(
+        self,
+        stream: AnyStream,
+        id: str,
+        decision: Callable[..., Iterable[Any]],
+        *,
+        by: Responsible,
+        reads: Mapping[str, Read] | None = None,
+        refused: OnRefusal | None = None,
+        answer: Callable[[Decided], bytes] | None = None,
+        must_exist: bool = False,
+        rows: Sequence[Change] = (),
+    ) -> Decided:
+        """Decide about a stream, with the facts of other streams read in the same instant, and record what comes of it.
+
+        :param reads: what else the decision looks at; each arrives as a keyword argument of the same name.
+        :param refused: what is recorded when the decision refuses, in the commit that answers the refusal.
+        :param answer: what is kept under an Idempotency-Key, in the same commit.
+        :param rows: further rows for the same commit (inbox, dead letters).
+        :raises Refusal: the rule said no. :raises StoreBusy: nothing was recorded, or the same key tells what was.
+        """
+        return await self.writer.ask(
+            by,
+            stream=stream,
+            id=id,
+            decision=decision,
+            reads=reads,
+            refused=refused,
+            answer=answer,
+            must_exist=must_exist,
+            rows=rows,
+        )
+
+    async def keep(self, *, by: Responsible, rows: Sequence[Change] = ()) -> Decided:
+        """Record that a message was taken in without any effect of its own, and further rows, in one commit."""
+        return await self.writer.ask(by, rows=rows)
+
+    async def state(self, stream: AnyStream, id: str, *, by: OfOffice) -> Any:
+        """Return the state of a stream as it is now."""
+        return (await self.found(stream, id, by=by)).state
+
+    async def found(self, stream: AnyStream, id: str, *, by: OfOffice) -> Found:
+        """Return the state and version of a stream as it is now."""
+        held = self.writer.held(by.office, stream, id)
+        if held is not None:
+            return Found(held.state, held.version)
+        stored = await self._in_office(
+            by.office,
+            "select originator_version, topic, state from stored_events where originator_id = $1 order by 1",
+            f"{by.office}/{stream.kind}/{id}",
+        )
+        state, version = stream.initial, 0
+        for version, topic, body in stored:
+            state = stream.after(state, self._codec.decode(topic, body, stream=f"{stream.kind}/{id}", version=version))
+        return Found(state, version)
+
+    async def history(self, stream: AnyStream, id: str, *, by: OfOffice) -> list[Any]:
+        """Return what happened to a stream, each event with what was stored beside it."""
+        stored = await self._in_office(
+            by.office,
+            "select originator_version, topic, state from stored_events where originator_id = $1 order by 1",
+            f"{by.office}/{stream.kind}/{id}",
+        )
+        return [
+            self._codec.decode(topic, body, stream=f"{stream.kind}/{id}", version=version)
+            for version, topic, body in stored
+        ]
+
+    async def every(self, stream: AnyStream, lease: str, *, by: OfOffice) -> dict[str, Any]:
+        """Return all streams of a kind that belong to a lease, from id to state."""
+        members = await self.rows(
+            "select id from stream_of_lease where office = $1 and kind = $2 and lease = $3 order by id",
+            stream.kind,
+            lease,
+            by=by,
+        )
+        return {member["id"]: await self.state(stream, member["id"], by=by) for member in members}
+
+    async def rows(self, sql: str, *values: Any, by: OfOffice) -> list[Any]:
+        """Ask a view. The query names the office itself, as ``$1``; the wall is the net under the one that forgot."""
+        return await self._in_office(by.office, sql, by.office, *values)
+
+    async def write(self, sql: str, *values: Any, by: OfOffice) -> None:
+        """Change a table that is kept beside events (the read log, days done); the office is ``$1``."""
+        await self._in_office(by.office, sql, by.office, *values)
+
+    async def _in_office(self, office: str, sql: str, *values: Any) -> list[Any]:
+        async def ask(connection: asyncpg.Connection) -> list[Any]:
+            async with connection.transaction():
+                await connection.execute("select set_config('app.office', $1, true)", office)
+                return await connection.fetch(sql, *values)
+
+        return await self.with_connection(ask)
+
+    async def with_connection(self, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
+        """Do idempotent work on a connection of the pool; when that was dead, drain the pool and try once more.
+
+        :raises StoreBusy: the store is away.
+        """
+        try:
+            async with self._pool.acquire(timeout=5) as connection:
+                return await work(connection)
+        except LOST:
+            await self._pool.expire_connections()
+        except TimeoutError as why:
+            raise StoreBusy from why
+        await asyncio.sleep(0.01)
+        try:
+            async with self._pool.acquire(timeout=5) as connection:
+                return await work(connection)
+        except (*LOST, TimeoutError, asyncpg.CannotConnectNowError) as why:
+            raise StoreBusy from why

@@ -1,0 +1,300 @@
+"""The log of a service: the tables of ``eventsourcing``, one ``head`` row that gives out positions, and the office wall.
+
+Every table begins with the office. Row-level security is forced on all of them: the service's role ``<s>`` sees and
+writes only the office set in its transaction, ``<s>_all`` (relay, day loop) sees all, ``<s>_owner`` makes the tables.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from eventsourcing.persistence import StoredEvent
+from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
+from psycopg import Cursor
+from psycopg.rows import DictRow
+
+from shared.views import Table
+
+INBOX = Table(
+    name="inbox",
+    columns={
+        "publisher": "text not null",
+        "epoch": "int not null",
+        "position": "bigint not null",
+        "state": "text not null",  # taken, parked, dead, closed
+        "stream": "text not null",
+        "version": "bigint not null",
+        "type": "text not null",
+        "digest": "bytea not null",
+        "waits_for": "text",
+        "reason": "text",
+        "envelope": "bytea",  # kept only while parked or dead
+        "taken_at": "timestamptz not null",
+    },
+    key=("publisher", "epoch", "position"),
+    indexes=(("publisher", "state"), ("waits_for",)),
+)
+INBOX_STREAM = Table(
+    name="inbox_stream",
+    columns={"publisher": "text not null", "stream": "text not null", "version": "bigint not null"},
+    key=("publisher", "stream"),
+)
+DEAD_LETTER = Table(
+    name="dead_letter",
+    columns={
+        "id": "text not null",
+        "publisher": "text",
+        "epoch": "int",
+        "position": "bigint",
+        "stream": "text",
+        "reason": "text not null",
+        "headers": "jsonb not null",
+        "envelope": "bytea",
+        "state": "text not null",  # open, requeued, closed
+        "closed_because": "text",
+        "at": "timestamptz not null",
+    },
+    key=("id",),
+)
+ONCE = Table(
+    name="once",
+    columns={"key": "text not null", "digest": "bytea", "answer": "bytea", "at": "timestamptz not null"},
+    key=("key",),
+)
+STREAM_OF_LEASE = Table(
+    name="stream_of_lease",
+    columns={"kind": "text not null", "lease": "text not null", "id": "text not null"},
+    key=("kind", "lease", "id"),
+)
+OFFICE = Table(name="office", columns={"since": "date not null"}, key=())
+DAY_DONE = Table(name="day_done", columns={"day": "date not null"}, key=())
+READ_LOG = Table(
+    name="read_log",
+    columns={
+        "at": "timestamptz not null",
+        "id": "text not null",
+        "lease": "text not null",
+        "person": "text not null",
+        "what": "text not null",
+    },
+    key=("id",),
+    indexes=(("lease", "at"),),
+)
+KEPT_TABLES = (INBOX, INBOX_STREAM, DEAD_LETTER, ONCE, STREAM_OF_LEASE, OFFICE, DAY_DONE, READ_LOG)
+
+
+class EventLog(PostgresApplicationRecorder):
+    """The library's recorder, numbering from the ``head`` row instead of a table lock and a sequence.
+
+    It makes the tables, reads the log for rebuilds and checks, and writes for scripts. The service itself writes
+    through ``shared.writer``, into the same tables under the same head.
+    """
+
+    def _lock_table(self, curs: Cursor[DictRow]) -> None:
+        curs.execute("select log from head for update")
+
+    def _notify_channel(self, curs: Cursor[DictRow]) -> None:
+        """Tell nobody: NOTIFY is held through the fsync, and our readers poll or are woken in the process."""
+
+    def _insert_stored_events(self, curs: Cursor[DictRow], stored_events: Sequence[StoredEvent], **kwargs: Any) -> None:
+        self._lock_table(curs)
+        # A new batch id makes a running writer notice that somebody else wrote, and read its states again.
+        curs.execute(
+            "with moved as (update head set log = log + %(n)s, batch = gen_random_uuid()::text returning log)"
+            " insert into stored_events (originator_id, originator_version, topic, state, notification_id)"
+            " select id, version, topic, state, moved.log - %(n)s + number"
+            " from moved, unnest(%(ids)s::text[], %(versions)s::bigint[], %(topics)s::text[], %(states)s::bytea[])"
+            " with ordinality as e(id, version, topic, state, number) returning notification_id",
+            {
+                "n": len(stored_events),
+                "ids": [event.originator_id for event in stored_events],
+                "versions": [event.originator_version for event in stored_events],
+                "topics": [event.topic for event in stored_events],
+                "states": [event.state for event in stored_events],
+            },
+        )
+
+
+def event_log(dsn: dict[str, Any]) -> EventLog:
+    """Open the library's recorder on a service's log (``dsn``: dbname, host, port, user, password)."""
+    return EventLog(PostgresDatastore(**dsn, originator_id_type="text", schema="public"))
+
+
+def table_sql(table: Table, *, name: str | None = None) -> str:
+    """Return the statement that makes a table; ``name`` overrides its name (a rebuild's new tables)."""
+    called = name or table.name
+    columns = ", ".join(f'"{column}" {kind}' for column, kind in table.columns.items())
+    key = ", ".join(f'"{column}"' for column in ("office", *table.key))
+    return f'create table if not exists "{called}" (office text not null, {columns}{"," if columns else ""} primary key ({key}))'
+
+
+def index_sql(table: Table, *, name: str | None = None) -> list[str]:
+    """Return the statements that make a table's further indexes, each beginning with the office."""
+    called = name or table.name
+    return [
+        f'create index if not exists "{called}_{"_".join(index)}" on "{called}" '
+        f"(office, {', '.join(f'{chr(34)}{column}{chr(34)}' for column in index)})"
+        for index in table.indexes
+    ]
+
+
+def wall_sql(name: str, service: str, *, rights: str) -> list[str]:
+    """Return the statements that put the office wall around a table and give the service's roles their rights."""
+    own = "office = nullif(current_setting('app.office', true), '')"
+    return [
+        f'alter table "{name}" enable row level security',
+        f'alter table "{name}" force row level security',
+        f'drop policy if exists own_office on "{name}"',
+        f'create policy own_office on "{name}" to {service} using ({own}) with check ({own})',
+        f'drop policy if exists all_offices on "{name}"',
+        f'create policy all_offices on "{name}" to {service}_all, {service}_owner using (true) with check (true)',
+        f'grant {rights} on "{name}" to {service}',
+        f'grant select on "{name}" to {service}_all',
+    ]
+
+
+def upsert_sql(table: Table) -> str:
+    """Return the statement that stores rows given as one JSON array, the last state of each key."""
+    columns = ("office", *table.columns)
+    names = ", ".join(f'"{column}"' for column in columns)
+    key = ", ".join(f'"{column}"' for column in ("office", *table.key))
+    changed = ", ".join(f'"{c}" = excluded."{c}"' for c in table.columns if c not in table.key)
+    then = f"do update set {changed}" if changed else "do nothing"
+    return (
+        f'insert into "{table.name}" ({names}) select {names} from jsonb_populate_recordset(null::"{table.name}", $1)'
+        f" on conflict ({key}) {then}"
+    )
+
+
+def insert_sql(table: Table) -> str:
+    """Return the statement that adds rows given as one JSON array; a key that is there already is an error."""
+    names = ", ".join(f'"{column}"' for column in ("office", *table.columns))
+    return (
+        f'insert into "{table.name}" ({names}) select {names} from jsonb_populate_recordset(null::"{table.name}", $1)'
+    )
+
+
+def delete_sql(table: Table) -> str:
+    """Return the statement that takes away the rows whose keys are given as one JSON array."""
+    same = " and ".join(f't."{column}" = d."{column}"' for column in ("office", *table.key))
+    return f'delete from "{table.name}" t using jsonb_populate_recordset(null::"{table.name}", $1) d where {same}'
+
+
+def schema_sql(service: str, views: Iterable[Table], companions: Iterable[Table]) -> list[str]:
+    """Return every statement that lays out a service's database after the library made its event table."""
+    statements = [
+        "alter table stored_events add column if not exists office text"
+        " generated always as (split_part(originator_id, '/', 1)) stored",
+        "create table if not exists head (one boolean primary key default true check (one), log bigint not null default 0,"
+        " published bigint not null default 0, epoch int not null default 1, hash bytea not null default ''::bytea,"
+        " batch text not null default '', at timestamptz not null default 'epoch')",
+        "insert into head default values on conflict do nothing",
+        "create table if not exists outbox (office text not null, position bigint not null, version int not null,"
+        " type text not null, subject text not null, msg_id text not null, envelope bytea not null,"
+        " primary key (position, version))",
+        "create table if not exists relay (one boolean primary key default true check (one), position bigint not null"
+        " default 0, stream_created text not null default '')",
+        "insert into relay default values on conflict do nothing",
+        f"grant select, update on head to {service}, {service}_all",
+        f"grant select, update on relay to {service}_all",
+        *wall_sql("stored_events", service, rights="select, insert"),
+        *wall_sql("outbox", service, rights="select, insert"),
+        _BEFORE,
+        _RECORD,
+    ]
+    for table in (*KEPT_TABLES, *views, *companions):
+        statements += [table_sql(table), *index_sql(table)]
+        rights = "select, insert" if table.name == "ledger" else "select, insert, update, delete"
+        statements += wall_sql(table.name, service, rights=rights)
+    return statements
+
+
+# One round trip before a batch is decided: the events of the streams that are not held, the members of leases, the
+# answers of keys and the rows of messages. Each office is read within its own wall.
+_BEFORE = """
+create or replace function before_batch(
+    s_office text[], s_stream text[], l_office text[], l_kind text[], l_lease text[], o_office text[], o_key text[],
+    m_office text[], m_publisher text[], m_epoch int[], m_position bigint[], m_stream text[])
+returns table (what text, of text, a text, b bigint, c text, d bytea, e bigint) language plpgsql as $body$
+declare one text;
+begin
+    for one in select distinct x from unnest(s_office || l_office || o_office || m_office) x loop
+        perform set_config('app.office', one, true);
+        return query
+            select 'event', one, s.originator_id, s.originator_version, s.topic, s.state, s.notification_id
+            from stored_events s
+            where s.originator_id = any (array(
+                select x.stream from unnest(s_office, s_stream) x(office, stream) where x.office = one
+                union
+                select one || '/' || m.kind || '/' || m.id
+                from unnest(l_office, l_kind, l_lease) x(office, kind, lease)
+                join stream_of_lease m on m.office = one and m.kind = x.kind and m.lease = x.lease
+                where x.office = one))
+            order by s.originator_id, s.originator_version;
+        if cardinality(l_office) > 0 then
+            return query
+                select 'member', one, m.kind || '/' || m.lease, 0::bigint, m.id, null::bytea, 0::bigint
+                from unnest(l_office, l_kind, l_lease) x(office, kind, lease)
+                join stream_of_lease m on m.office = one and m.kind = x.kind and m.lease = x.lease
+                where x.office = one;
+        end if;
+        if cardinality(o_office) > 0 then
+            return query
+                select 'once', one, o.key, 0::bigint, encode(o.digest, 'hex'), o.answer, 0::bigint
+                from unnest(o_office, o_key) x(office, key)
+                join once o on o.office = one and o.key = x.key where x.office = one;
+        end if;
+        if cardinality(m_office) > 0 then
+            return query
+                select 'inbox', one, i.publisher || ':' || i.epoch || ':' || i.position, i.version, i.state, i.digest,
+                       i.position
+                from unnest(m_office, m_publisher, m_epoch, m_position) x(office, publisher, epoch, position)
+                join inbox i on i.office = one and i.publisher = x.publisher and i.epoch = x.epoch
+                    and i.position = x.position
+                where x.office = one;
+            return query
+                select 'stream', one, i.publisher || ':' || i.stream, i.version, null::text, null::bytea, 0::bigint
+                from (select distinct u.publisher, u.stream
+                      from unnest(m_office, m_publisher, m_stream) u(office, publisher, stream) where u.office = one) x
+                join inbox_stream i on i.office = one and i.publisher = x.publisher and i.stream = x.stream;
+        end if;
+    end loop;
+end $body$
+"""
+
+# One round trip and one commit for a whole batch. The head is compared first: when anybody else wrote since this writer
+# last read it, nothing is stored and the writer decides again. That one comparison checks the versions of all streams.
+_RECORD = """
+create or replace function record_batch(
+    was_batch text, now_batch text, now_log bigint, now_published bigint, now_hash bytea, now_at timestamptz,
+    e_office text[], e_stream text[], e_version bigint[], e_topic text[], e_state bytea[], e_position bigint[],
+    o_office text[], o_position bigint[], o_version int[], o_type text[], o_subject text[], o_msg_id text[],
+    o_envelope bytea[], r_office text[], r_sql text[], r_rows jsonb[])
+returns void language plpgsql as $body$
+declare one text; number int;
+begin
+    update head set log = now_log, published = now_published, hash = now_hash, batch = now_batch, at = now_at
+    where batch = was_batch;
+    if not found then
+        raise exception 'somebody else wrote' using errcode = 'HS001';
+    end if;
+    for one in select distinct x from unnest(e_office || o_office || r_office) x loop
+        perform set_config('app.office', one, true);
+        if one = any (e_office) then
+            insert into stored_events (originator_id, originator_version, topic, state, notification_id)
+            select x.stream, x.version, x.topic, x.state, x.position
+            from unnest(e_office, e_stream, e_version, e_topic, e_state, e_position)
+                x(office, stream, version, topic, state, position) where x.office = one;
+        end if;
+        if one = any (o_office) then
+            insert into outbox (office, position, version, type, subject, msg_id, envelope)
+            select x.* from unnest(o_office, o_position, o_version, o_type, o_subject, o_msg_id, o_envelope)
+                x(office, position, version, type, subject, msg_id, envelope) where x.office = one;
+        end if;
+        for number in select generate_subscripts(r_office, 1) loop
+            if r_office[number] = one then
+                execute r_sql[number] using r_rows[number];
+            end if;
+        end loop;
+    end loop;
+end $body$
+"""

@@ -1,0 +1,1020 @@
+"""The one writer of a service: decides in groups, and stores a whole batch in one commit.
+
+A batch is whatever arrived while the previous one was committing; no timer. For it the writer reads what it does not hold
+in one round trip, decides in memory in order, so that two acts on one stream follow each other without a conflict, and
+stores events, envelopes, views, inbox rows and answers in one round trip and one commit (``shared.log``).
+
+What holds, and why:
+
+* Nothing is answered before the commit, not even "already so": what an outcome rests on may be in the same batch.
+* The ``head`` row is compared first. While it is as this writer left it nobody else wrote, so every state held in memory
+  is true, and that one comparison checks the versions of all streams a decision read. When it is not, the writer
+  forgets what it holds and decides again.
+* A connection lost during COMMIT means *unknown*. The head tells: it holds the batch's id, or it does not, and then the
+  same acts are decided again.
+* An error that the database blames on the data makes the batch be tried act by act, so that one poisonous act cannot fail
+  its neighbours.
+"""
+
+import asyncio
+import hashlib
+import uuid
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from time import perf_counter
+from typing import Any, Literal, Protocol
+
+import asyncpg
+import msgspec
+import structlog
+from prometheus_client import Counter, Histogram
+
+from shared import authority
+from shared.clock import Clock
+from shared.codec import Beside, Codec, events_of, told_by, with_what_stands_beside
+from shared.decisions import AnyStream, Elsewhere, Recorded, Refusal, TooEarly
+from shared.fail_points import reach
+from shared.log import INBOX, INBOX_STREAM, OFFICE, ONCE, STREAM_OF_LEASE, delete_sql, insert_sql, upsert_sql
+from shared.outbox import Sent, envelope, event_and_version
+from shared.views import Resource, Row, Table, View
+
+log = structlog.get_logger()
+
+BATCH = Histogram("huurspoor_writer_batch_acts", "Acts in one commit", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256))
+COMMIT = Histogram(
+    "huurspoor_writer_commit_seconds", "Time of storing one batch", buckets=(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3)
+)
+DECIDE = Histogram(
+    "huurspoor_writer_decide_seconds",
+    "Time of deciding one batch",
+    buckets=(0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1),
+)
+REPEATED = Counter("huurspoor_writer_batches_decided_again", "Batches decided again", ["because"])
+SLOW_DECISION_SECONDS = 0.05
+SOMEBODY_ELSE_WROTE = "HS001"  # raised by record_batch
+# Classes of SQL states after which nobody knows whether a COMMIT took place: connection, shutdown, resources, internal.
+UNKNOWN_OUTCOME = frozenset({"08", "25", "53", "57", "58", "XX"})
+
+
+class StoreBusy(Exception):
+    """The queue is full or the store cannot be reached; nothing was recorded."""
+
+
+class KeyReused(Exception):
+    """The Idempotency-Key was used for another request."""
+
+
+class ChangedMeanwhile(Exception):
+    """The thing has another version than the caller saw.
+
+    :ivar state: its present state.
+    :ivar version: its present version.
+    """
+
+    def __init__(self, state: Any, version: int) -> None:
+        super().__init__("changed meanwhile")
+        self.state, self.version = state, version
+
+
+class Missing(Exception):
+    """The thing to act on does not exist in this office."""
+
+
+@dataclass(frozen=True)
+class One:
+    """A decision wants the state of one other stream."""
+
+    stream: AnyStream
+    id: str
+
+
+@dataclass(frozen=True)
+class Every:
+    """A decision wants all streams of a kind that belong to a lease: a dict from id to state."""
+
+    stream: AnyStream
+    lease: str
+
+
+Read = One | Every
+
+
+@dataclass(frozen=True)
+class OnRefusal:
+    """What is recorded, in the commit that answers it, when a decision refuses."""
+
+    stream: AnyStream
+    id: str
+    events: Callable[[Refusal], Sequence[Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """What the writer must know of a message to let it have its effect once, after its predecessor."""
+
+    publisher: str
+    epoch: int
+    position: int
+    stream: str
+    version: int
+    previous: int
+    type: str
+    digest: bytes
+    envelope: bytes
+    event_id: str
+    occurred_on: date
+    recorded_at: datetime
+    actor: str
+    mandate: str | None
+    policy_version: str | None
+    checklist_version: str | None
+    source: str
+    subject: str  # "lease/<id>" or "office/<code>"
+    clock_suspect: bool = False
+    released: bool = False  # closed predecessors: goes on although its predecessor never was applied
+
+    @property
+    def place(self) -> str:
+        """Return the message's place in the office's inbox."""
+        return f"{self.publisher}:{self.epoch}:{self.position}"
+
+
+class Responsible(Protocol):
+    """Who answers for an act: a caller at the door, a message, a day's work."""
+
+    office: str
+    actor: str
+    act: str | None
+    mandated: bool
+    occurred_on: date | None
+    source: str
+    correlation_id: str
+    causation_id: str | None
+    policy_version: str | None
+    checklist_version: str | None
+    device_time: datetime | None
+    clock_suspect: bool
+    once: str | None
+    digest: bytes | None
+    if_match: int | None
+    message: Message | None
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What came of an act. ``repeat``: a message that was taken in before; ``parked``: it waits for its predecessor."""
+
+    id: str
+    stream: AnyStream | None
+    state: Any
+    version: int
+    events: tuple[Recorded[Any], ...] = ()
+    answer: bytes | None = None  # of a repeated Idempotency-Key: what was answered first
+    outcome: str = "done"  # done, replayed, repeat, parked, conflict
+
+
+@dataclass(frozen=True)
+class Entered:
+    """A published or taken-in event on its way into companion tables (the ledger)."""
+
+    office: str
+    publisher: str
+    epoch: int
+    position: int
+    event_id: str
+    type: str
+    subject: str
+    occurred_on: date
+    recorded_at: datetime
+    taken_in_at: datetime
+    actor: str
+    mandate: str | None
+    envelope: bytes
+
+
+@dataclass(frozen=True)
+class Change:
+    """One row to be stored, or taken away, in the batch's commit. ``insert`` fails when the key is there already."""
+
+    office: str
+    table: Table
+    values: Mapping[str, Any]
+    how: Literal["upsert", "insert", "delete"] = "upsert"
+
+
+class CompanionBatch(Protocol):
+    """One batch's rows of a companion."""
+
+    def add(self, entered: Entered) -> None: ...
+    def changes(self) -> list[Change]: ...
+    def committed(self) -> None: ...
+
+
+class Companion(Protocol):
+    """Keeps a table of its own, chained over what is published and taken in, in the writer's commit."""
+
+    tables: tuple[Table, ...]
+
+    async def load(self, connection: Any, offices: set[str]) -> None:
+        """Read the present heads of these offices (each within its wall); called before a batch that needs them."""
+
+    def forget(self) -> None:
+        """Somebody else wrote: heads in memory are void."""
+
+    def batch(self) -> CompanionBatch: ...
+
+
+@dataclass
+class Held:
+    """A stream as the writer holds it in memory."""
+
+    state: Any
+    version: int = 0
+    published: int = 0  # version of its last published event
+    made: int = 0  # log position of its first event
+
+
+@dataclass
+class _Asked:
+    office: str
+    stream: AnyStream | None
+    id: str
+    decision: Callable[..., Iterable[Any]] | None
+    by: Responsible
+    reads: Mapping[str, Read]
+    refused: OnRefusal | None
+    answer: Callable[[Decided], bytes] | None
+    must_exist: bool
+    rows: Sequence[Change]
+    future: "asyncio.Future[Decided]"
+
+
+@dataclass
+class _Batch:
+    """What one commit will hold."""
+
+    moment: datetime
+    log: int
+    published: int
+    hash: bytes
+    held: dict[str, Held] = field(default_factory=dict)
+    members: dict[tuple[str, str, str], dict[str, None]] = field(default_factory=dict)
+    events: list[tuple[str, str, int, str, bytes, int]] = field(default_factory=list)
+    sent: list[tuple[str, int, int, str, str, str, bytes]] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    companions: list[CompanionBatch] = field(default_factory=list)
+    entered: list[Entered] = field(default_factory=list)
+    outcomes: list[tuple[_Asked, Decided | BaseException]] = field(default_factory=list)
+    once: dict[tuple[str, str], tuple[bytes | None, Decided]] = field(default_factory=dict)
+    inbox: dict[tuple[str, str], tuple[str, bytes]] = field(default_factory=dict)
+    applied: dict[tuple[str, str], int] = field(default_factory=dict)
+
+
+@dataclass
+class _Known:
+    """What was read for a batch."""
+
+    once: dict[tuple[str, str], tuple[bytes | None, bytes | None]] = field(default_factory=dict)
+    inbox: dict[tuple[str, str], tuple[str, bytes]] = field(default_factory=dict)
+    applied: dict[tuple[str, str], int] = field(default_factory=dict)
+
+
+class Writer:
+    """The writer of one service process. ``run`` serves until cancelled; ``ask`` queues an act and waits for its outcome."""
+
+    def __init__(
+        self,
+        *,
+        service: str,
+        connect: Callable[[], Awaitable[asyncpg.Connection]],
+        codec: Codec,
+        streams: Iterable[AnyStream],
+        published: Callable[[Any, Any, str], tuple[Any, ...]],
+        resources: Iterable[Resource],
+        views: Iterable[View],
+        authority_stream: tuple[AnyStream, str] | None,
+        clock: Clock,
+        companions: Sequence[Companion] = (),
+        queue: int = 2000,
+        largest_batch: int = 256,
+        streams_held: int = 50_000,
+    ) -> None:
+        self.service = service
+        self.ready = asyncio.Event()
+        self.committed = asyncio.Event()  # set after each commit that published something; the relay waits for it
+        self.on_taken: Callable[[str, Message, str], None] = lambda _office, _message, _state: None
+        self._connect = connect
+        self._codec = codec
+        self._published = published
+        self._resources = {resource.stream.kind: resource for resource in resources}
+        self._views: dict[str, list[View]] = {}
+        for view in views:
+            self._views.setdefault(view.of.kind, []).append(view)
+        self._streams = {stream.kind: stream for stream in streams}
+        self._own = {
+            event
+            for stream in streams
+            for event in events_of(stream)
+            if told_by(event) is None or told_by(event) == service
+        }
+        self._authority = authority_stream
+        self._clock = clock
+        self._companions = companions
+        self._queue: deque[_Asked] = deque()
+        self._room = queue
+        self._largest = largest_batch
+        self._arrived = asyncio.Event()
+        self._held: OrderedDict[str, Held] = OrderedDict()
+        self._members: dict[tuple[str, str, str], dict[str, None]] = {}
+        self._streams_held = streams_held
+        self._connection: asyncpg.Connection | None = None
+        self._batch_id, self._log, self._published_at, self._hash, self._at = (
+            "",
+            0,
+            0,
+            b"",
+            datetime.fromtimestamp(0, UTC),
+        )
+        self.epoch = 1
+
+    # -- asking -------------------------------------------------------------------------------------------------------
+
+    async def ask(
+        self,
+        by: Responsible,
+        *,
+        stream: AnyStream | None = None,
+        id: str = "",
+        decision: Callable[..., Iterable[Any]] | None = None,
+        reads: Mapping[str, Read] | None = None,
+        refused: OnRefusal | None = None,
+        answer: Callable[[Decided], bytes] | None = None,
+        must_exist: bool = False,
+        rows: Sequence[Change] = (),
+    ) -> Decided:
+        """Queue an act and wait until its outcome is committed.
+
+        :raises Refusal: the rule said no. :raises TooEarly: likewise, for callers without a message.
+        :raises StoreBusy: the queue is full, or the store is away: nothing was recorded, or the same key tells what was.
+        :raises ChangedMeanwhile: ``by.if_match`` no longer matches. :raises KeyReused: the key had another request.
+        """
+        if len(self._queue) >= self._room or not self.ready.is_set():
+            raise StoreBusy
+        future: asyncio.Future[Decided] = asyncio.get_running_loop().create_future()
+        self._queue.append(
+            _Asked(by.office, stream, id, decision, by, reads or {}, refused, answer, must_exist, rows, future)
+        )
+        self._arrived.set()
+        return await future
+
+    def held(self, office: str, stream: AnyStream, id: str) -> Held | None:
+        """Return a stream's committed state when this writer is the one that writes and holds it."""
+        return self._held.get(f"{office}/{stream.kind}/{id}") if self.ready.is_set() else None
+
+    @property
+    def position(self) -> int:
+        """The number of the last published event."""
+        return self._published_at
+
+    @property
+    def log_head(self) -> tuple[int, bytes]:
+        """The position of the last event in the log, and the hash over all of it."""
+        return self._log, self._hash
+
+    # -- the loop -----------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Serve until cancelled. A lost connection is opened again; a second process of the service stands by."""
+        quiet_until = 0.0
+        while True:
+            try:
+                await self._open()
+                while True:
+                    await self._arrived.wait()
+                    batch = self._take()
+                    if batch:
+                        await self._settle(batch)
+            except asyncio.CancelledError:
+                self._let_go(StoreBusy())
+                await self._close()
+                raise
+            except Exception as why:
+                if perf_counter() > quiet_until:
+                    log.warning("store-away", because=type(why).__name__)
+                    quiet_until = perf_counter() + 10
+                self._let_go(StoreBusy())
+                await self._close()
+                await asyncio.sleep(0.1)
+
+    def _take(self) -> list[_Asked]:
+        batch: list[_Asked] = []
+        while self._queue and len(batch) < self._largest:
+            asked = self._queue.popleft()
+            if not asked.future.done():
+                batch.append(asked)
+        if not self._queue:
+            self._arrived.clear()
+        return batch
+
+    def _let_go(self, why: BaseException) -> None:
+        self.ready.clear()
+        while self._queue:
+            asked = self._queue.popleft()
+            if not asked.future.done():
+                asked.future.set_exception(why)
+        self._arrived.clear()
+
+    async def _open(self) -> None:
+        self._connection = await self._connect()
+        while not await self._connection.fetchval("select pg_try_advisory_lock(hashtext('huurspoor-writer'))"):
+            await asyncio.sleep(0.25)
+        await self._read_head()
+        self.ready.set()
+
+    async def _close(self) -> None:
+        self.ready.clear()
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None
+
+    async def _read_head(self) -> None:
+        assert self._connection is not None
+        head = await self._connection.fetchrow("select log, published, epoch, hash, batch, at from head")
+        if head["batch"] != self._batch_id or self._log != head["log"]:
+            self._forget()
+        self._log, self._published_at, self.epoch = head["log"], head["published"], head["epoch"]
+        self._hash, self._batch_id, self._at = head["hash"], head["batch"], head["at"]
+
+    def _forget(self) -> None:
+        self._held.clear()
+        self._members.clear()
+        for companion in self._companions:
+            companion.forget()
+
+    async def _settle(self, asked: list[_Asked]) -> None:
+        """Decide and store; after whatever went wrong, each act has exactly one outcome."""
+        while True:
+            batch: _Batch | None = None
+            batch_id = str(uuid.uuid4())
+            try:
+                batch = await self._decide(asked)
+                reach("before the append")
+                started = perf_counter()
+                if batch.events or batch.changes:
+                    await self._store(batch, batch_id)
+                COMMIT.observe(perf_counter() - started)
+                BATCH.observe(len(asked))
+            except (OSError, TimeoutError, asyncpg.InterfaceError):
+                await self._find_out(asked, batch, batch_id)
+            except asyncpg.PostgresError as why:
+                if why.sqlstate == SOMEBODY_ELSE_WROTE:
+                    REPEATED.labels("somebody-else-wrote").inc()
+                    await self._read_head()
+                    continue
+                if why.sqlstate is None or why.sqlstate[:2] in UNKNOWN_OUTCOME:
+                    await self._find_out(asked, batch, batch_id)
+                elif len(asked) == 1:
+                    log.error("act-refused-by-the-store", sqlstate=why.sqlstate, act=asked[0].by.act)
+                    _answer(asked[0], why)
+                else:
+                    REPEATED.labels("one-by-one").inc()
+                    for one in asked:
+                        await self._settle([one])
+            else:
+                self._keep(batch, batch_id)
+            return
+
+    async def _find_out(self, asked: list[_Asked], batch: _Batch | None, batch_id: str) -> None:
+        """The reply was lost: ask the head whether the batch was committed; if not, decide it again."""
+        REPEATED.labels("connection-lost").inc()
+        await self._close()
+        deadline = perf_counter() + 5
+        while True:
+            try:
+                self._connection = await self._connect()
+                if not await self._connection.fetchval("select pg_try_advisory_lock(hashtext('huurspoor-writer'))"):
+                    raise OSError("another process writes")
+                head = await self._connection.fetchval("select batch from head")
+                break
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+                await self._close()
+                if perf_counter() > deadline:
+                    for one in asked:
+                        _answer(one, StoreBusy())
+                    raise
+                await asyncio.sleep(0.05)
+        if batch is not None and batch_id and head == batch_id:
+            self._keep(batch, batch_id)
+        else:
+            self._forget()
+            await self._read_head()
+            self.ready.set()
+            await self._settle(asked)
+        self.ready.set()
+
+    def _keep(self, batch: _Batch, batch_id: str) -> None:
+        """The batch is committed: hold its states, wake who waits, and only now answer."""
+        reach("after the append")
+        if batch.events or batch.changes:
+            self._batch_id = batch_id
+        self._log, self._hash, self._at = batch.log, batch.hash, batch.moment
+        woken = batch.published != self._published_at
+        self._published_at = batch.published
+        for key, held in batch.held.items():
+            self._held[key] = held
+            self._held.move_to_end(key)
+        self._members.update(batch.members)
+        while len(self._held) > self._streams_held:
+            self._held.popitem(last=False)
+        for companion in batch.companions:
+            companion.committed()
+        if woken:
+            self.committed.set()
+        for one, outcome in batch.outcomes:
+            if one.by.message is not None and isinstance(outcome, Decided):
+                self.on_taken(one.office, one.by.message, outcome.outcome)
+            _answer(one, outcome)
+
+    # -- reading ------------------------------------------------------------------------------------------------------
+
+    async def _read(self, asked: list[_Asked]) -> _Known:
+        """Read in one round trip what the batch needs and is not held."""
+        streams: dict[str, str] = {}
+        leases: dict[tuple[str, str, str], None] = {}
+        keys: dict[tuple[str, str], None] = {}
+        messages: list[tuple[str, str, int, int, str]] = []
+
+        def want(office: str, stream: AnyStream, id: str) -> None:
+            key = f"{office}/{stream.kind}/{id}"
+            if key in self._held:
+                self._held.move_to_end(key)
+            else:
+                streams[key] = office
+
+        for one in asked:
+            if one.stream is not None:
+                want(one.office, one.stream, one.id)
+            for read in one.reads.values():
+                if isinstance(read, One):
+                    want(one.office, read.stream, read.id)
+                elif (one.office, read.stream.kind, read.lease) not in self._members or any(
+                    f"{one.office}/{read.stream.kind}/{id}" not in self._held
+                    for id in self._members[(one.office, read.stream.kind, read.lease)]
+                ):
+                    leases[(one.office, read.stream.kind, read.lease)] = None
+            if one.refused is not None:
+                want(one.office, one.refused.stream, one.refused.id)
+            if one.by.act is not None and self._authority is not None:
+                want(one.office, *self._authority)
+            if one.by.once is not None:
+                keys[(one.office, one.by.once)] = None
+            if one.by.message is not None:
+                told = one.by.message
+                messages.append((one.office, told.publisher, told.epoch, told.position, told.stream))
+        known = _Known()
+        if not (streams or leases or keys or messages):
+            return known
+        await self._fetch(streams, list(leases), list(keys), messages, known)
+        return known
+
+    async def _fetch(
+        self,
+        streams: Mapping[str, str],
+        leases: Sequence[tuple[str, str, str]],
+        keys: Sequence[tuple[str, str]],
+        messages: Sequence[tuple[str, str, int, int, str]],
+        known: _Known,
+    ) -> None:
+        assert self._connection is not None
+        found = await self._connection.fetch(
+            "select * from before_batch($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12)",
+            list(streams.values()),
+            list(streams),
+            *_columns(leases, 3),
+            *_columns(keys, 2),
+            *_columns(messages, 5),
+        )
+        fresh: dict[str, Held] = {}
+        for lease in leases:
+            self._members[lease] = {}
+        for what, office, a, b, c, d, e in found:
+            if what == "event":
+                kind, id = a.split("/", 2)[1:]
+                stream = self._streams[kind]
+                held = fresh.get(a)
+                if held is None:
+                    held = fresh[a] = Held(stream.initial, made=e)
+                recorded = self._codec.decode(c, d, stream=f"{kind}/{id}", version=b)
+                held.state, held.version = stream.after(held.state, recorded), b
+                if type(recorded.event) in self._own and recorded.position is not None:
+                    held.published = b
+            elif what == "member":
+                kind, lease_id = a.split("/", 1)
+                self._members[(office, kind, lease_id)][c] = None
+            elif what == "once":
+                known.once[(office, a)] = (bytes.fromhex(c) if c else None, d)
+            elif what == "inbox":
+                known.inbox[(office, a)] = (c, d)
+            else:
+                known.applied[(office, a)] = b
+        for key in streams:
+            self._held[key] = fresh.pop(key, None) or Held(self._streams[key.split("/", 2)[1]].initial)
+        self._held.update(fresh)
+
+    # -- deciding -----------------------------------------------------------------------------------------------------
+
+    async def _decide(self, asked: list[_Asked]) -> _Batch:
+        known = await self._read(asked)
+        if self._companions:
+            offices = {one.office for one in asked}
+            for companion in self._companions:
+                await companion.load(self._connection, offices)
+        moment = max(self._clock.now(), self._at + timedelta(microseconds=1))
+        batch = _Batch(moment=moment, log=self._log, published=self._published_at, hash=self._hash)
+        started = perf_counter()
+        for one in asked:
+            begun = perf_counter()
+            try:
+                outcome: Decided | BaseException = self._decide_one(one, batch, known)
+            except (Refusal, TooEarly, ChangedMeanwhile, KeyReused, Missing) as no:
+                outcome = no
+            except Exception as bug:
+                log.exception("decision-failed", act=one.by.act)
+                outcome = bug
+            if perf_counter() - begun > SLOW_DECISION_SECONDS:
+                log.warning("slow-decision", act=one.by.act, seconds=round(perf_counter() - begun, 3))
+            batch.outcomes.append((one, outcome))
+        DECIDE.observe(perf_counter() - started)
+        for companion in self._companions:
+            rows = companion.batch()
+            for entered in batch.entered:
+                rows.add(entered)
+            batch.changes += rows.changes()
+            batch.companions.append(rows)
+        return batch
+
+    def _decide_one(self, one: _Asked, batch: _Batch, known: _Known) -> Decided:
+        by = one.by
+        if by.once is not None:
+            earlier = batch.once.get((one.office, by.once))
+            if earlier is not None:
+                if earlier[0] != by.digest:
+                    raise KeyReused
+                first = earlier[1]
+                return Decided(
+                    first.id, first.stream, first.state, first.version, first.events, first.answer, "replayed"
+                )
+            stored = known.once.get((one.office, by.once))
+            if stored is not None:
+                if stored[0] != by.digest:
+                    raise KeyReused
+                return Decided(one.id, one.stream, None, 0, (), stored[1], "replayed")
+        if by.message is not None:
+            waits = self._already(one, by.message, batch, known)
+            if waits is not None:
+                return waits
+        if one.stream is None or one.decision is None:
+            batch.changes += one.rows
+            if by.message is not None:
+                self._taken(one, by.message, batch, state="taken")
+            return Decided(one.id, None, None, 0)
+        held = self._look(batch, one.office, one.stream, one.id)
+        if one.must_exist and held.version == 0:
+            raise Missing
+        if by.if_match is not None and by.if_match != held.version:
+            raise ChangedMeanwhile(held.state, held.version)
+        mandate = self._mandate(one, batch)
+        facts = {name: self._want(batch, one.office, read) for name, read in one.reads.items()}
+        try:
+            events = list(one.decision(held.state, **facts))
+        except TooEarly as early:
+            if by.message is None:
+                raise
+            self._taken(one, by.message, batch, state="parked", waits_for=early.waits_for)
+            return Decided(one.id, one.stream, held.state, held.version, outcome="parked")
+        except Refusal as no:
+            if one.refused is not None:
+                told = [Elsewhere(one.refused.stream, one.refused.id, event) for event in one.refused.events(no)]
+                self._record(one, told, batch, mandate)
+            raise
+        recorded = self._record(one, events, batch, mandate)
+        batch.changes += one.rows
+        after = self._look(batch, one.office, one.stream, one.id)
+        decided = Decided(one.id, one.stream, after.state, after.version, recorded)
+        if by.message is not None:
+            self._taken(one, by.message, batch, state="taken")
+        if by.once is not None:
+            answer = one.answer(decided) if one.answer is not None else None
+            decided = Decided(one.id, one.stream, after.state, after.version, recorded, answer)
+            batch.once[(one.office, by.once)] = (by.digest, decided)
+            row = {"key": by.once, "digest": _hex(by.digest), "answer": _hex(answer), "at": batch.moment}
+            batch.changes.append(Change(one.office, ONCE, row, "insert"))
+        return decided
+
+    def _mandate(self, one: _Asked, batch: _Batch) -> str | None:
+        """Check that the actor may do this act, on both days, and return the mandate that covers it (domain 8)."""
+        if one.by.act is None or self._authority is None:
+            return None
+        register = self._look(batch, one.office, *self._authority).state
+        today = authority.local_date(batch.moment)
+        days = {today, one.by.occurred_on or today}
+        found = authority.mandate_for(
+            register, person=one.by.actor, act=one.by.act, needed=one.by.mandated, on_days=tuple(sorted(days))
+        )
+        return None if found is None else found.mandate
+
+    def _look(self, batch: _Batch, office: str, stream: AnyStream, id: str) -> Held:
+        key = f"{office}/{stream.kind}/{id}"
+        return batch.held.get(key) or self._held.get(key) or Held(stream.initial)
+
+    def _want(self, batch: _Batch, office: str, read: Read) -> Any:
+        if isinstance(read, One):
+            return self._look(batch, office, read.stream, read.id).state
+        place = (office, read.stream.kind, read.lease)
+        members = {**self._members.get(place, {}), **batch.members.get(place, {})}
+        return {id: self._look(batch, office, read.stream, id).state for id in members}
+
+    def _record(
+        self, one: _Asked, events: Sequence[Any], batch: _Batch, mandate: str | None
+    ) -> tuple[Recorded[Any], ...]:
+        """Put a decision's events into the batch: versions, positions, envelopes, rows of views."""
+        recorded = []
+        for event in events:
+            if isinstance(event, Elsewhere):
+                recorded.append(self._append(one, event.stream, event.id, event.event, batch, mandate))
+            else:
+                assert one.stream is not None
+                recorded.append(self._append(one, one.stream, one.id, event, batch, mandate))
+        return tuple(recorded)
+
+    def _append(
+        self, one: _Asked, stream: AnyStream, id: str, event: Any, batch: _Batch, mandate: str | None
+    ) -> Recorded[Any]:
+        office, by = one.office, one.by
+        held = self._look(batch, office, stream, id)
+        version = held.version + 1
+        batch.log += 1
+        own = type(event) in self._own
+        told = by.message
+        if not own and told is not None:
+            beside = Beside(
+                id=told.event_id,
+                occurred_on=told.occurred_on,
+                recorded_at=told.recorded_at,
+                actor=told.actor,
+                mandate=told.mandate,
+                policy_version=told.policy_version,
+                checklist_version=told.checklist_version,
+                position=f"{told.publisher}:{told.position}",
+                source=told.source,
+                clock_suspect=told.clock_suspect,
+                correlation_id=by.correlation_id,
+                taken_in_at=batch.moment,
+                clock="simulated" if self._clock.simulated else "system",
+            )
+        else:
+            beside = Beside(
+                id=str(uuid.uuid4()),
+                occurred_on=by.occurred_on or authority.local_date(batch.moment),
+                recorded_at=batch.moment,
+                actor=by.actor,
+                mandate=mandate,
+                policy_version=by.policy_version,
+                checklist_version=by.checklist_version,
+                source=by.source,
+                clock_suspect=by.clock_suspect,
+                device_time=by.device_time,
+                correlation_id=by.correlation_id,
+                causation_id=by.causation_id,
+                clock="simulated" if self._clock.simulated else "system",
+            )
+        whole = with_what_stands_beside(event, beside, stream=f"{stream.kind}/{id}", version=version)
+        state = stream.after(held.state, whole)
+        contracts = self._published(event, state, id) if own else ()
+        published = held.published
+        if contracts:
+            batch.published += 1
+            beside = msgspec.structs.replace(beside, position=f"{self.service}:{batch.published}")
+            whole = with_what_stands_beside(event, beside, stream=f"{stream.kind}/{id}", version=version)
+            state = stream.after(held.state, whole)
+            self._publish(office, whole, contracts, beside, batch, previous=published)
+            published = version
+        after = Held(state, version, published, held.made or batch.log)
+        stored = self._codec.encode(event, beside)
+        key = f"{office}/{stream.kind}/{id}"
+        name = self._codec.name(event)
+        batch.events.append((office, key, version, name, stored, batch.log))
+        batch.hash = chained(batch.hash, key, version, name, stored)
+        batch.held[key] = after
+        lease = getattr(event, "lease", None)
+        if version == 1 and isinstance(lease, str) and stream.kind != "lease":
+            batch.changes.append(Change(office, STREAM_OF_LEASE, {"kind": stream.kind, "lease": lease, "id": id}))
+            place = (office, stream.kind, lease)
+            if place in self._members:  # only a complete list is held; one that is not is read when somebody asks
+                batch.members[place] = {**self._members[place], **batch.members.get(place, {}), id: None}
+        if type(event).__name__ in ("OfficeFounded", "OfficeFoundedV1"):
+            since = authority.local_date(batch.moment).isoformat()
+            batch.changes.append(Change(office, OFFICE, {"since": since}))
+        self._view(office, stream, id, after, whole, batch)
+        return whole
+
+    def _publish(
+        self,
+        office: str,
+        whole: Recorded[Any],
+        contracts: tuple[Any, ...],
+        beside: Beside,
+        batch: _Batch,
+        *,
+        previous: int,
+    ) -> None:
+        versions = [event_and_version(type(contract))[1] for contract in contracts]
+        for contract in contracts:
+            sent: Sent = envelope(
+                self.service,
+                office,
+                whole,
+                contract,
+                position=batch.published,
+                epoch=self.epoch,
+                stream_version=whole.version,
+                previous=previous,
+                versions=versions,
+                correlation_id=beside.correlation_id or whole.id,
+                causation_id=beside.causation_id,
+                clock="simulated" if beside.clock == "simulated" else "system",
+            )
+            event, version = event_and_version(type(contract))
+            batch.sent.append((office, batch.published, version, event, sent.subject, sent.msg_id, sent.body))
+            if version == max(versions):
+                lease = getattr(contract, "lease", None)
+                batch.entered.append(
+                    Entered(
+                        office=office,
+                        publisher=self.service,
+                        epoch=self.epoch,
+                        position=batch.published,
+                        event_id=whole.id,
+                        type=event,
+                        subject=f"lease/{lease}" if lease else f"office/{office}",
+                        occurred_on=whole.occurred_on,
+                        recorded_at=whole.recorded_at,
+                        taken_in_at=whole.taken_in_at,
+                        actor=whole.actor,
+                        mandate=whole.mandate,
+                        envelope=sent.body,
+                    )
+                )
+
+    def _view(self, office: str, stream: AnyStream, id: str, held: Held, whole: Recorded[Any], batch: _Batch) -> None:
+        for row in rows_after(self._resources.get(stream.kind), self._views.get(stream.kind, ()), id, held, whole):
+            batch.changes.append(Change(office, row.table, row.values, "delete" if row.gone else "upsert"))
+
+    # -- messages -----------------------------------------------------------------------------------------------------
+
+    def _already(self, one: _Asked, told: Message, batch: _Batch, known: _Known) -> Decided | None:
+        """Say whether a message has had its effect, contradicts an earlier one, or must wait for its predecessor."""
+        place = (one.office, told.place)
+        seen = batch.inbox.get(place) or known.inbox.get(place)
+        if seen is not None and seen[1] != told.digest:
+            return Decided(one.id, one.stream, None, 0, outcome="conflict")
+        if seen is not None and seen[0] in ("taken", "closed"):
+            return Decided(one.id, one.stream, None, 0, outcome="repeat")
+        stream = (one.office, f"{told.publisher}:{told.stream}")
+        applied = batch.applied.get(stream, known.applied.get(stream, 0))
+        if told.version <= applied:
+            # Older than what was applied of this stream: it can only be a repetition under another number.
+            self._taken(one, told, batch, state="taken", moves=False)
+            return Decided(one.id, one.stream, None, 0, outcome="repeat")
+        if told.previous > applied and not told.released:
+            if seen is None or seen[0] != "parked":
+                self._taken(one, told, batch, state="parked", waits_for=f"{told.publisher}:{told.stream}")
+            return Decided(one.id, one.stream, None, 0, outcome="parked")
+        return None
+
+    def _taken(
+        self, one: _Asked, told: Message, batch: _Batch, *, state: str, waits_for: str | None = None, moves: bool = True
+    ) -> None:
+        office = one.office
+        batch.inbox[(office, told.place)] = (state, told.digest)
+        row = {
+            "publisher": told.publisher,
+            "epoch": told.epoch,
+            "position": told.position,
+            "state": state,
+            "stream": told.stream,
+            "version": told.version,
+            "type": told.type,
+            "digest": _hex(told.digest),
+            "waits_for": waits_for,
+            "reason": None,
+            "envelope": None if state == "taken" else _hex(told.envelope),
+            "taken_at": batch.moment,
+        }
+        batch.changes.append(Change(office, INBOX, row))
+        if state != "taken":
+            return
+        if moves:
+            batch.applied[(office, f"{told.publisher}:{told.stream}")] = told.version
+            moved = {"publisher": told.publisher, "stream": told.stream, "version": told.version}
+            batch.changes.append(Change(office, INBOX_STREAM, moved))
+        batch.entered.append(
+            Entered(
+                office=office,
+                publisher=told.publisher,
+                epoch=told.epoch,
+                position=told.position,
+                event_id=told.event_id,
+                type=told.type,
+                subject=told.subject,
+                occurred_on=told.occurred_on,
+                recorded_at=told.recorded_at,
+                taken_in_at=batch.moment,
+                actor=told.actor,
+                mandate=told.mandate,
+                envelope=told.envelope,
+            )
+        )
+
+    # -- storing ------------------------------------------------------------------------------------------------------
+
+    async def _store(self, batch: _Batch, batch_id: str) -> None:
+        assert self._connection is not None
+        # One statement per office, table and kind of change; of several changes to one key the last one counts.
+        grouped: dict[tuple[str, str], dict[tuple[Any, ...], dict[str, Any]]] = {}
+        for change in batch.changes:
+            key = tuple(change.values[column] for column in change.table.key)
+            for how in ("upsert", "delete"):
+                if how != change.how:
+                    grouped.get((change.office, _sql(change.table, how)), {}).pop(key, None)
+            rows = grouped.setdefault((change.office, _sql(change.table, change.how)), {})
+            rows[key] = {"office": change.office, **change.values}
+        await self._connection.fetchval(
+            "select record_batch($1,$2,$3,$4,$5,$6, $7,$8,$9,$10,$11,$12, $13,$14,$15,$16,$17,$18,$19, $20,$21,$22)",
+            self._batch_id,
+            batch_id,
+            batch.log,
+            batch.published,
+            batch.hash,
+            batch.moment,
+            *_columns(batch.events, 6),
+            *_columns(batch.sent, 7),
+            [office for office, _ in grouped],
+            [sql for _, sql in grouped],
+            [msgspec.json.encode(list(rows.values())).decode() for rows in grouped.values()],
+            timeout=20,
+        )
+
+
+def rows_after(
+    resource: Resource | None, views: Iterable[View], id: str, held: Held, whole: Recorded[Any]
+) -> list[Row]:
+    """Return the rows of all views that follow from one event, given its stream as it is after it."""
+    rows: list[Row] = []
+    if resource is not None:
+        shown = resource.show(id, held.state)
+        if shown is None:
+            rows.append(Row(resource.table, {"id": id}, gone=True))
+        else:
+            body = msgspec.to_builtins(shown, str_keys=True)
+            values = {"id": id, "version": held.version, "made": held.made, "body": body}
+            rows.append(Row(resource.table, {**values, **resource.filter_values(id, held.state)}))
+    for view in views:
+        rows += view.rows(held.state, whole)
+    return rows
+
+
+def chained(before: bytes, stream: str, version: int, name: str, state: bytes) -> bytes:
+    """Return the hash over the whole log after one more event: what a log head anchors, private events included."""
+    entry = hashlib.sha256(msgspec.json.encode([stream, version, name]) + state).digest()
+    return hashlib.sha256(before + entry).digest()
+
+
+_SQL: dict[tuple[str, str], str] = {}
+
+
+def _sql(table: Table, how: str) -> str:
+    found = _SQL.get((table.name, how))
+    if found is None:
+        make = {"upsert": upsert_sql, "insert": insert_sql, "delete": delete_sql}[how]
+        found = _SQL[(table.name, how)] = make(table)
+    return found
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
+
+
+def _hex(value: bytes | None) -> str | None:
+    return None if value is None else "\\x" + value.hex()
+
+
+def _answer(asked: _Asked, outcome: Decided | BaseException) -> None:
+    if asked.future.done():
+        return
+    if isinstance(outcome, BaseException):
+        asked.future.set_exception(outcome)
+    else:
+        asked.future.set_result(outcome)

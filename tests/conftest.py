@@ -1,0 +1,132 @@
+"""Real servers for the tests: PostgreSQL and NATS as child processes, and scratch databases in them."""
+
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from operate.children import run_as
+from operate.nats import Nats
+from operate.nats import running as nats_running
+from operate.postgres import SUPERUSER, Postgres, forget
+from operate.postgres import running as postgres_running
+from operate.state import State
+
+
+@dataclass(frozen=True)
+class ScratchDatabase:
+    """An empty database like that of a service, with the roles and grants of the real one."""
+
+    name: str
+    service: str
+    server: Postgres
+
+    def url(self, role: str) -> str:
+        """Return its address for a role, with the password in it."""
+        password = self.server.state.password(role).read_text()
+        return f"postgresql://{role}:{password}@127.0.0.1:{self.server.port}/{self.name}"
+
+    @property
+    def owner(self) -> str:
+        """The address for the role that makes the tables."""
+        return self.url(f"{self.service}_owner")
+
+    @property
+    def at_work(self) -> str:
+        """The address for the service at work: one office at a time."""
+        return self.url(self.service)
+
+    @property
+    def all_offices(self) -> str:
+        """The address for relay, rebuild and day loop."""
+        return self.url(f"{self.service}_all")
+
+
+class ScratchDatabases:
+    """Makes scratch databases, each used by one test."""
+
+    def __init__(self, server: Postgres) -> None:
+        self._server = server
+        self._made: list[str] = []
+
+    def of(self, service: str) -> ScratchDatabase:
+        """Make an empty database for a service, or (``keys``) for the keys."""
+        name = f"{service}_{secrets.token_hex(4)}"
+        owner, others = f"{service}_owner", f"{service}, {service}_all"
+        if service == "keys":
+            others = "visits, evaluations, referrals, notifications"
+        self._sql("postgres", f"create database {name} owner {owner} template template0 encoding 'UTF8'")
+        self._sql(
+            name,
+            f"revoke connect, temporary on database {name} from public; grant connect on database {name} to {others};"
+            f"alter schema public owner to {owner}; revoke all on schema public from public;"
+            f"grant usage on schema public to {others}",
+        )
+        self._made.append(name)
+        return ScratchDatabase(name=name, service=service, server=self._server)
+
+    def drop(self) -> None:
+        """Take away all that were made, also while somebody is connected."""
+        for name in self._made:
+            self._sql("postgres", f"drop database {name} with (force)")
+
+    def _sql(self, database: str, statements: str) -> None:
+        server = self._server
+        env = {**server.environment(), "PGPASSWORD": server.state.password(SUPERUSER).read_text()}
+        at = ["-h", "127.0.0.1", "-p", str(server.port), "-U", SUPERUSER, "-d", database]
+        run_as(None, [server.bin / "psql", "-X", "-q", *at, "-c", statements], env=env, cwd=server.state.root)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A PostgreSQL server with all databases and roles, for the whole session."""
+    state = State(tmp_path_factory.mktemp("postgres") / "state")
+    with postgres_running(state) as server:
+        yield server
+    forget(state)
+
+
+@pytest.fixture
+def databases(postgres: Postgres) -> Iterator[ScratchDatabases]:
+    """Makes empty databases in ``postgres`` (``databases.of("visits")``), dropped after the test."""
+    made = ScratchDatabases(postgres)
+    yield made
+    made.drop()
+
+
+@pytest.fixture(scope="session")
+def nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nats]:
+    """A NATS server without streams, for the whole session."""
+    with nats_running(State(tmp_path_factory.mktemp("nats") / "state")) as server:
+        yield server
+
+
+@pytest.fixture
+def own_nats(tmp_path: Path) -> Iterator[Nats]:
+    """A NATS server without streams, for one test alone, which may wipe it."""
+    with nats_running(State(tmp_path / "state")) as server:
+        yield server
+
+
+def settings_of(database: ScratchDatabase, keys: ScratchDatabase, nats: Nats) -> Mapping[str, str]:
+    """Return the environment of a service process on scratch databases, as ``shared.settings`` reads it."""
+    server, service = database.server, database.service
+    at = f"127.0.0.1:{server.port}"
+
+    def password(role: str) -> str:
+        return str(server.state.password(role))
+
+    return {
+        "HUURSPOOR_DATABASE": f"postgresql://{service}@{at}/{database.name}",
+        "HUURSPOOR_DATABASE_PASSWORD_FILE": password(service),
+        "HUURSPOOR_DATABASE_ALL": f"postgresql://{service}_all@{at}/{database.name}",
+        "HUURSPOOR_DATABASE_ALL_PASSWORD_FILE": password(f"{service}_all"),
+        "HUURSPOOR_DATABASE_OWNER": f"postgresql://{service}_owner@{at}/{database.name}",
+        "HUURSPOOR_DATABASE_OWNER_PASSWORD_FILE": password(f"{service}_owner"),
+        "HUURSPOOR_KEYS_DATABASE": f"postgresql://{service}@{at}/{keys.name}",
+        "HUURSPOOR_KEYS_DATABASE_PASSWORD_FILE": password(service),
+        "HUURSPOOR_NATS": nats.address,
+        "HUURSPOOR_NATS_SEED_FILE": str(nats.seed(service)),
+    }

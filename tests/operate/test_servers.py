@@ -1,0 +1,104 @@
+"""The embedded servers: who may do what in them."""
+
+import asyncpg
+import nats as nats_client
+import pytest
+from nats.js.api import StreamConfig
+
+from operate.nats import Nats, inbox_of
+from operate.postgres import DATABASES, Postgres
+from operate.state import SERVICES
+from tests.conftest import ScratchDatabases
+
+
+async def test_postgresql_is_18_and_keeps_what_it_acknowledged(postgres: Postgres, databases: ScratchDatabases) -> None:
+    connection = await asyncpg.connect(databases.of("visits").at_work)
+    assert connection.get_server_version().major == 18
+    assert await connection.fetchval("show fsync") == "on"
+    assert await connection.fetchval("show synchronous_commit") == "on"
+    await connection.close()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_a_service_reaches_its_own_database_and_the_keys_only(postgres: Postgres, service: str) -> None:
+    for database in DATABASES:
+        password = postgres.state.password(service).read_text()
+        attempt = asyncpg.connect(postgres.url(database, service), password=password)
+        if database in (service, "keys"):
+            await (await attempt).close()
+        else:
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await attempt
+
+
+async def test_a_service_at_work_makes_no_tables(databases: ScratchDatabases) -> None:
+    database = databases.of("visits")
+    for at_work in (database.at_work, database.all_offices):
+        connection = await asyncpg.connect(at_work)
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute("create table mine (id int)")
+        await connection.close()
+    owner = await asyncpg.connect(database.owner)
+    await owner.execute("create table mine (id int)")
+    await owner.close()
+
+
+async def test_no_role_of_a_service_passes_by_row_level_security(postgres: Postgres) -> None:
+    password = postgres.state.password("visits_owner").read_text()
+    connection = await asyncpg.connect(postgres.url("visits", "visits_owner"), password=password)
+    powers = "select bool_or(rolsuper or rolbypassrls or rolcreaterole) from pg_roles where rolname ~ any($1)"
+    assert await connection.fetchval(powers, [f"^{name}" for name in DATABASES]) is False
+    await connection.close()
+
+
+async def test_a_service_publishes_only_under_its_own_name(own_nats: Nats) -> None:
+    keeper = await own_nats.connect("bus-keeper")
+    for service in SERVICES:
+        streams = StreamConfig(name=service.upper(), subjects=[f"huurspoor.*.{service}.>"])
+        await keeper.jetstream().add_stream(streams)
+    for service in SERVICES:
+        connection = await own_nats.connect(service)
+        for name in SERVICES:
+            told = connection.jetstream(timeout=0.5).publish(f"huurspoor.kantoor-noord.{name}.VisitRecorded.v1", b"{}")
+            if name == service:
+                assert (await told).stream == service.upper()
+            else:
+                with pytest.raises(TimeoutError):  # the server's refusal reaches only error_cb
+                    await told
+        await connection.close()
+    for service in SERVICES:
+        assert (await keeper.jetstream().stream_info(service.upper())).state.messages == 1
+    await keeper.close()
+
+
+async def test_a_service_neither_makes_nor_deletes_streams_and_hears_no_other_inbox(own_nats: Nats) -> None:
+    keeper = await own_nats.connect("bus-keeper")
+    await keeper.jetstream().add_stream(StreamConfig(name="VISITS", subjects=["huurspoor.*.visits.>"]))
+    refused: list[str] = []
+
+    async def hear(error: Exception) -> None:
+        refused.append(str(error).lower())
+
+    connection = await nats_client.connect(
+        own_nats.address,
+        nkeys_seed_str=own_nats.seed("visits").read_text(),
+        inbox_prefix=inbox_of("visits"),
+        error_cb=hear,
+        allow_reconnect=False,
+    )
+    bus = connection.jetstream(timeout=0.3)
+    for forbidden in (
+        bus.delete_stream("VISITS"),
+        bus.purge_stream("VISITS"),
+        bus.add_stream(StreamConfig(name="MINE", subjects=["mine"])),
+    ):
+        with pytest.raises(TimeoutError):
+            await forbidden
+    for subject in ("_INBOX.>", "_INBOX.evaluations.>", "huurspoor.>", "$JS.API.>"):
+        await connection.subscribe(subject)
+    await connection.flush()
+    assert sum("publish" in reason for reason in refused) == 3
+    assert sum("subscription" in reason for reason in refused) == 4
+    assert (await keeper.jetstream().stream_info("VISITS")).config.name == "VISITS"
+    await connection.close()
+    await keeper.close()

@@ -1,0 +1,218 @@
+"""Who is asking: bearer tokens of one issuer, checked against its published keys.
+
+Only asymmetric algorithms are taken, and a key only with the algorithms of its kind. Nothing in a token is ever followed: a
+``kid`` chooses among the keys we have, ``jku``, ``x5u`` and ``jwk`` are not looked at. Everything here follows the machine's
+real time, never the platform's clock.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+from urllib.request import HTTPRedirectHandler, build_opener
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+
+from shared.bodies import NOT_IN_A_LINE
+from shared.clock import seconds_running
+
+OFFICE: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,30}")
+RESERVED_OFFICE: Final = "platform"  # events of no office travel under it
+OPERATOR: Final = "operator"
+ROLES: Final = frozenset(
+    {
+        "counsellor",
+        "coordinator",
+        "director",
+        "administration",
+        "technical",
+        "bridge-figure",
+        "auditor",
+        "dpo",
+        OPERATOR,
+    }
+)
+LEEWAY_SECONDS: Final = 10
+FRESH_SECONDS: Final = 20.0  # after this keys are asked for again; a withdrawn key is gone within a minute at most
+STALE_SECONDS: Final = 60.0  # after this the keys we have are no longer believed
+_PATIENCE_SECONDS: Final = 5.0
+_LONGEST_TOKEN: Final = 16 * 1024
+_LONGEST_KEY_SET: Final = 256 * 1024
+_PRINTABLE: Final = re.compile(f"[^{NOT_IN_A_LINE}\ud800-\udfff]{{1,200}}")
+
+
+class NotAuthenticated(Exception):
+    """The token does not prove who is asking."""
+
+
+class IssuerAway(Exception):
+    """The issuer's keys cannot be read now, so no token can be judged."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """What a token proves. ``office`` is None for an operator alone."""
+
+    person: str
+    name: str
+    office: str | None
+    roles: frozenset[str]
+
+
+def is_office_code(text: str) -> bool:
+    """Whether ``text`` can be the code of an office: ``[a-z0-9][a-z0-9-]{1,30}``, and not a reserved word."""
+    return OFFICE.fullmatch(text) is not None and text != RESERVED_OFFICE
+
+
+@dataclass
+class IssuerKeys:
+    """The issuer's public keys by ``kid``, from a file or an https address, asked for again every twenty seconds."""
+
+    source: str
+    _keys: Mapping[str, tuple[Any, tuple[str, ...]]] = field(default_factory=dict)
+    _read_at: float = float("-inf")
+    _tried_at: float = float("-inf")
+    _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def key(self, kid: str | None, algorithm: str) -> Any | None:
+        """Return the key that ``kid`` names (or the only one there is), if ``algorithm`` is one of its own.
+
+        :raises IssuerAway: the keys could not be read for a minute.
+        """
+        await self._refresh()
+        if kid is None:
+            found = next(iter(self._keys.values())) if len(self._keys) == 1 else None
+        else:
+            found = self._keys.get(kid)
+        return found[0] if found is not None and algorithm in found[1] else None
+
+    async def _refresh(self) -> None:
+        now = seconds_running()
+        if now - self._read_at < FRESH_SECONDS:
+            return
+        if now - self._read_at < STALE_SECONDS and (now - self._tried_at < _PATIENCE_SECONDS or self._reading.locked()):
+            return
+        async with self._reading:
+            now = seconds_running()
+            if now - self._read_at < FRESH_SECONDS:
+                return
+            if now - self._tried_at >= 1.0:  # an issuer that is away is not asked by every request
+                self._tried_at = now
+                try:
+                    self._keys = _usable(await asyncio.to_thread(_read, self.source))
+                    self._read_at = seconds_running()
+                except (OSError, ValueError):
+                    pass
+            if seconds_running() - self._read_at >= STALE_SECONDS:
+                self._keys = {}
+                raise IssuerAway
+
+
+class Tokens:
+    """Judges bearer tokens of one issuer for one audience."""
+
+    def __init__(self, keys: IssuerKeys, *, issuer: str, audience: str) -> None:
+        self._keys, self._issuer, self._audience = keys, issuer, audience
+
+    async def identity(self, token: str) -> Identity:
+        """Return who the token speaks for.
+
+        :raises NotAuthenticated: its form, signature, issuer, audience, time or claims are not what they must be.
+        :raises IssuerAway: no key to judge it with can be read.
+        """
+        if len(token) > _LONGEST_TOKEN or not token.isascii():
+            raise NotAuthenticated
+        try:
+            header = jwt.get_unverified_header(token)
+            algorithm, kid = header.get("alg"), header.get("kid")
+            if not isinstance(algorithm, str) or not (kid is None or isinstance(kid, str)) or "crit" in header:
+                raise NotAuthenticated
+            key = await self._keys.key(kid, algorithm)
+            if key is None:
+                raise NotAuthenticated
+            claims = jwt.decode(
+                token,
+                key,
+                algorithms=[algorithm],
+                audience=self._audience,
+                issuer=self._issuer,
+                leeway=LEEWAY_SECONDS,
+                options={"require": ["exp", "iss", "aud", "sub"]},
+            )
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError, AttributeError):
+            raise NotAuthenticated from None
+        return _identity(claims)
+
+
+def _identity(claims: Mapping[str, Any]) -> Identity:
+    person, name, office, roles = claims["sub"], claims.get("name"), claims.get("office"), claims.get("roles", [])
+    if not isinstance(roles, list) or not all(isinstance(role, str) for role in roles):
+        raise NotAuthenticated
+    known = ROLES.intersection(roles)
+    if known == {OPERATOR}:
+        office = None
+    else:
+        known -= {OPERATOR}  # who runs the platform sees no office, and who sees an office does not run the platform
+        if not isinstance(office, str) or not is_office_code(office):
+            raise NotAuthenticated
+    if not _is_name(person) or person.casefold() == "sys" or not (name is None or _is_name(name)):
+        raise NotAuthenticated
+    return Identity(person=person, name=name or person, office=office, roles=known)
+
+
+def _is_name(claim: Any) -> bool:
+    return isinstance(claim, str) and claim.strip() != "" and _PRINTABLE.fullmatch(claim) is not None
+
+
+class _NoRedirect(HTTPRedirectHandler):
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+def _read(source: str) -> bytes:
+    if source.startswith("https://"):
+        with build_opener(_NoRedirect).open(source, timeout=_PATIENCE_SECONDS) as answer:
+            raw = bytes(answer.read(_LONGEST_KEY_SET + 1))
+    else:
+        with Path(source).open("rb") as file:
+            raw = file.read(_LONGEST_KEY_SET + 1)
+    if len(raw) > _LONGEST_KEY_SET:
+        raise ValueError("key set too long")
+    return raw
+
+
+def _usable(raw: bytes) -> dict[str, tuple[Any, tuple[str, ...]]]:
+    told = json.loads(raw)
+    if not isinstance(told, dict) or not isinstance(told.get("keys"), list):
+        raise ValueError("no key set")
+    usable: dict[str, tuple[Any, tuple[str, ...]]] = {}
+    for number, one in enumerate(told["keys"]):
+        if not isinstance(one, dict) or one.get("use", "sig") != "sig" or one.get("kty") == "oct":
+            continue
+        try:
+            key = jwt.PyJWK(one).key
+        except (jwt.PyJWTError, ValueError, TypeError, KeyError):
+            continue  # a key of a kind that we do not know hinders the others no more than it helps
+        algorithms = _algorithms(key)
+        if "alg" in one:
+            algorithms = tuple(name for name in algorithms if name == one["alg"])
+        kid = one.get("kid")
+        if algorithms:
+            usable[kid if isinstance(kid, str) else f"unnamed {number}"] = (key, algorithms)
+    return usable
+
+
+def _algorithms(key: Any) -> tuple[str, ...]:
+    match key:
+        case ed25519.Ed25519PublicKey() | ed448.Ed448PublicKey():
+            return ("EdDSA",)
+        case rsa.RSAPublicKey() if key.key_size >= 2048:
+            return ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
+        case ec.EllipticCurvePublicKey():
+            return {"secp256r1": ("ES256",), "secp384r1": ("ES384",), "secp521r1": ("ES512",)}.get(key.curve.name, ())
+        case _:
+            return ()

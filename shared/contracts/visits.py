@@ -25,6 +25,7 @@ Channel = Literal[
     "phone",
     "counter",
 ]
+ContactChannel = Channel | Literal["in_person"]
 Purpose = Literal["information", "individual", "participation"]
 InterpreterKind = Literal["none", "professional", "social", "bridge_figure", "informal_adult"]
 Attribution = Literal["renter", "landlord", "owner", "third_party", "unclear"]
@@ -54,7 +55,7 @@ EndingGround = Literal[
     "head_lease_ended",
     "other",
 ]
-ContactKind = Literal["presence", "question", "request", "repair_report", "complaint"]
+ContactKind = Literal["presence_contact", "question", "request", "repair_report", "complaint"]
 Direction = Literal["incoming", "outgoing"]
 
 
@@ -152,7 +153,7 @@ class BalanceRecordedV1:
     balance_on: date
     amount_cents: int
     month_rent_cents: int
-    source: str
+    source: Sealed | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -483,6 +484,7 @@ class FindingEstablishedV1:
     evidence: tuple[str, ...] = ()  # photo ids or SHA-256
     date_suspect: bool = False  # the device's clock was wrong: cannot ground an evaluation until confirmed
     inventory_element: str | None = None  # the same element in the inventory of fixtures; None: no baseline
+    established_by: str = ""  # person id of who saw it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -746,12 +748,12 @@ class AgreementLapsedV1:
 
 @dataclass(frozen=True, kw_only=True)
 class ContactLoggedV1:
-    """A contact by any channel. ``presence``: nothing can be found in it. A request or repair report is a task for ``owner``."""
+    """A contact by any channel. ``presence_contact``: nothing can be found in it. A request or repair report is a task for ``owner``."""
 
     lease: str
     contact: str
     kind: ContactKind
-    channel: Channel
+    channel: ContactChannel
     direction: Direction
     contact_on: date
     gist: Sealed | None = None
@@ -776,9 +778,21 @@ class ContactAnsweredV1:
 
 @dataclass(frozen=True, kw_only=True)
 class CounsellorCardMadeV1:
-    """The card renters get of a counsellor: who it is, and how to reach them. A later one takes the place of the one before."""
+    """The card renters get of a counsellor: who it is, and how to reach them."""
 
     counsellor: str  # person id
+    name: Sealed
+    phone: Sealed | None = None
+    hours: Sealed | None = None
+    channels: tuple[Channel, ...] = ()
+    photo: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CounsellorCardChangedV1:
+    """The card reads like this from now on."""
+
+    counsellor: str
     name: Sealed
     phone: Sealed | None = None
     hours: Sealed | None = None
@@ -846,4 +860,5 @@ Contract = (
     | ContactLoggedV1
     | ContactAnsweredV1
     | CounsellorCardMadeV1
+    | CounsellorCardChangedV1
 )

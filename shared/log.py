@@ -192,7 +192,7 @@ def schema_sql(service: str, views: Iterable[Table], companions: Iterable[Table]
         " type text not null, subject text not null, msg_id text not null, envelope bytea not null,"
         " primary key (position, version))",
         "create table if not exists relay (one boolean primary key default true check (one), position bigint not null"
-        " default 0, stream_created text not null default '')",
+        " default 0, stream_created text not null default '', stream_messages bigint not null default 0)",
         "insert into relay default values on conflict do nothing",
         f"grant select, update on head to {service}, {service}_all",
         f"grant select, update on relay to {service}_all",
@@ -298,3 +298,11 @@ begin
     end loop;
 end $body$
 """
+
+
+def lay_out(log: EventLog, service: str, *, views: Iterable[Table] = (), companions: Iterable[Table] = ()) -> None:
+    """Make, as the owner, every table, function, wall and right of a service's database; what is there stays."""
+    log.create_table()
+    with log.datastore.transaction(commit=True) as rows:
+        for statement in schema_sql(service, views, companions):
+            rows.execute(statement, prepare=False)

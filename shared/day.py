@@ -1,0 +1,201 @@
+"""The work that each local day brings: once, in order, also for the days on which nobody was there.
+
+A service names its works; for each of its offices and each local day, after 00:05 in Brussels, they are done in the
+order in which they were named. A work asks a view for what is due **on or before** the day, and decides about each
+thing once: ``by=day.about(id)`` carries the key (day, work, thing), so that doing a day again changes nothing.
+"""
+
+import asyncio
+import datetime
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from traceback import format_tb
+from typing import Any, Protocol
+
+import asyncpg
+import structlog
+from prometheus_client import Counter
+
+from shared.clock import BRUSSELS, Clock
+from shared.event_sourcing import LOST, EventStore, StoreBusy
+
+log = structlog.get_logger()
+
+DAY_BEGINS = datetime.time(0, 5)
+FAILED = Counter("huurspoor_day_works_failed", "Works of a day that ended in an error", ["what"])
+_LOOK_SECONDS = 0.5
+_RETRY_SECONDS = 2.0
+_NAMES = uuid.UUID("0d3c1f0e-6a2b-5d0f-9c51-2f4f3f6c7a11")
+_A_DAY = datetime.timedelta(days=1)
+
+
+@dataclass(kw_only=True)
+class Day:
+    """A local day of an office, as the one who answers for what the day brings: the platform itself (``SYS``)."""
+
+    office: str
+    date: datetime.date
+    occurred_on: datetime.date | None = None  # that day, also when it is caught up later
+    what: str = ""
+    once: str | None = None
+    correlation_id: str = ""
+    actor: str = "SYS"
+    act: str | None = None
+    mandated: bool = False
+    source: str = "system"
+    causation_id: str | None = None
+    policy_version: str | None = None
+    checklist_version: str | None = None
+    device_time: datetime.datetime | None = None
+    clock_suspect: bool = False
+    digest: bytes | None = None
+    if_match: int | None = None
+    message: Any = None
+
+    def __post_init__(self) -> None:
+        self.occurred_on = self.date
+
+    def about(self, id: str) -> "Day":
+        """Return the day with the key under which its work on one thing is done once."""
+        key = f"SYS:day:{self.date.isoformat()}:{self.what}:{id}"
+        return replace(self, once=key, correlation_id=_named(self.office, key))
+
+    def of(self, what: str) -> "Day":
+        """Return the day as a work of that name gets it; without a key."""
+        return replace(self, what=what, correlation_id=_named(self.office, f"{self.date.isoformat()}:{what}"))
+
+
+Work = Callable[[Day, EventStore], Awaitable[None]]
+
+
+class Days:
+    """The works of a service, in the order in which they are done."""
+
+    def __init__(self) -> None:
+        self.works: dict[str, Work] = {}
+
+    def each(self, what: str) -> Callable[[Work], Work]:
+        """Name a work that is done on each day of each office. The name is part of the keys, so it stays for ever."""
+
+        if what in self.works:
+            raise ValueError(f"two works are called {what!r}")
+
+        def named(work: Work) -> Work:
+            self.works[what] = work
+            return work
+
+        return named
+
+
+def _named(office: str, key: str) -> str:
+    return str(uuid.uuid5(_NAMES, f"{office}:{key}"))
+
+
+class DayNotBegun(ValueError):
+    """The work of a day was asked for before 00:05 of that day."""
+
+
+class OfEveryOffice(Protocol):
+    """Connections of the role that sees every office."""
+
+    async def fetch(self, query: str) -> list[Any]: ...
+
+
+def day_that_began(now: datetime.datetime) -> datetime.date:
+    """Return the last local day whose work is due at an instant (aware): from 00:05 in Brussels on it is that day's."""
+    local = now.astimezone(BRUSSELS)
+    return local.date() if local.time() >= DAY_BEGINS else local.date() - _A_DAY
+
+
+class DayLoop:
+    """Does each day's work of one service.
+
+    A work that fails because the store is away is done again until it is back; the days after it wait. One that fails
+    for any other reason is logged and counted, and stops neither the other works nor the next day, on which it finds
+    again what is due.
+
+    :ivar done: the last day that is done for every office; None before the first look, or without offices.
+    """
+
+    def __init__(self, days: Days, store: EventStore, clock: Clock, offices: OfEveryOffice) -> None:
+        self.done: datetime.date | None = None
+        self._days = days
+        self._store = store
+        self._clock = clock
+        self._offices = offices
+        self._one_at_a_time = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Do what each day brings, until cancelled. A process that stands by for another leaves the work to it."""
+        looked: datetime.date | None = None
+        while True:
+            due = day_that_began(self._clock.now())
+            if self._store.writer.ready.is_set() and (looked is None or due > looked):
+                try:
+                    await self.run_until(due)
+                    looked = due
+                except (StoreBusy, TimeoutError, asyncpg.CannotConnectNowError, *LOST) as why:
+                    log.warning("day-waits-for-the-store", day=due.isoformat(), because=type(why).__name__)
+                    await asyncio.sleep(_RETRY_SECONDS)
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def run_until(self, last: datetime.date) -> int:
+        """Do every day of every office that is not done yet, up to and with ``last``; answer how many works failed.
+
+        :raises DayNotBegun: by the clock, ``last`` has not begun.
+        :raises StoreBusy: the store is away; what was done stays done.
+        """
+        if last > day_that_began(self._clock.now()):
+            raise DayNotBegun(f"{last.isoformat()} has not begun")
+        failed = 0
+        async with self._one_at_a_time:
+            done = {
+                row["office"]: row["day"] or row["since"] - _A_DAY
+                for row in await self._offices.fetch(
+                    "select o.office, o.since, d.day from office o left join day_done d using (office) order by 1"
+                )
+            }
+            day = min(done.values(), default=last) + _A_DAY
+            while day <= last:
+                offices = [office for office, until in done.items() if until < day]
+                for office in offices:
+                    failed += await self._do(Day(office=office, date=day))
+                await self._mark(offices, day)
+                done.update(dict.fromkeys(offices, day))
+                day += _A_DAY
+            self.done = min(done.values(), default=None)
+        return failed
+
+    async def _do(self, day: Day) -> int:
+        failed = 0
+        for what, work in self._days.works.items():
+            try:
+                await work(day.of(what), self._store)
+            except (StoreBusy, *LOST):
+                raise
+            except Exception as why:
+                # Neither message nor values: they may hold what no log may.
+                where = format_tb(why.__traceback__)[-3:]
+                log.error(
+                    "day-work-failed", what=what, day=day.date.isoformat(), because=type(why).__name__, where=where
+                )
+                FAILED.labels(what).inc()
+                failed += 1
+        return failed
+
+    async def _mark(self, offices: list[str], day: datetime.date) -> None:
+        async def mark(connection: asyncpg.Connection) -> None:
+            async with connection.transaction():
+                # Without waiting for the disk: a lost mark only lets a day be done again, which changes nothing.
+                await connection.execute("set local synchronous_commit to off")
+                for office in offices:
+                    await connection.fetch("select set_config('app.office', $1, true)", office)
+                    await connection.execute(
+                        "insert into day_done (office, day) values ($1, $2)"
+                        " on conflict (office) do update set day = excluded.day",
+                        office,
+                        day,
+                    )
+
+        await self._store.with_connection(mark)

@@ -1,0 +1,285 @@
+"""The work of each day: once, in order, caught up, and cheap when nothing is due; with a real store."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+from shared.clock import clock_of, local_instant, seconds_running, set_clock
+from shared.codec import Codec
+from shared.day import Day, DayLoop, DayNotBegun, Days, day_that_began
+from shared.decisions import Stream
+from shared.event_sourcing import EventStore, StoreBusy
+from shared.keys import Seals
+from shared.log import event_log, lay_out
+from shared.views import Resource
+from shared.writer import Writer
+from tests.conftest import ScratchDatabases
+
+MONDAY = date(2026, 1, 5)
+NORTH, SOUTH = "shed-north", "shed-south"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfficeFounded:
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolLent:
+    due_on: date
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolMissed:
+    """The day it was due passed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tool:
+    due_on: date | None = None
+    missed: int = 0
+
+
+def evolve(tool: Tool, event: ToolLent | ToolMissed) -> Tool:
+    match event:
+        case ToolLent(due_on=due_on):
+            return replace(tool, due_on=due_on)
+        case ToolMissed():
+            return replace(tool, due_on=None, missed=tool.missed + 1)
+
+
+def found(founded: int) -> list[OfficeFounded]:
+    return [] if founded else [OfficeFounded(name="shed")]
+
+
+def miss(tool: Tool) -> list[ToolMissed]:
+    return [ToolMissed()]  # not harmless when it is said twice: the key must stop it
+
+
+SHED = Stream[int, OfficeFounded]("shed", initial=0, evolve=lambda n, _: n + 1, events=OfficeFounded)
+TOOL = Stream("tool", initial=Tool(), evolve=evolve, events=ToolLent | ToolMissed)
+TOOLS = Resource("tools", TOOL, lambda _id, _tool: {}, {"due_on": "date"}, lambda _id, tool: {"due_on": tool.due_on})
+
+
+@dataclass
+class House:
+    """A service at work on a settable clock."""
+
+    clock_file: Path
+    store: EventStore
+    offices: asyncpg.Pool
+    begun: list[tuple[str, date]]
+
+    def moved_to(self, day: date, at: time = time(0, 5)) -> None:
+        set_clock(self.clock_file, to=local_instant(day, at))
+
+    def loop(self, days: Days) -> DayLoop:
+        return DayLoop(days, self.store, clock_of(self.clock_file), self.offices)
+
+    async def tell(self, office: str, id: str, event: Any) -> None:
+        by = Day(office=office, date=MONDAY)
+        stream = SHED if isinstance(event, OfficeFounded) else TOOL
+        await self.store.decide(stream, id, lambda _: [event], by=by)
+
+    async def tool(self, id: str, office: str = NORTH) -> Tool:
+        state: Tool = await self.store.state(TOOL, id, by=Day(office=office, date=MONDAY))
+        return state
+
+
+@pytest.fixture
+async def house(databases: ScratchDatabases, tmp_path: Path) -> AsyncIterator[House]:
+    database = databases.of("visits")
+    parts = urlsplit(database.owner)
+    owner = {"dbname": parts.path[1:], "host": parts.hostname, "port": str(parts.port)}
+    log = event_log({**owner, "user": parts.username, "password": parts.password})
+    lay_out(log, "visits", views=[TOOLS.table])
+    log.datastore.close()
+    clock_file = tmp_path / "clock.json"
+    set_clock(clock_file, to=local_instant(MONDAY, time(8, 0)))
+    codec = Codec([SHED, TOOL])
+    writer = Writer(
+        service="visits",
+        connect=lambda: asyncpg.connect(database.at_work),
+        codec=codec,
+        streams=[SHED, TOOL],
+        published=lambda _event, _state, _id: (),
+        resources=[TOOLS],
+        views=[],
+        authority_stream=None,
+        clock=clock_of(clock_file),
+    )
+    writing = asyncio.create_task(writer.run())
+    await writer.ready.wait()
+    async with (
+        asyncpg.create_pool(database.at_work, min_size=1, max_size=2) as pool,
+        asyncpg.create_pool(database.all_offices, min_size=1, max_size=1) as offices,
+    ):
+        house = House(clock_file, EventStore(writer, codec, pool, cast(Seals, None)), offices, [])
+        await house.tell(NORTH, "shed", OfficeFounded(name="North"))
+        await house.tell(SOUTH, "shed", OfficeFounded(name="South"))
+        yield house
+    writing.cancel()
+
+
+def works_of(house: House) -> Days:
+    days = Days()
+
+    @days.each("days that began")
+    async def note(day: Day, store: EventStore) -> None:
+        house.begun.append((day.office, day.date))
+
+    @days.each("tools that were not brought back")
+    async def find_missed(day: Day, store: EventStore) -> None:
+        due = await store.rows("select id from tools where office = $1 and due_on < $2 order by id", day.date, by=day)
+        for row in due:
+            await store.decide(TOOL, row["id"], miss, by=day.about(row["id"]))
+
+    return days
+
+
+async def test_each_day_is_done_once_in_order_for_each_office(house: House) -> None:
+    loop = house.loop(works_of(house))
+    house.moved_to(MONDAY + timedelta(days=2))
+    assert await loop.run_until(MONDAY + timedelta(days=1)) == 0
+    assert await loop.run_until(MONDAY + timedelta(days=2)) == 0
+    assert await loop.run_until(MONDAY + timedelta(days=2)) == 0
+    assert house.begun == [(office, MONDAY + timedelta(days=n)) for n in range(3) for office in (NORTH, SOUTH)]
+    assert loop.done == MONDAY + timedelta(days=2)
+
+
+async def test_what_is_due_is_done_on_its_day_and_dated_so(house: House) -> None:
+    await house.tell(NORTH, "t1", ToolLent(due_on=MONDAY))
+    await house.tell(SOUTH, "t1", ToolLent(due_on=MONDAY + timedelta(days=1)))
+    house.moved_to(MONDAY + timedelta(days=9), time(12, 0))
+    loop = house.loop(works_of(house))
+    await loop.run_until(MONDAY)
+    assert not (await house.tool("t1")).missed
+    await loop.run_until(MONDAY + timedelta(days=9))
+    for office, days_later in ((NORTH, 1), (SOUTH, 2)):
+        missed = (await house.store.history(TOOL, "t1", by=Day(office=office, date=MONDAY)))[-1]
+        assert (missed.event, missed.actor, missed.source) == (ToolMissed(), "SYS", "system")
+        assert missed.occurred_on == MONDAY + timedelta(days=days_later)
+        assert missed.recorded_at > datetime(2026, 1, 14, tzinfo=UTC)
+
+
+async def test_a_day_done_again_changes_nothing(house: House) -> None:
+    await house.tell(NORTH, "t1", ToolLent(due_on=MONDAY))
+    house.moved_to(MONDAY + timedelta(days=1))
+    day = Day(office=NORTH, date=MONDAY + timedelta(days=1)).of("tools that were not brought back")
+    for _ in range(2):
+        await house.store.decide(TOOL, "t1", miss, by=day.about("t1"))
+    assert (await house.tool("t1")).missed == 1
+    await house.store.decide(TOOL, "t1", miss, by=replace(day, date=MONDAY).about("t1"))
+    assert (await house.tool("t1")).missed == 2
+
+
+async def test_the_days_that_were_missed_are_caught_up_by_the_loop(house: House) -> None:
+    await house.tell(NORTH, "t1", ToolLent(due_on=MONDAY))
+    house.moved_to(MONDAY + timedelta(days=3))
+    loop = house.loop(works_of(house))
+    running = asyncio.create_task(loop.run())
+    while loop.done != MONDAY + timedelta(days=3):
+        await asyncio.sleep(0.02)
+    house.moved_to(MONDAY + timedelta(days=4))
+    while loop.done != MONDAY + timedelta(days=4):
+        await asyncio.sleep(0.02)
+    running.cancel()
+    assert house.begun == [(office, MONDAY + timedelta(days=n)) for n in range(5) for office in (NORTH, SOUTH)]
+    assert (await house.tool("t1")).missed == 1
+
+
+async def test_a_work_that_fails_hinders_neither_the_others_nor_the_next_day(house: House) -> None:
+    days = Days()
+
+    @days.each("what fails")
+    async def fail(day: Day, store: EventStore) -> None:
+        if day.office == NORTH:
+            raise ValueError("a bug")
+
+    for what, work in works_of(house).works.items():
+        days.each(what)(work)
+    await house.tell(NORTH, "t1", ToolLent(due_on=MONDAY))
+    house.moved_to(MONDAY + timedelta(days=1))
+    loop = house.loop(days)
+    assert await loop.run_until(MONDAY + timedelta(days=1)) == 2
+    assert (await house.tool("t1")).missed == 1
+    assert loop.done == MONDAY + timedelta(days=1)
+
+
+async def test_a_day_waits_while_the_store_is_away(house: House) -> None:
+    away = True
+    days = Days()
+
+    @days.each("what needs the store")
+    async def need(day: Day, store: EventStore) -> None:
+        if away:
+            raise StoreBusy
+        house.begun.append((day.office, day.date))
+
+    loop = house.loop(days)
+    with pytest.raises(StoreBusy):
+        await loop.run_until(MONDAY)
+    away = False
+    assert await loop.run_until(MONDAY) == 0
+    assert house.begun == [(NORTH, MONDAY), (SOUTH, MONDAY)]
+
+
+async def test_a_day_is_not_done_before_it_begins(house: House) -> None:
+    with pytest.raises(DayNotBegun):
+        await house.loop(works_of(house)).run_until(MONDAY + timedelta(days=1))
+
+
+async def test_an_office_founded_later_begins_with_that_day(house: House) -> None:
+    loop = house.loop(works_of(house))
+    house.moved_to(MONDAY + timedelta(days=1))
+    await loop.run_until(MONDAY + timedelta(days=1))
+    house.begun.clear()
+    house.moved_to(MONDAY + timedelta(days=2), time(9, 0))
+    await house.tell("shed-west", "shed", OfficeFounded(name="West"))
+    house.moved_to(MONDAY + timedelta(days=3))
+    await loop.run_until(MONDAY + timedelta(days=3))
+    assert [day for office, day in house.begun if office == "shed-west"] == [
+        MONDAY + timedelta(days=2),
+        MONDAY + timedelta(days=3),
+    ]
+
+
+async def test_an_idle_day_is_cheap(house: House) -> None:
+    house.moved_to(MONDAY + timedelta(days=200))
+    loop = house.loop(works_of(house))
+    await loop.run_until(MONDAY)
+    begun = seconds_running()
+    await loop.run_until(MONDAY + timedelta(days=200))
+    assert (seconds_running() - begun) / 200 < 0.02, "an idle day of two offices took more than 20 ms"
+
+
+@pytest.mark.parametrize(
+    ("now", "day"),
+    [
+        (local_instant(MONDAY, time(0, 4, 59)), MONDAY - timedelta(days=1)),
+        (local_instant(MONDAY, time(0, 5)), MONDAY),
+        (datetime(2026, 3, 28, 23, 5, tzinfo=UTC), date(2026, 3, 29)),  # the nights on which clocks change
+        (datetime(2026, 10, 24, 22, 4, tzinfo=UTC), date(2026, 10, 24)),
+        (datetime(2026, 10, 24, 22, 5, tzinfo=UTC), date(2026, 10, 25)),
+    ],
+)
+def test_a_day_begins_five_minutes_after_midnight_in_brussels(now: datetime, day: date) -> None:
+    assert day_that_began(now) == day
+
+
+def test_two_works_cannot_have_one_name() -> None:
+    days = Days()
+    days.each("a")(_nothing)
+    with pytest.raises(ValueError, match="'a'"):
+        days.each("a")
+
+
+async def _nothing(day: Day, store: EventStore) -> None:
+    """Nothing is due."""

@@ -1,15 +1,24 @@
 """What we told, in order: the exact bytes of each published event, and their way to the bus."""
 
+import asyncio
+import contextlib
 import re
-from collections.abc import Sequence
+import secrets
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
 from typing import Any, Literal
 
+import asyncpg
 import msgspec
+import prometheus_client
 
+from shared.bus import DUPLICATE_IN_BATCH, NOT_FOUND, Bus, BusAway, BusRefused, Seldom, StreamState
+from shared.clock import seconds_running
 from shared.decisions import Recorded
+from shared.fail_points import reach
 
 PLATFORM = "platform"  # the office code of events that belong to no office
 OFFICE = re.compile(r"[a-z0-9][a-z0-9-]{1,30}\Z")
@@ -17,9 +26,29 @@ OFFICE = re.compile(r"[a-z0-9][a-z0-9-]{1,30}\Z")
 _CONTRACT_NAME = re.compile(r"(?P<event>[A-Z][A-Za-z0-9]*?)V(?P<version>[1-9][0-9]*)\Z")
 _encoder = msgspec.json.Encoder()
 
+POLL_SECONDS = (
+    0.25  # a commit of this process wakes the relay; the poll finds those of others (scripts, a second process)
+)
+LOOK_SECONDS = 0.5  # how often the stream is looked at: it may have been lost
+BATCH = 400  # the server takes at most 1000 in one
+BATCH_BYTES = 4_000_000
+WINDOW = 64
+
+PUBLISHED = prometheus_client.Counter("huurspoor_outbox_published", "Messages given to the bus", ["how"])
+UNPUBLISHED = prometheus_client.Gauge("huurspoor_outbox_unpublished", "Published events that the bus does not hold yet")
+STUCK = prometheus_client.Gauge(
+    "huurspoor_outbox_stuck_seconds", "Since when events wait and none was given to the bus; 0 when none waits"
+)
+REWOUND = prometheus_client.Counter(
+    "huurspoor_outbox_rewound", "Times the whole history was published again", ["because"]
+)
+
 
 class Envelope(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
-    """A CloudEvents 1.0 envelope in structured JSON, with the extensions of contract 4. Attributes without a value are absent."""
+    """A CloudEvents 1.0 envelope in structured JSON, with the extensions of contract 4.
+
+    Attributes without a value are absent.
+    """
 
     specversion: Literal["1.0"]
     id: str
@@ -186,3 +215,286 @@ def envelopes(
         )
         for contract in contracts
     ]
+
+
+@dataclass(frozen=True)
+class _Row:
+    position: int
+    version: int
+    subject: str
+    msg_id: str
+    body: bytes
+
+
+@dataclass(frozen=True)
+class LogHead:
+    """How far the log of a service reaches, counted in one instant."""
+
+    epoch: int
+    position: int
+    counts: Mapping[tuple[str, str], int]  # (office, event) to how many
+    log_position: int
+    log_hash: bytes
+
+
+class Relay:
+    """Sends the outbox to the bus, in order, and again from its beginning when the stream was lost.
+
+    It runs under the role that sees all offices. The cursor moves only after all acknowledgements, and together with
+    the stream they came from, so that nothing is ever taken for sent that only a lost stream held.
+
+    :param committed: set by the writer after each commit that published something.
+    """
+
+    def __init__(self, service: str, bus: Bus, connect: Callable[[], Awaitable[Any]], committed: asyncio.Event) -> None:
+        self.service = service
+        self._bus = bus
+        self._connect = connect
+        self._committed = committed
+        self._connection: Any = None
+        self._turn = asyncio.Lock()  # one statement at a time on the one connection
+        self._cursor = 0
+        self._head = 0
+        self._progress = seconds_running()
+        self._stream: StreamState | None = None
+        self._looked = float("-inf")
+        self._looked_at = -1
+        self._counted = 0
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._seldom = Seldom()
+        self.why_not: str | None = "not started"
+
+    # -- what others ask ----------------------------------------------------------------------------------------------
+
+    @property
+    def position(self) -> int:
+        """The last published position, as far as this relay saw it."""
+        return self._head
+
+    @property
+    def stuck_seconds(self) -> float:
+        """Since when events wait and none was given to the bus; 0 when none waits."""
+        return seconds_running() - self._progress if self._head > self._cursor else 0.0
+
+    async def status(self) -> dict[str, Any]:
+        """Return position, number of unpublished events and counts per event name, for ``/health/ready``."""
+        async with self._turn:
+            await self._count()
+        by_event: Counter[str] = Counter()
+        for (_, event), number in self._counts.items():
+            by_event[event] += number
+        return {
+            "position": self._counted,
+            "unpublished": max(0, self._counted - self._cursor),
+            "counts": dict(sorted(by_event.items())),
+        }
+
+    async def log_head(self) -> LogHead:
+        """Return how far the log reaches now. :raises OSError, asyncpg.PostgresError: the store is away."""
+        async with self._turn:
+            connection = await self._connected()
+            async with connection.transaction(isolation="repeatable_read", readonly=True):
+                head = await connection.fetchrow("select log, published, epoch, hash from head")
+                await self._count(head["published"])
+                return LogHead(
+                    epoch=head["epoch"],
+                    position=head["published"],
+                    counts=dict(self._counts),
+                    log_position=head["log"],
+                    log_hash=head["hash"],
+                )
+
+    async def publish_again(self, first: int, last: int) -> int:
+        """Send the bytes of these positions again, whatever the bus already holds; return how many messages that were.
+
+        :raises BusAway, BusRefused: not all could be sent; whoever misses them asks again.
+        """
+        sent = 0
+        while first <= last:
+            async with self._turn:
+                rows = await self._read(first - 1, last)
+            if not rows:
+                break
+            duplicates = [row for row, fresh in zip(rows, await self._one_by_one(rows), strict=True) if not fresh]
+            if duplicates:
+                # The stream says it holds them, and yet somebody misses them: under another id they come through.
+                again = secrets.token_hex(4)
+                await self._one_by_one([_again(row, again) for row in duplicates])
+            sent += len(rows)
+            first = rows[-1].position + 1
+        PUBLISHED.labels("requested").inc(sent)
+        return sent
+
+    # -- the loop -----------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Send until cancelled. With bus or store away it waits, and costs nothing that can be measured."""
+        try:
+            while True:
+                self._committed.clear()
+                pause = POLL_SECONDS
+                try:
+                    if await self._send():
+                        pause = 0.0
+                    self.why_not = None
+                except (BusAway, BusRefused) as why:
+                    self._because(why)
+                except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as why:
+                    self._because(why)
+                    await self._let_go()
+                UNPUBLISHED.set(max(0, self._head - self._cursor))
+                STUCK.set(self.stuck_seconds)
+                if pause:
+                    # With the bus away a commit is no reason to hurry.
+                    wait = self._committed.wait() if self.why_not is None else asyncio.sleep(pause)
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(wait, pause)
+        finally:
+            await self._let_go()
+
+    def _because(self, why: BaseException) -> None:
+        self.why_not = str(why) if isinstance(why, BusRefused) else type(why).__name__
+        self._seldom.warn("outbox-waits", self.why_not, unpublished=max(0, self._head - self._cursor))
+
+    async def _send(self) -> bool:
+        """Send one batch; whether there may be more at once."""
+        async with self._turn:
+            connection = await self._connected()
+            self._head = await connection.fetchval("select published from head")
+        if self._bus.client is None:
+            raise BusAway("not connected")
+        stream = await self._look()
+        async with self._turn:
+            rows = await self._read(self._cursor, self._head)
+        if not rows:
+            return False
+        fresh = await self._hand_over(rows, stream)
+        reach("after the publish")
+        async with self._turn:
+            connection = await self._connected()
+            # When the stream was exchanged meanwhile the row speaks of the lost one, and the next look rewinds.
+            await connection.execute(
+                "update relay set position = $1, stream_messages = stream_messages + $3 where stream_created = $2",
+                rows[-1].position,
+                stream.created,
+                fresh,
+            )
+        self._cursor = rows[-1].position
+        self._progress = seconds_running()
+        return self._cursor < self._head
+
+    async def _look(self) -> StreamState:
+        """Look whether the stream is still the one the cursor speaks of, and holds what it held; if not, rewind."""
+        now = seconds_running()
+        if self._stream is not None and now - self._looked < LOOK_SECONDS and self._looked_at == self._bus.generation:
+            return self._stream
+        generation = self._bus.generation
+        try:
+            seen = await self._bus.stream(self.service)
+        except BusRefused as why:
+            self._stream = None
+            if why.code in NOT_FOUND:
+                raise BusAway("the stream is gone; the bus keeper makes it again") from why
+            raise
+        async with self._turn:
+            connection = await self._connected()
+            kept = await connection.fetchrow("select position, stream_created, stream_messages from relay")
+            self._cursor = kept["position"]
+            lost = None
+            if kept["stream_created"] != seen.created:
+                lost = "another-stream" if kept["stream_created"] else "first-stream"
+            elif seen.messages < kept["stream_messages"]:
+                lost = "messages-missing"
+            if lost is not None or seen.messages != kept["stream_messages"]:
+                await connection.execute(
+                    "update relay set position = $1, stream_created = $2, stream_messages = $3",
+                    0 if lost else self._cursor,
+                    seen.created,
+                    seen.messages,
+                )
+        if lost is not None:
+            self._cursor = 0
+            if lost != "first-stream":
+                REWOUND.labels(lost).inc()
+                self._seldom.warn("outbox-rewound", lost)
+        self._stream, self._looked, self._looked_at = seen, now, generation
+        return seen
+
+    async def _hand_over(self, rows: Sequence[_Row], stream: StreamState) -> int:
+        """Publish all of them; how many were new to the stream."""
+        if stream.takes_batches and len(rows) > 1:
+            try:
+                await self._bus.publish_batch([(row.subject, row.msg_id, row.body) for row in rows])
+                PUBLISHED.labels("batch").inc(len(rows))
+                return len(rows)
+            except BusRefused as why:
+                if why.code != DUPLICATE_IN_BATCH:
+                    self._seldom.warn("batch-refused", str(why))
+        fresh = await self._one_by_one(rows)
+        PUBLISHED.labels("single").inc(len(rows))
+        return sum(fresh)
+
+    async def _one_by_one(self, rows: Sequence[_Row]) -> list[bool]:
+        """Publish each by itself, a window at a time; whether each was new to the stream."""
+        fresh: list[bool] = []
+        for start in range(0, len(rows), WINDOW):
+            window = rows[start : start + WINDOW]
+            answers = await asyncio.gather(
+                *(self._bus.publish(row.subject, row.body, msg_id=row.msg_id) for row in window), return_exceptions=True
+            )
+            for answer in answers:
+                if isinstance(answer, BaseException):
+                    raise answer
+                fresh.append(answer)
+        return fresh
+
+    # -- the store ----------------------------------------------------------------------------------------------------
+
+    async def _read(self, after: int, last: int) -> list[_Row]:
+        """Read whole positions behind ``after``, as many as go into one batch."""
+        connection = await self._connected()
+        found = await connection.fetch(
+            "select position, version, subject, msg_id, envelope from outbox"
+            " where position > $1 and position <= $2 order by position, version limit $3",
+            after,
+            last,
+            BATCH,
+        )
+        rows: list[_Row] = []
+        size = 0
+        for row in found:
+            size += len(row["envelope"]) + 300
+            if rows and size > BATCH_BYTES and row["position"] != rows[-1].position:
+                return rows
+            rows.append(_Row(row["position"], row["version"], row["subject"], row["msg_id"], row["envelope"]))
+        if len(rows) == BATCH and rows[0].position != rows[-1].position:
+            # The last position may have further versions behind the limit.
+            rows = [row for row in rows if row.position != rows[-1].position]
+        return rows
+
+    async def _count(self, up_to: int | None = None) -> None:
+        connection = await self._connected()
+        head = up_to if up_to is not None else await connection.fetchval("select published from head")
+        if head > self._counted:
+            for office, event, number in await connection.fetch(
+                "select office, type, count(distinct position) from outbox where position > $1 and position <= $2"
+                " group by office, type",
+                self._counted,
+                head,
+            ):
+                self._counts[(office, event)] += number
+            self._counted = head
+
+    async def _connected(self) -> Any:
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await self._connect()
+        return self._connection
+
+    async def _let_go(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.terminate()
+
+
+def _again(row: _Row, nonce: str) -> _Row:
+    return _Row(row.position, row.version, row.subject, f"{row.msg_id}-again-{nonce}", row.body)

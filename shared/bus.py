@@ -1,0 +1,376 @@
+"""The bus as one process of ours uses it: a connection that is found again for ever, batches out, an endless pull in.
+
+Everything here was chosen against a fault that was reproduced (architecture 3 and 4): a client that gives up after 60
+attempts, a connection closed after an ``-ERR``, a pull that dies silently with its consumer, a denied publish that
+looks like a timeout. Nobody relies on JetStream still holding anything.
+"""
+
+import asyncio
+import contextlib
+import json
+import secrets
+from collections import deque
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nats.errors
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from prometheus_client import Counter, Gauge
+
+from shared.clock import seconds_running
+
+log = structlog.get_logger()
+
+SERVICES = ("visits", "evaluations", "referrals", "notifications")  # each publishes a stream and hears the others
+# Evaluations may know no more of referrals than this (contract 4); everybody else hears all that a publisher says.
+PARTS: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("evaluations", "referrals"): ("ReferralOffered", "OcmwConsulted", "OcmwAnswered", "LogHeadAnnounced"),
+}
+
+CONNECTED = Gauge("huurspoor_bus_connected", "Whether the process is connected to the bus")
+ERRORS = Counter("huurspoor_bus_errors", "What the client of the bus reported", ["cause"])
+
+DUPLICATE_IN_BATCH = 10201
+NOT_FOUND = (10014, 10059)  # no such consumer, no such stream
+_REQUEST_SECONDS = 2.0
+
+
+class BusAway(Exception):
+    """The bus cannot be reached, or does not answer; nothing is known of what was sent."""
+
+
+class BusRefused(Exception):
+    """JetStream answered with an error.
+
+    :ivar code: its ``err_code``.
+    """
+
+    def __init__(self, code: int, description: str) -> None:
+        super().__init__(f"{code} {description}")
+        self.code = code
+
+
+def stream_of(service: str) -> str:
+    """Return the name of the stream that holds what a service publishes."""
+    return service.upper()
+
+
+def subjects_of(service: str) -> str:
+    """Return the subjects on which a service, and nobody else, publishes."""
+    return f"huurspoor.*.{service}.>"
+
+
+def filters(consumer: str, publisher: str) -> tuple[str, ...]:
+    """Return the subjects of ``publisher`` that ``consumer`` may hear."""
+    part = PARTS.get((consumer, publisher))
+    return (subjects_of(publisher),) if part is None else tuple(f"huurspoor.*.{publisher}.{event}.>" for event in part)
+
+
+def inbox_of(user: str) -> str:
+    """Return the prefix of a user's replies; nobody else may listen there."""
+    return f"_INBOX.{user}"
+
+
+class Seldom:
+    """Says the same cause at most once in ten seconds: a bus that is away for a night must not fill the disk."""
+
+    def __init__(self, *, seconds: float = 10.0) -> None:
+        self._seconds = seconds
+        self._said: dict[str, float] = {}
+
+    def warn(self, event: str, cause: str, **beside: Any) -> None:
+        """Log ``event`` unless it was logged for this cause just before."""
+        now = seconds_running()
+        if now - self._said.get(f"{event} {cause}", float("-inf")) < self._seconds:
+            return
+        if len(self._said) > 100:
+            self._said.clear()
+        self._said[f"{event} {cause}"] = now
+        log.warning(event, cause=cause, **beside)
+
+
+@dataclass(frozen=True)
+class StreamState:
+    """A stream as the server describes it."""
+
+    created: str
+    messages: int
+    takes_batches: bool
+
+
+class Bus:
+    """The connection of one process. ``keep_connected`` runs for as long as the process lives.
+
+    :ivar generation: grows with each connection and reconnection: what was asked of an earlier one is lost.
+    :ivar denied: the last operation that the server did not permit, and when.
+    """
+
+    def __init__(self, address: str, *, user: str, seed_file: Path | None = None) -> None:
+        self.user = user
+        self.generation = 0
+        self.denied: tuple[str, float] | None = None
+        self.moved = asyncio.Event()
+        self._address = address
+        self._seed_file = seed_file
+        self._client: Client | None = None
+        self._closed = asyncio.Event()
+        self._seldom = Seldom()
+
+    @property
+    def client(self) -> Client | None:
+        """The client while it is connected, else None."""
+        client = self._client
+        return client if client is not None and client.is_connected else None
+
+    async def keep_connected(self) -> None:
+        """Connect, and connect again whenever the client gave up; until cancelled."""
+        while True:
+            self._closed = asyncio.Event()
+            client = Client()
+            try:
+                await self._connect(client)
+                self._client = client
+                self._has_moved()
+                await self._closed.wait()
+            except asyncio.CancelledError:
+                await self._leave(client)
+                raise
+            except Exception as why:  # whatever the client raises, there is no reason to stop looking for the bus
+                self._seldom.warn("bus-away", type(why).__name__)
+            CONNECTED.set(0)
+            self._client = None
+            await self._leave(client)
+            await asyncio.sleep(0.5)
+
+    async def request(
+        self, subject: str, body: bytes, *, headers: dict[str, str] | None = None, seconds: float = _REQUEST_SECONDS
+    ) -> dict[str, Any]:
+        """Ask JetStream and return its JSON answer.
+
+        :raises BusAway: not connected, no answer in time, or nobody there to answer.
+        :raises BusRefused: the answer is an error.
+        """
+        client = self.client
+        if client is None:
+            raise BusAway("not connected")
+        try:
+            answer = await client.request(subject, body, timeout=seconds, headers=headers)
+        except (TimeoutError, nats.errors.Error, OSError) as why:
+            raise BusAway(type(why).__name__) from why
+        told: dict[str, Any] = json.loads(answer.data)
+        if "error" in told:
+            raise BusRefused(int(told["error"].get("err_code", 0)), str(told["error"].get("description", "")))
+        return told
+
+    async def stream(self, service: str) -> StreamState:
+        """Return how a service's stream is. :raises BusAway: see ``request``. :raises BusRefused: there is none."""
+        told = await self.request(f"$JS.API.STREAM.INFO.{stream_of(service)}", b"")
+        return StreamState(
+            created=str(told["created"]),
+            messages=int(told["state"]["messages"]),
+            takes_batches=bool(told["config"].get("allow_atomic", False)),
+        )
+
+    async def backlog(self, publisher: str) -> int:
+        """Return how many messages of a publisher wait for this user. :raises BusAway, BusRefused: as ``stream``."""
+        told = await self.request(f"$JS.API.CONSUMER.INFO.{stream_of(publisher)}.{self.user}", b"")
+        return int(told["num_pending"]) + int(told["num_ack_pending"])
+
+    async def publish(self, subject: str, body: bytes, *, msg_id: str) -> bool:
+        """Publish one message; False when the stream held its id already.
+
+        :raises BusAway, BusRefused: as ``request``.
+        """
+        told = await self.request(subject, body, headers={"Nats-Msg-Id": msg_id})
+        return not told.get("duplicate", False)
+
+    async def publish_batch(self, messages: Sequence[tuple[str, str, bytes]]) -> None:
+        """Publish (subject, message id, body) of all, or none of them, with one acknowledgement.
+
+        :raises BusRefused: with code ``DUPLICATE_IN_BATCH`` when the stream holds the id of one of them.
+        :raises BusAway: as ``request``; whether they were stored is not known.
+        """
+        client = self.client
+        if client is None:
+            raise BusAway("not connected")
+        batch = secrets.token_hex(12)
+        last = len(messages)
+        try:
+            for number, (subject, msg_id, body) in enumerate(messages[:-1], start=1):
+                headers = {"Nats-Msg-Id": msg_id, "Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(number)}
+                await client.publish(subject, body, headers=headers)
+        except (nats.errors.Error, OSError) as why:
+            raise BusAway(type(why).__name__) from why
+        subject, msg_id, body = messages[-1]
+        headers = {
+            "Nats-Msg-Id": msg_id,
+            "Nats-Batch-Id": batch,
+            "Nats-Batch-Sequence": str(last),
+            "Nats-Batch-Commit": "1",
+        }
+        told = await self.request(subject, body, headers=headers, seconds=10.0)
+        if told.get("count") != last:
+            # Another publisher's or an older server's answer: it was taken for a single message.
+            raise BusRefused(0, "the batch was not acknowledged as one")
+
+    async def connected(self) -> Client:
+        """Wait until the bus is there and return its client."""
+        while True:
+            client = self.client
+            if client is not None:
+                return client
+            self.moved.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.moved.wait(), 1.0)
+
+    async def _connect(self, client: Client) -> None:
+        await client.connect(
+            self._address,
+            name=self.user,
+            nkeys_seed=None if self._seed_file is None else str(self._seed_file),
+            inbox_prefix=inbox_of(self.user),
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=0.25,  # type: ignore[arg-type]
+            connect_timeout=2,
+            ping_interval=5,
+            max_outstanding_pings=2,
+            drain_timeout=5,
+            error_cb=self._notice,
+            disconnected_cb=self._lost,
+            reconnected_cb=self._found,
+            closed_cb=self._ended,
+        )
+
+    async def _notice(self, error: Exception) -> None:
+        said = str(error).lower()
+        if "permissions violation" in said:
+            # A denied publish is told nowhere else. The text holds a subject of ours, never a body.
+            self.denied = (str(error).removeprefix("nats: "), seconds_running())
+            ERRORS.labels("permission-denied").inc()
+            self._seldom.warn("bus-permission-denied", self.denied[0])
+            return
+        cause = "authorization" if "authorization" in said else "connection"
+        ERRORS.labels(cause).inc()
+        self._seldom.warn("bus-away", cause)
+
+    async def _lost(self) -> None:
+        CONNECTED.set(0)
+
+    async def _found(self) -> None:
+        self._has_moved()
+
+    async def _ended(self) -> None:
+        self._closed.set()
+
+    def _has_moved(self) -> None:
+        self.generation += 1
+        CONNECTED.set(1)
+        self.moved.set()
+
+    async def _leave(self, client: Client) -> None:
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(client.close(), 2.0)
+
+
+class Pull:
+    """An endless pull from this user's durable consumer in a publisher's stream.
+
+    It hands over what has arrived as soon as it has, and asks again by itself after a restart of the server, a wiped
+    store or a deleted consumer: only the name counts, the bus keeper makes both again under the same one.
+
+    :ivar alive: the consumer answered when it was last asked.
+    """
+
+    def __init__(self, bus: Bus, publisher: str, *, largest: int = 256) -> None:
+        self.publisher = publisher
+        self.alive = False
+        self._bus = bus
+        self._largest = largest
+        self._next = f"$JS.API.CONSUMER.MSG.NEXT.{stream_of(publisher)}.{bus.user}"
+        self._arrived: deque[Msg] = deque()
+        self._some = asyncio.Event()
+        self._stopping = False
+
+    async def batches(self) -> AsyncIterator[list[Msg]]:
+        """Yield batches of at least one message, until ``stop``."""
+        while not self._stopping:
+            client = await self._bus.connected()
+            inbox = client.new_inbox()
+            subscription = await client.subscribe(f"{inbox}.*", cb=self._arrive)
+            try:
+                async for batch in self._from(client, inbox):
+                    yield batch
+            finally:
+                with contextlib.suppress(Exception):
+                    await subscription.unsubscribe()
+                await self._give_back()
+
+    async def stop(self) -> None:
+        """Fetch nothing new; what is being handled is finished, what was only fetched goes back."""
+        self._stopping = True
+        self._some.set()
+
+    async def unsubscribe(self) -> None:
+        """Stop, in the name FastStream calls it by."""
+        await self.stop()
+
+    async def _from(self, client: Client, inbox: str) -> AsyncIterator[list[Msg]]:
+        asked, until, generation, number = 0, 0.0, -1, 0
+        while not self._stopping and self._bus.client in (client, None):
+            if self._bus.client is None:
+                self.alive = False
+                await self._bus.connected()
+                continue
+            now = seconds_running()
+            if asked <= 0 or now > until or generation != self._bus.generation:
+                number += 1
+                ask = json.dumps({"batch": self._largest, "expires": 2_000_000_000}).encode()
+                try:
+                    await client.publish(self._next, ask, reply=f"{inbox}.{number}")
+                except (nats.errors.Error, OSError):
+                    await asyncio.sleep(0.25)
+                    continue
+                asked, until, generation = self._largest, now + 2.5, self._bus.generation
+            if not self._arrived:
+                self._some.clear()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._some.wait(), max(0.05, until - now))
+                if not self._arrived:
+                    # Neither a message nor the word that the request ran out: nobody heard it.
+                    self.alive = self.alive and seconds_running() < until
+                    continue
+            batch: list[Msg] = []
+            gone = False
+            while self._arrived and len(batch) < self._largest:
+                message = self._arrived.popleft()
+                status = (message.headers or {}).get("Status")
+                if status is None or message.reply:
+                    batch.append(message)
+                    asked -= 1
+                elif message.subject == f"{inbox}.{number}" and status != "100":
+                    asked = 0
+                    gone = status in ("409", "503") and "Batch Completed" not in (message.headers or {}).get(
+                        "Description", ""
+                    )
+            if batch or not gone:
+                self.alive = True
+            if batch:
+                yield batch
+            elif gone:
+                self.alive = False
+                await asyncio.sleep(0.2)
+
+    async def _arrive(self, message: Msg) -> None:
+        self._arrived.append(message)
+        self._some.set()
+
+    async def _give_back(self) -> None:
+        while self._arrived:
+            message = self._arrived.popleft()
+            if message.reply:
+                with contextlib.suppress(Exception):
+                    await message.nak()

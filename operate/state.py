@@ -43,6 +43,21 @@ class State:
         return self.root / "postgres"
 
     @property
+    def status(self) -> Path:
+        """What runs now: written by the supervisor, gone when it stopped."""
+        return self.root / "status.json"
+
+    @property
+    def clock(self) -> Path:
+        """The settable clock; a platform without this file follows the system's."""
+        return self.root / "clock.json"
+
+    @property
+    def master_key(self) -> Path:
+        """The key that wraps the keys of all offices."""
+        return self.secrets / "master.key"
+
+    @property
     def nats(self) -> Path:
         """The bus: its configuration and, under ``jetstream``, its store."""
         return self.root / "nats"

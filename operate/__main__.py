@@ -1,0 +1,5 @@
+"""Lets ``python -m operate`` be the command line."""
+
+from operate.cli import main
+
+main()

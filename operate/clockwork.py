@@ -1,0 +1,164 @@
+"""Time on a running platform: waiting until everybody knows everything, and moving the settable clock day by day."""
+
+import time as machine
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from operate.door import Answer, Away, Door
+from operate.state import State
+from shared.bus import PARTS
+from shared.clock import BRUSSELS, NoSuchLocalTime, SettableClock, local_instant, set_clock
+
+DAY_BEGINS = time(0, 5)
+SECONDS_A_DAY = 60.0
+_A_DAY = timedelta(days=1)
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.05
+_PATIENCE = 5.0  # for one question while waiting; whoever needs longer is asked again
+
+Progress = Callable[[date], None]
+
+
+class NotSettled(Exception):
+    """Not everybody took in what was published; the text names what is missing."""
+
+
+class Services:
+    """The four services of one running platform, asked side by side."""
+
+    def __init__(self, urls: Mapping[str, str], operator_token: str) -> None:
+        self._doors = {name: Door(url, operator_token, patience=_PATIENCE) for name, url in urls.items()}
+        self._side_by_side = ThreadPoolExecutor(max_workers=len(self._doors))
+
+    def __enter__(self) -> "Services":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._side_by_side.shutdown()
+        for door in self._doors.values():
+            door.close()
+
+    def each(self, ask: Callable[[Door], Answer]) -> dict[str, Answer | None]:
+        """Ask all services at once; None for those that do not answer."""
+
+        def asked(door: Door) -> Answer | None:
+            try:
+                return ask(door)
+            except Away:
+                return None
+
+        return dict(zip(self._doors, self._side_by_side.map(asked, self._doors.values()), strict=True))
+
+    def settle(self, *, until: float) -> dict[str, int]:
+        """Wait until outboxes are empty and inboxes hold all that was published; return each one's last position.
+
+        :param until: when patience ends, by ``time.monotonic``.
+        :raises NotSettled: it ended.
+        """
+        pause = _FIRST_PAUSE
+        while True:
+            told = self.each(lambda door: door.get("/health/ready"))
+            missing = what_is_missing({name: answer.body if answer else None for name, answer in told.items()})
+            if not missing:
+                return {name: answer.body["outbox"]["position"] for name, answer in told.items() if answer is not None}
+            if machine.monotonic() > until:
+                raise NotSettled("; ".join(missing))
+            machine.sleep(pause)
+            pause = min(pause * 1.5, _LONGEST_PAUSE)
+
+    def do_day(self, day: date, *, until: float) -> dict[str, int]:
+        """Have all services do the work of every day up to ``day``; return the position each then stood at.
+
+        :raises NotSettled: one did not finish it in time.
+        """
+        waiting, positions, said = set(self._doors), {}, dict[str, str]()
+        while waiting:
+            left = until - machine.monotonic()
+            if left <= 0:
+                raise NotSettled("; ".join(f"{name}: {said.get(name, 'does not answer')}" for name in sorted(waiting)))
+            answers = self.each(
+                lambda door: door.post("/clock/day", {"day": day.isoformat()}, patience=left)  # noqa: B023
+            )
+            for name, answer in answers.items():
+                if answer is not None and answer.status == 200:
+                    positions[name] = int(answer.body["position"])
+                    waiting.discard(name)
+                elif answer is not None:
+                    said[name] = answer.sentence
+            if waiting:
+                machine.sleep(0.2)
+        return positions
+
+
+def what_is_missing(told: Mapping[str, Any]) -> list[str]:
+    """Say what is still on its way, from what each service's ``/health/ready`` answered (None: it did not)."""
+    missing = [f"{name} does not answer" for name, health in told.items() if not _tells(health)]
+    heard = {name: health for name, health in told.items() if _tells(health)}
+    for publisher, health in heard.items():
+        outbox = health["outbox"]
+        if outbox["unpublished"]:
+            missing.append(f"{publisher} has {outbox['unpublished']} not yet published")
+        for consumer, other in heard.items():
+            if consumer == publisher:
+                continue
+            inbox = other["inbox"].get(publisher, {})
+            part = PARTS.get((consumer, publisher))
+            if part is None:
+                behind = outbox["position"] - inbox.get("seen", 0)
+            else:
+                behind = sum(
+                    max(0, outbox["counts"].get(event, 0) - inbox.get("counts", {}).get(event, 0)) for event in part
+                )
+            if behind > 0:
+                missing.append(f"{consumer} has not taken in {behind} of {publisher}")
+    return missing
+
+
+def _tells(health: Any) -> bool:
+    return isinstance(health, Mapping) and "outbox" in health and "inbox" in health
+
+
+def local_time(text: str) -> datetime:
+    """Return the instant of a local time ``YYYY-MM-DDTHH:MM`` in Brussels. :raises ValueError: it is none."""
+    shown = datetime.fromisoformat(text)
+    if shown.tzinfo is not None or "T" not in text:
+        raise ValueError("a local time is written like 2026-03-01T09:00")
+    try:
+        return local_instant(shown.date(), shown.time())
+    except NoSuchLocalTime as why:
+        raise ValueError(str(why)) from why
+
+
+def days_between(now: datetime, then: datetime) -> list[date]:
+    """Return the local days that begin (at 00:05) after ``now`` and not after ``then``."""
+    day, days = now.astimezone(BRUSSELS).date(), []
+    while (begins := local_instant(day, DAY_BEGINS)) <= then:
+        if begins > now:
+            days.append(day)
+        day += _A_DAY
+    return days
+
+
+def move(state: State, services: Services, *, to: datetime, progress: Progress = lambda _day: None) -> None:
+    """Move the settable clock forward to an instant, one local day after the other.
+
+    No day begins before all that the day before brought is taken in everywhere.
+
+    :raises ClockGoesBackwards: the clock already shows a later time.
+    :raises NotSettled: something was missing for a minute; the clock stands at the day on which it was.
+    """
+    now = SettableClock(state.clock).now()
+    if to < now:
+        set_clock(state.clock, to=to)  # refuses, in its own words
+    known = services.settle(until=machine.monotonic() + SECONDS_A_DAY)
+    for day in days_between(now, to):
+        until = machine.monotonic() + SECONDS_A_DAY
+        begins = local_instant(day, DAY_BEGINS)
+        if begins > SettableClock(state.clock).now():  # a slow day may have run into this one
+            set_clock(state.clock, to=begins)
+        if services.do_day(day, until=until) != known:
+            known = services.settle(until=until)
+        progress(day)
+    if to > SettableClock(state.clock).now():
+        set_clock(state.clock, to=to)

@@ -1,0 +1,269 @@
+"""A running platform, as who operates it sees it: its addresses, tokens, clock and offices."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time as machine
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from operate import clockwork, issuer
+from operate.children import how_to_start, stop
+from operate.door import Away, Door
+from operate.state import PROJECT, SERVICES, State
+from operate.supervisor import SECONDS_TO_READY, DidNotStart, is_running
+from shared.clock import BRUSSELS, SettableClock, local_date, machine_time, set_clock
+
+_SECONDS_TO_STOP = 60.0
+
+
+class NotRunning(Exception):
+    """No platform runs on that state folder."""
+
+
+class Refused(Exception):
+    """A service said no; the text is its sentence."""
+
+
+@dataclass
+class Platform:
+    """The platform on one state folder, running now. As a context manager it is stopped at the end."""
+
+    state: State
+    supervisor: "subprocess.Popen[bytes] | None" = None
+
+    @classmethod
+    def start(
+        cls,
+        state: Path,
+        *,
+        clock: str | None = None,
+        port: int | None = None,
+        first: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> Self:
+        """Start a platform whose supervisor is a child of ours, and wait until it is ready. It dies with us.
+
+        :param clock: the local time at which a settable clock begins, for a new state folder.
+        :param first: settings for the first start of a service only, by its name.
+        :raises DidNotStart: it did not become ready.
+        :raises ValueError: ``clock`` is not a local time.
+        """
+        place = State(state.resolve())
+        place.make()
+        if clock is not None:
+            begin_clock(place, at=clockwork.local_time(clock))
+        words = [sys.executable, "-P", "-m", "operate.supervisor", "--state", str(place.root)]
+        words += ["--port", str(port)] if port is not None else []
+        words += ["--first", json.dumps(first)] if first else []
+        env = {**os.environ, "PYTHONPATH": str(PROJECT)}
+        with place.log("supervisor").open("ab") as log:
+            options = how_to_start(log=log, env=env, dies_by=signal.SIGTERM, cwd=PROJECT)
+            child = subprocess.Popen(words, **options)
+        platform = cls(state=place, supervisor=child)
+        try:
+            wait_until_ready(place, child)
+        except BaseException:
+            platform.stop()
+            raise
+        return platform
+
+    @classmethod
+    def at(cls, state: Path) -> Self:
+        """Return the platform that runs on a state folder. :raises NotRunning: there is none."""
+        place = State(state.resolve())
+        if not is_running(place) or not place.status.exists():
+            raise NotRunning(f"no platform runs on {place.root}")
+        return cls(state=place)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, why: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Stop it in order, and wait until it has stopped."""
+        if self.supervisor is not None:
+            stop(self.supervisor, by=signal.SIGTERM, seconds=_SECONDS_TO_STOP)
+        else:
+            ask_to_stop(self.state)
+
+    @property
+    def components(self) -> dict[str, dict[str, Any]]:
+        """What the supervisor says of each component: pid, url, log, starts."""
+        return dict(_told(self.state)["components"])
+
+    @property
+    def urls(self) -> dict[str, str]:
+        """The address of each service."""
+        components = self.components
+        return {service: components[service]["url"] for service in SERVICES if service in components}
+
+    def now(self) -> datetime:
+        """Return the platform's time (aware, UTC)."""
+        return SettableClock(self.state.clock).now() if self.state.clock.exists() else machine_time()
+
+    def today(self) -> date:
+        """Return the platform's local date in Brussels."""
+        return local_date(self.now())
+
+    def token(
+        self, *, office: str | None, roles: Sequence[str], person: str, name: str | None = None, minutes: int = 60
+    ) -> str:
+        """Return a token of the local issuer."""
+        return issuer.token(self.state, office=office, roles=roles, person=person, name=name, minutes=minutes)
+
+    def status(self) -> dict[str, Any]:
+        """Return what ``status --json`` shows: each component, and whether it is ready."""
+        components = self.components
+        shown: dict[str, Any] = {}
+        for name in (*SERVICES, "bus-keeper", "postgres", "nats"):
+            if name in components:
+                seen = dict(components[name])
+                monitoring = seen.pop("monitoring", None)
+                why = _why_not_ready(name, seen, components["nats"].get("monitoring") or monitoring)
+                shown[name] = {**seen, "ready": not why, **({"why": why} if why else {})}
+        simulated = self.state.clock.exists()
+        return {
+            "state": str(self.state.root),
+            "clock": "simulated" if simulated else "system",
+            "now": self.now().astimezone(BRUSSELS).isoformat(timespec="seconds"),
+            "supervisor": _told(self.state)["supervisor"],
+            "components": shown,
+        }
+
+    def settled(self, *, seconds: float = 60.0) -> dict[str, int]:
+        """Wait until every outbox is empty and every inbox holds all that was published; return each one's position.
+
+        :raises clockwork.NotSettled: something was still missing after ``seconds``.
+        """
+        with self._services() as services:
+            return services.settle(until=machine.monotonic() + seconds)
+
+    def move_clock(self, to: str | datetime, *, progress: clockwork.Progress = lambda _day: None) -> None:
+        """Move the settable clock forward to a local time, day by day.
+
+        :raises ValueError: not a local time, earlier than now, or the platform follows the system's clock.
+        :raises clockwork.NotSettled: a service missed something for a minute.
+        """
+        if not self.state.clock.exists():
+            raise ValueError("this platform follows the system's clock; start a new one with --clock to try things out")
+        instant = clockwork.local_time(to) if isinstance(to, str) else to.astimezone(UTC)
+        with self._services() as services:
+            clockwork.move(self.state, services, to=instant, progress=progress)
+
+    def create_office(self, code: str, *, name: str, director: str, since: date | None = None) -> None:
+        """Found an office, and wait until all services know it.
+
+        :raises Refused: the platform does not take it: its code, or it exists already.
+        """
+        doors = {service: Door(url, issuer.operator_token(self.state)) for service, url in self.urls.items()}
+        body = {"code": code, "name": name, "director": director, "from": (since or self.today()).isoformat()}
+        answer = doors["evaluations"].post("/offices", body, patience=30)
+        if answer.status not in (200, 201):
+            raise Refused(answer.sentence)
+        _wait_until_known(doors, answer.body.get("events", ()))
+
+    def _services(self) -> clockwork.Services:
+        return clockwork.Services(self.urls, issuer.operator_token(self.state))
+
+
+def begin_clock(state: State, *, at: datetime) -> None:
+    """Begin a settable clock on a state folder on which nothing was recorded yet; one that is there is left alone.
+
+    :raises ValueError: the folder holds what was recorded under the system's clock.
+    """
+    if state.clock.exists():
+        return
+    if (state.postgres / "PG_VERSION").exists():
+        raise ValueError(f"{state.root} follows the system's clock; a settable clock needs a state folder of its own")
+    state.make()
+    set_clock(state.clock, to=at)
+
+
+def wait_until_ready(state: State, supervisor: "subprocess.Popen[bytes]") -> None:
+    """Wait until a supervisor says that all is ready. :raises DidNotStart: it ended, or took too long."""
+    until = machine.monotonic() + SECONDS_TO_READY + 30
+    while True:
+        if supervisor.poll() is not None or machine.monotonic() > until:
+            raise DidNotStart(_last_line(state.log("supervisor")))
+        try:
+            told = _told(state)
+        except NotRunning:
+            told = {}
+        if told.get("supervisor") == supervisor.pid and told["ready"]:
+            return
+        machine.sleep(0.05)
+
+
+def ask_to_stop(state: State) -> None:
+    """Ask a supervisor that is nobody's child of ours to stop, and wait until it has.
+
+    :raises NotRunning: there is none.
+    :raises TimeoutError: it did not.
+    """
+    if not is_running(state):
+        raise NotRunning(f"no platform runs on {state.root}")
+    pid = int(_told(state)["supervisor"])
+    os.kill(pid, signal.SIGTERM)
+    until = machine.monotonic() + _SECONDS_TO_STOP
+    while is_running(state):
+        if machine.monotonic() > until:
+            raise TimeoutError(f"the supervisor (pid {pid}) has not stopped after {_SECONDS_TO_STOP:.0f} s")
+        machine.sleep(0.05)
+
+
+def _wait_until_known(doors: Mapping[str, Door], events: Iterable[Mapping[str, Any]]) -> None:
+    positions = [int(str(event["position"]).rpartition(":")[2]) for event in events if event.get("position")]
+    until = machine.monotonic() + 60
+    waiting = {service: door for service, door in doors.items() if service != "evaluations"} if positions else {}
+    while waiting:
+        for service, door in list(waiting.items()):
+            try:
+                health = door.get("/health/ready").body
+            except Away:
+                continue
+            if health and health["inbox"].get("evaluations", {}).get("seen", 0) >= max(positions):
+                del waiting[service]
+        if machine.monotonic() > until:
+            raise Refused(f"the office was founded, but {', '.join(waiting)} did not hear of it within a minute")
+        machine.sleep(0.02)
+
+
+def _told(state: State) -> dict[str, Any]:
+    try:
+        told: dict[str, Any] = json.loads(state.status.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise NotRunning(f"no platform runs on {state.root}") from None
+    return told
+
+
+def _why_not_ready(name: str, seen: Mapping[str, Any], monitoring: str | None) -> list[str]:
+    if seen["pid"] is None:
+        return ["not running; it is being started again"]
+    try:
+        if name in SERVICES:
+            answer = Door(seen["url"], patience=5).get("/health/ready")
+            return [] if answer.status == 200 else list((answer.body or {}).get("why", [answer.sentence]))
+        if name == "nats":
+            answer = Door(str(monitoring), patience=5).get("/healthz?js-enabled-only=true")
+            return [] if answer.status == 200 else [answer.sentence]
+        if name == "bus-keeper":
+            streams = (Door(str(monitoring), patience=5).get("/jsz").body or {}).get("streams", 0)
+            return [] if streams >= len(SERVICES) else [f"{streams} of {len(SERVICES)} streams are there"]
+    except Away:
+        return ["does not answer"]
+    return []
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() if log.exists() else []
+    return lines[-1] if lines else f"the supervisor said nothing (log: {log})"

@@ -50,7 +50,7 @@ __all__ = [
 
 T = TypeVar("T")
 # A restart of PostgreSQL leaves a pool of dead connections behind; work that changes nothing is tried once more.
-LOST = (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError)
+LOST = (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError)
 
 
 class OfOffice(Protocol):

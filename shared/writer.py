@@ -24,6 +24,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from time import perf_counter
+from traceback import format_tb
 from typing import Any, Literal, Protocol
 
 import asyncpg
@@ -32,7 +33,7 @@ import structlog
 from prometheus_client import Counter, Histogram
 
 from shared import authority
-from shared.clock import Clock
+from shared.clock import Clock, local_date
 from shared.codec import Beside, Codec, events_of, told_by, with_what_stands_beside
 from shared.decisions import AnyStream, Elsewhere, Recorded, Refusal, TooEarly
 from shared.fail_points import reach
@@ -55,6 +56,7 @@ REPEATED = Counter("huurspoor_writer_batches_decided_again", "Batches decided ag
 SLOW_DECISION_SECONDS = 0.05
 SOMEBODY_ELSE_WROTE = "HS001"  # raised by record_batch
 # Classes of SQL states after which nobody knows whether a COMMIT took place: connection, shutdown, resources, internal.
+LOST = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError)  # errors without an SQL state
 UNKNOWN_OUTCOME = frozenset({"08", "25", "53", "57", "58", "XX"})
 
 
@@ -388,23 +390,24 @@ class Writer:
     async def run(self) -> None:
         """Serve until cancelled. A lost connection is opened again; a second process of the service stands by."""
         quiet_until = 0.0
+        in_hand: list[_Asked] = []
         while True:
             try:
                 await self._open()
                 while True:
                     await self._arrived.wait()
-                    batch = self._take()
-                    if batch:
-                        await self._settle(batch)
+                    in_hand = self._take()
+                    if in_hand:
+                        await self._settle(in_hand)
             except asyncio.CancelledError:
-                self._let_go(StoreBusy())
+                self._let_go(in_hand)
                 await self._close()
                 raise
             except Exception as why:
                 if perf_counter() > quiet_until:
                     log.warning("store-away", because=type(why).__name__)
                     quiet_until = perf_counter() + 10
-                self._let_go(StoreBusy())
+                self._let_go(in_hand)
                 await self._close()
                 await asyncio.sleep(0.1)
 
@@ -418,12 +421,12 @@ class Writer:
             self._arrived.clear()
         return batch
 
-    def _let_go(self, why: BaseException) -> None:
+    def _let_go(self, in_hand: list[_Asked]) -> None:
+        """Tell everybody who waits that the store is away; the same key will tell what was."""
         self.ready.clear()
-        while self._queue:
-            asked = self._queue.popleft()
-            if not asked.future.done():
-                asked.future.set_exception(why)
+        for asked in (*in_hand, *self._queue):
+            _answer(asked, StoreBusy())
+        self._queue.clear()
         self._arrived.clear()
 
     async def _open(self) -> None:
@@ -466,7 +469,7 @@ class Writer:
                     await self._store(batch, batch_id)
                 COMMIT.observe(perf_counter() - started)
                 BATCH.observe(len(asked))
-            except (OSError, TimeoutError, asyncpg.InterfaceError):
+            except LOST:
                 await self._find_out(asked, batch, batch_id)
             except asyncpg.PostgresError as why:
                 if why.sqlstate == SOMEBODY_ELSE_WROTE:
@@ -498,7 +501,7 @@ class Writer:
                     raise OSError("another process writes")
                 head = await self._connection.fetchval("select batch from head")
                 break
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+            except (*LOST, asyncpg.PostgresError):
                 await self._close()
                 if perf_counter() > deadline:
                     for one in asked:
@@ -641,7 +644,7 @@ class Writer:
             except (Refusal, TooEarly, ChangedMeanwhile, KeyReused, Missing) as no:
                 outcome = no
             except Exception as bug:
-                log.exception("decision-failed", act=one.by.act)
+                log.error("decision-failed", act=one.by.act, because=type(bug).__name__, where=format_tb(bug.__traceback__))
                 outcome = bug
             if perf_counter() - begun > SLOW_DECISION_SECONDS:
                 log.warning("slow-decision", act=one.by.act, seconds=round(perf_counter() - begun, 3))
@@ -718,12 +721,12 @@ class Writer:
         if one.by.act is None or self._authority is None:
             return None
         register = self._look(batch, one.office, *self._authority).state
-        today = authority.local_date(batch.moment)
+        today = local_date(batch.moment)
         days = {today, one.by.occurred_on or today}
         found = authority.mandate_for(
             register, person=one.by.actor, act=one.by.act, needed=one.by.mandated, on_days=tuple(sorted(days))
         )
-        return None if found is None else found.mandate
+        return None if found is None else found.id
 
     def _look(self, batch: _Batch, office: str, stream: AnyStream, id: str) -> Held:
         key = f"{office}/{stream.kind}/{id}"
@@ -777,7 +780,7 @@ class Writer:
         else:
             beside = Beside(
                 id=str(uuid.uuid4()),
-                occurred_on=by.occurred_on or authority.local_date(batch.moment),
+                occurred_on=by.occurred_on or local_date(batch.moment),
                 recorded_at=batch.moment,
                 actor=by.actor,
                 mandate=mandate,
@@ -815,7 +818,7 @@ class Writer:
             if place in self._members:  # only a complete list is held; one that is not is read when somebody asks
                 batch.members[place] = {**self._members[place], **batch.members.get(place, {}), id: None}
         if type(event).__name__ in ("OfficeFounded", "OfficeFoundedV1"):
-            since = authority.local_date(batch.moment).isoformat()
+            since = local_date(batch.moment).isoformat()
             batch.changes.append(Change(office, OFFICE, {"since": since}))
         self._view(office, stream, id, after, whole, batch)
         return whole

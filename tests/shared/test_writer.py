@@ -1,0 +1,399 @@
+"""The group writer, on a real PostgreSQL, in the words of a tool shed."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+from shared.clock import SystemClock
+from shared.codec import Codec
+from shared.decisions import Elsewhere, Named, Refusal, Stream, TooEarly
+from shared.log import EventLog, event_log, lay_out
+from shared.views import Resource
+from shared.writer import ChangedMeanwhile, Decided, Every, KeyReused, Message, One, OnRefusal, StoreBusy, Writer
+from tests.conftest import ScratchDatabase, ScratchDatabases
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolLent:
+    member: str
+    lease: str = "shed-1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolReturned:
+    on: date | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LendingRefused:
+    code: str
+
+
+class ToolNotOnShelf(Refusal):
+    """Another member has it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tool:
+    member: str | None = None
+    lent: int = 0
+
+
+def evolve(tool: Tool, event: ToolLent | ToolReturned) -> Tool:
+    match event:
+        case ToolLent(member=member):
+            return replace(tool, member=member, lent=tool.lent + 1)
+        case ToolReturned():
+            return replace(tool, member=None)
+
+
+TOOL = Stream("tool", initial=Tool(), evolve=evolve, events=ToolLent | ToolReturned)
+REFUSED = Stream[int, LendingRefused]("refused", initial=0, evolve=lambda n, _: n + 1, events=LendingRefused)
+TOOLS = Resource(
+    "tools",
+    TOOL,
+    lambda _id, tool: {"member": tool.member, "lent": tool.lent},
+    {"member": "text"},
+    lambda _id, tool: {"member": tool.member},
+)
+
+
+def lend(tool: Tool, *, to: str, others: dict[str, Tool] | None = None) -> list[ToolLent]:
+    if tool.member == to:
+        return []
+    if tool.member is not None:
+        raise ToolNotOnShelf(Named("taken"))
+    if others is not None and sum(other.member == to for other in others.values()) >= 2:
+        raise ToolNotOnShelf(Named("too-many"))
+    return [ToolLent(member=to)]
+
+
+@dataclass
+class By:
+    """Somebody who answers for an act."""
+
+    office: str = "shed-north"
+    actor: str = "anna"
+    act: str | None = None
+    mandated: bool = False
+    occurred_on: date | None = None
+    source: str = "web"
+    correlation_id: str = "c-1"
+    causation_id: str | None = None
+    policy_version: str | None = None
+    checklist_version: str | None = None
+    device_time: datetime | None = None
+    clock_suspect: bool = False
+    once: str | None = None
+    digest: bytes | None = None
+    if_match: int | None = None
+    message: Message | None = None
+
+
+def told(
+    position: int, *, version: int = 1, previous: int = 0, stream: str = "order/1", digest: bytes = b"x"
+) -> Message:
+    at = SystemClock().now()
+    return Message(
+        publisher="orders",
+        epoch=1,
+        position=position,
+        stream=stream,
+        version=version,
+        previous=previous,
+        type="OrderPlaced",
+        digest=digest,
+        envelope=b"{}",
+        event_id=f"event-{position}",
+        occurred_on=at.date(),
+        recorded_at=at,
+        actor="SYS",
+        mandate=None,
+        policy_version=None,
+        checklist_version=None,
+        source="web",
+        subject="office/shed-north",
+    )
+
+
+@dataclass
+class Shed:
+    """A running writer on an empty database."""
+
+    writer: Writer
+    database: ScratchDatabase
+    log: EventLog
+    task: "asyncio.Task[None]"
+    make: Callable[[], Writer]
+
+    async def lend(self, tool: str, to: str, by: By | None = None, **more: Any) -> Decided:
+        return await self.writer.ask(by or By(), stream=TOOL, id=tool, decision=partial(lend, to=to), **more)
+
+    async def fetch(self, sql: str, *values: Any, role: str = "all_offices") -> list[Any]:
+        connection = await asyncpg.connect(getattr(self.database, role))
+        try:
+            return list(await connection.fetch(sql, *values))
+        finally:
+            await connection.close()
+
+
+def dsn(url: str) -> dict[str, Any]:
+    parts = urlsplit(url)
+    return {
+        "dbname": parts.path[1:],
+        "host": parts.hostname or "",
+        "port": str(parts.port),
+        "user": parts.username or "",
+        "password": parts.password or "",
+    }
+
+
+@pytest.fixture
+async def shed(databases: ScratchDatabases) -> AsyncIterator[Shed]:
+    database = databases.of("visits")
+    log = event_log(dsn(database.owner))
+    lay_out(log, "visits", views=[TOOLS.table])
+
+    def make() -> Writer:
+        return Writer(
+            service="visits",
+            connect=lambda: asyncpg.connect(database.at_work),
+            codec=Codec([TOOL, REFUSED]),
+            streams=[TOOL, REFUSED],
+            published=lambda _event, _state, _id: (),
+            resources=[TOOLS],
+            views=[],
+            authority_stream=None,
+            clock=SystemClock(),
+        )
+
+    writer = make()
+    task = asyncio.create_task(writer.run())
+    await writer.ready.wait()
+    yield Shed(writer, database, log, task, make)
+    task.cancel()
+    log.datastore.close()
+
+
+async def test_what_is_decided_together_is_stored_once_each_and_without_gaps(shed: Shed) -> None:
+    outcomes = await asyncio.gather(*(shed.lend(f"t{n % 7}", f"m{n}") for n in range(50)), return_exceptions=True)
+    lent = [outcome for outcome in outcomes if isinstance(outcome, Decided)]
+    assert len(lent) == 7
+    assert all(isinstance(outcome, Decided | ToolNotOnShelf) for outcome in outcomes)
+    found = await shed.fetch("select notification_id, originator_id from stored_events order by 1")
+    assert [row["notification_id"] for row in found] == list(range(1, 8))
+    rows = await shed.fetch("select id, version, member, body->>'lent' as lent from tools order by id")
+    assert [(row["id"], row["version"], row["lent"]) for row in rows] == [(f"t{n}", 1, "1") for n in range(7)]
+
+
+async def test_the_library_alone_reads_everything_that_the_writer_stored(shed: Shed) -> None:
+    await shed.lend("t1", "anna")
+    await shed.writer.ask(By(), stream=TOOL, id="t1", decision=lambda _tool: [ToolReturned(on=date(2026, 3, 2))])
+    stored = shed.log.select_events("shed-north/tool/t1")
+    assert [event.originator_version for event in stored] == [1, 2]
+    assert [event.topic for event in stored] == ["ToolLent", "ToolReturned"]
+    assert [note.id for note in shed.log.select_notifications(1, 10)] == [1, 2]
+    back = Codec([TOOL]).decode(stored[1].topic, stored[1].state, stream="tool/t1", version=2)
+    assert back.event == ToolReturned(on=date(2026, 3, 2)) and back.actor == "anna"
+
+
+async def test_a_script_through_the_library_uses_the_same_head_and_the_writer_notices(shed: Shed) -> None:
+    from eventsourcing.persistence import StoredEvent
+
+    await shed.lend("t1", "anna")
+    first = shed.log.select_events("shed-north/tool/t1")[0]
+    assert shed.log.insert_events([StoredEvent("shed-north/tool/t2", 1, first.topic, first.state)]) == [2]
+    with pytest.raises(ToolNotOnShelf):
+        await shed.lend("t2", "bram")
+    await shed.lend("t3", "bram")
+    assert [note.id for note in shed.log.select_notifications(1, 10)] == [1, 2, 3]
+
+
+async def test_a_rule_over_all_streams_of_a_lease_holds_within_one_batch(shed: Shed) -> None:
+    many = [shed.lend(f"t{n}", "anna", reads={"others": Every(TOOL, "shed-1")}) for n in range(6)]
+    outcomes = await asyncio.gather(*many, return_exceptions=True)
+    assert sum(isinstance(outcome, Decided) for outcome in outcomes) == 2
+
+
+async def test_another_stream_is_seen_as_it_is_in_the_same_batch(shed: Shed) -> None:
+    def lend_if_free(tool: Tool, other: Tool) -> list[ToolLent]:
+        return lend(tool, to="cleo") if other.member is None else []
+
+    first, second = await asyncio.gather(
+        shed.lend("t1", "anna"),
+        shed.writer.ask(By(), stream=TOOL, id="t2", decision=lend_if_free, reads={"other": One(TOOL, "t1")}),
+    )
+    assert first.events and not second.events
+
+
+async def test_the_same_key_has_one_effect_and_one_answer_also_in_one_batch_and_after_a_restart(shed: Shed) -> None:
+    by = By(once="anna/k1", digest=b"\x01")
+    answer = {"answer": lambda decided: f"v{decided.version}".encode()}
+    both = await asyncio.gather(shed.lend("t1", "anna", by, **answer), shed.lend("t1", "anna", by, **answer))
+    assert [(one.answer, one.outcome) for one in both] == [(b"v1", "done"), (b"v1", "replayed")]
+    shed.task.cancel()
+    await asyncio.gather(shed.task, return_exceptions=True)
+    again = shed.make()
+    task = asyncio.create_task(again.run())
+    await again.ready.wait()
+    third = await again.ask(by, stream=TOOL, id="t1", decision=partial(lend, to="anna"), **answer)
+    assert (third.answer, third.outcome) == (b"v1", "replayed")
+    with pytest.raises(KeyReused):
+        await again.ask(replace(by, digest=b"\x02"), stream=TOOL, id="t1", decision=partial(lend, to="anna"))
+    task.cancel()
+
+
+async def test_a_refused_first_decision_stores_nothing_and_its_key_is_free(shed: Shed) -> None:
+    await shed.lend("t1", "anna")
+    by = By(once="bram/k", digest=b"\x01", actor="bram")
+    with pytest.raises(ToolNotOnShelf):
+        await shed.lend("t1", "bram", by)
+    await shed.writer.ask(By(), stream=TOOL, id="t1", decision=lambda _tool: [ToolReturned()])
+    assert (await shed.lend("t1", "bram", by)).outcome == "done"
+
+
+async def test_a_refusal_can_be_remembered_in_the_commit_that_answers_it(shed: Shed) -> None:
+    await shed.lend("t1", "anna")
+    remembered = OnRefusal(REFUSED, "shed-1", lambda no: [LendingRefused(code=no.code())])
+    with pytest.raises(ToolNotOnShelf):
+        await shed.lend("t1", "bram", refused=remembered)
+    stored = shed.log.select_events("shed-north/refused/shed-1")
+    assert [event.topic for event in stored] == ["LendingRefused"]
+
+
+async def test_who_saw_an_older_version_changes_nothing(shed: Shed) -> None:
+    await shed.lend("t1", "anna")
+    with pytest.raises(ChangedMeanwhile) as changed:
+        await shed.lend("t1", "anna", By(if_match=7))
+    assert changed.value.version == 1
+
+
+async def test_a_bug_in_one_decision_fails_only_its_own_act(shed: Shed) -> None:
+    def broken(_tool: Tool) -> Iterable[ToolLent]:
+        raise ZeroDivisionError
+
+    good, bad = await asyncio.gather(
+        shed.lend("t1", "anna"),
+        shed.writer.ask(By(), stream=TOOL, id="t2", decision=broken),
+        return_exceptions=True,
+    )
+    assert isinstance(good, Decided) and isinstance(bad, ZeroDivisionError)
+
+
+async def test_what_the_database_will_not_take_fails_only_its_own_act(shed: Shed) -> None:
+    outcomes = await asyncio.gather(
+        shed.lend("t1", "anna"), shed.lend("t2", "nul\x00"), shed.lend("t3", "cleo"), return_exceptions=True
+    )
+    assert [isinstance(outcome, Decided) for outcome in outcomes] == [True, False, True]
+    found = await shed.fetch("select notification_id from stored_events order by 1")
+    assert [row["notification_id"] for row in found] == [1, 2]
+
+
+async def test_a_connection_lost_while_working_is_opened_again_without_a_doubled_effect(shed: Shed) -> None:
+    async def kill() -> None:
+        await shed.fetch(
+            "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'visits'", role="at_work"
+        )
+
+    outcomes: list[Any] = []
+    for n in range(5):
+        burst = [asyncio.create_task(shed.lend(f"t{n}-{m}", "anna")) for m in range(20)]
+        await asyncio.sleep(0)
+        await asyncio.gather(kill(), return_exceptions=True)
+        outcomes += await asyncio.gather(*burst, return_exceptions=True)
+        await shed.writer.ready.wait()
+    assert all(isinstance(outcome, Decided | StoreBusy) for outcome in outcomes)
+    found = await shed.fetch("select notification_id, originator_id from stored_events order by 1")
+    assert [row["notification_id"] for row in found] == list(range(1, len(found) + 1))
+    assert len({row["originator_id"] for row in found}) == len(found)
+    assert sum(isinstance(outcome, Decided) for outcome in outcomes) <= len(found)
+
+
+async def test_a_message_has_its_effect_once_and_after_its_predecessor(shed: Shed) -> None:
+    async def take(message: Message) -> Decided:
+        return await shed.lend(f"t{message.position}", "anna", By(message=message, actor="SYS"))
+
+    early = await take(told(2, version=2, previous=1))
+    assert early.outcome == "parked" and not early.events
+    first, repeated = await asyncio.gather(take(told(1)), take(told(1)))
+    assert (first.outcome, repeated.outcome) == ("done", "repeat")
+    assert (await take(told(2, version=2, previous=1))).outcome == "done"
+    assert (await take(told(2, version=2, previous=1))).outcome == "repeat"
+    assert (await take(told(1, digest=b"other"))).outcome == "conflict"
+    rows = await shed.fetch("select position, state from inbox order by position")
+    assert [(row["position"], row["state"]) for row in rows] == [(1, "taken"), (2, "taken")]
+
+
+async def test_what_comes_too_early_is_parked_with_what_it_waits_for(shed: Shed) -> None:
+    def wait(_tool: Tool) -> list[ToolLent]:
+        raise TooEarly("orders:order/9")
+
+    parked = await shed.writer.ask(By(message=told(1)), stream=TOOL, id="t1", decision=wait)
+    assert parked.outcome == "parked"
+    rows = await shed.fetch("select state, waits_for, envelope from inbox")
+    assert [(row["state"], row["waits_for"], row["envelope"]) for row in rows] == [("parked", "orders:order/9", b"{}")]
+
+
+async def test_an_event_elsewhere_lies_in_the_same_commit(shed: Shed) -> None:
+    def lend_two(tool: Tool) -> list[ToolLent | Elsewhere]:
+        return [ToolLent(member="anna"), Elsewhere(TOOL, "t2", ToolLent(member="anna"))]
+
+    decided = await shed.writer.ask(By(), stream=TOOL, id="t1", decision=lend_two)
+    assert [recorded.stream for recorded in decided.events] == ["tool/t1", "tool/t2"]
+
+
+async def test_offices_do_not_see_each_other_even_when_the_query_forgot(shed: Shed) -> None:
+    await shed.lend("t1", "anna", By(office="shed-north"))
+    await shed.lend("t1", "bram", By(office="shed-south"))
+    connection = await asyncpg.connect(shed.database.at_work)
+    try:
+        async with connection.transaction():
+            await connection.execute("select set_config('app.office', 'shed-south', true)")
+            assert [row["member"] for row in await connection.fetch("select member from tools")] == ["bram"]
+            assert await connection.fetchval("select count(*) from stored_events") == 1
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                async with connection.transaction():
+                    await connection.execute(
+                        "insert into tools (office, id, version, made, body) values ('shed-north','x',1,1,'{}')"
+                    )
+        assert await connection.fetchval("select count(*) from tools") == 0  # no office: nothing at all
+    finally:
+        await connection.close()
+
+
+@pytest.mark.parametrize("change", ["update stored_events set topic = 'x'", "delete from stored_events"])
+async def test_the_services_role_can_neither_change_nor_delete_an_event(shed: Shed, change: str) -> None:
+    await shed.lend("t1", "anna")
+    connection = await asyncpg.connect(shed.database.at_work)
+    try:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute(change)
+    finally:
+        await connection.close()
+
+
+async def test_a_full_queue_says_so_instead_of_piling_up(shed: Shed) -> None:
+    shed.writer._room = 3
+    outcomes = await asyncio.gather(*(shed.lend(f"t{n}", "anna") for n in range(10)), return_exceptions=True)
+    assert sum(isinstance(outcome, StoreBusy) for outcome in outcomes) == 7
+    assert isinstance(await shed.lend("t99", "anna"), Decided)
+
+
+async def test_a_second_process_stands_by_until_the_first_is_gone(shed: Shed) -> None:
+    second = shed.make()
+    task = asyncio.create_task(second.run())
+    with pytest.raises(StoreBusy):
+        await second.ask(By(), stream=TOOL, id="t1", decision=partial(lend, to="anna"))
+    await shed.lend("t1", "anna")
+    shed.task.cancel()
+    await asyncio.wait_for(second.ready.wait(), 10)
+    with pytest.raises(ToolNotOnShelf):
+        await second.ask(By(), stream=TOOL, id="t1", decision=partial(lend, to="bram"))
+    task.cancel()

@@ -1,7 +1,7 @@
 """What can have happened in visits: to leases, visits and reports, findings, agreement notes and contacts.
 
-Stored like this for ever. Names and free text are sealed. An event of a stream that belongs to a lease names it once, in
-the first event of the stream.
+Stored like this for ever. Names and free text are sealed. The first event of a stream that belongs to a lease
+names the lease.
 """
 
 from dataclasses import dataclass

@@ -1,0 +1,516 @@
+"""The lease as visits knows it: who rents, who guides, when the next visit is due (domain 3.1, 5.3, 5.4)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from typing import Literal, assert_never
+
+from services.visits.events import (
+    AdministratorAppointed,
+    AdministratorEnded,
+    AdministratorScope,
+    BalanceRecorded,
+    CadenceSet,
+    ContactPoint,
+    CounsellorAssigned,
+    FirstVisitDue,
+    FirstVisitOverdue,
+    HeadLeaseEnding,
+    LandlordChanged,
+    LeaseClosed,
+    LeaseEnded,
+    LeaseEvent,
+    LeaseRegistered,
+    LeaseStarted,
+    LeaseVisited,
+    NextVisitOverdue,
+    NoticeRunning,
+    NoticeStopped,
+    OfficeChanged,
+    Party,
+    PartyAdded,
+    PartyLeft,
+    RenterInformedOfPolicy,
+    StandstillEnded,
+    StandstillKind,
+    StandstillStarted,
+)
+from services.visits.rules.policy import Policies, policy_called, policy_on
+from services.visits.rules.refusals import NotPermitted
+from shared.authority import MandateRegister, mandate_for
+from shared.contracts.evaluations import NoticePostedV1, NoticeWithdrawnV1
+from shared.decisions import Person, Refusal, Stream
+from shared.refusals import DateOrder, NoProof, OccurredInFuture, ReasonMissing, Unknown, WrongState
+from shared.sealed import Sealed
+from shared.working_days import add_months, next_working_day
+
+INFORMED_AT_LATEST_DAYS = 30  # domain 3.1: the policy is given at the latest so many days after the start
+LeaseState = Literal["new", "prepared", "running", "notice_running", "ended", "closed"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Informed:
+    """The renters were given a policy version."""
+
+    policy_version: str
+    on: date
+
+
+@dataclass(frozen=True, kw_only=True)
+class Landlord:
+    """Who lets, from when."""
+
+    name: Sealed
+    starts_on: date
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lease:
+    """As much of a lease as rules and readers must know."""
+
+    state: LeaseState = "new"
+    registered: LeaseRegistered | None = None
+    parties: tuple[Party, ...] = ()
+    left: Mapping[str, date] = field(default_factory=dict)
+    counsellor: str | None = None
+    counsellor_from: date | None = None
+    informed: tuple[Informed, ...] = ()
+    first_visit_due: date | None = None
+    first_visit_on: date | None = None
+    last_visit_on: date | None = None
+    cadence_months: int | None = None
+    next_due_on: date | None = None  # by the cadence; None before the first visit and while no cadence is set
+    overdue_noted: frozenset[date] = frozenset()
+    balance: BalanceRecorded | None = None
+    landlords: tuple[Landlord, ...] = ()
+    offices: tuple[OfficeChanged, ...] = ()
+    administrators: tuple[AdministratorAppointed, ...] = ()
+    standstills: tuple[StandstillStarted, ...] = ()
+    head_lease_ends_on: date | None = None
+    terminations: frozenset[str] = frozenset()  # whose notice was posted, and not withdrawn
+    ended: LeaseEnded | None = None
+
+    @property
+    def runs(self) -> bool:
+        """Whether the lease goes on, under notice or not: visits, notes and findings are possible."""
+        return self.state in ("running", "notice_running")
+
+    @property
+    def renters(self) -> tuple[Party, ...]:
+        """The parties to the lease now; household members are none."""
+        return tuple(party for party in self.parties if party.id not in self.left and party.role != "household_member")
+
+    @property
+    def next_visit_due(self) -> date | None:
+        """The last day on which the next visit is in time; None: see ``no_visit_due_because``."""
+        if not self.runs:
+            return None
+        return self.first_visit_due if self.last_visit_on is None else self.next_due_on
+
+    @property
+    def no_visit_due_because(self) -> Literal["not_running", "cadence_not_set"] | None:
+        """Why there is no next visit due date; None where there is one."""
+        if self.next_visit_due is not None:
+            return None
+        return "cadence_not_set" if self.runs else "not_running"
+
+    def is_party(self, who: str) -> bool:
+        """Whether ``who`` (a party id, or "renter") is a party to the lease now."""
+        return who == "renter" or any(party.id == who for party in self.renters)
+
+
+class PartyMissing(Refusal):
+    """A lease needs a party; somebody who only lives there is none."""
+
+
+class RenterNotInformed(Refusal):
+    """The renter was not given the policy in time."""
+
+
+class LastParty(Refusal):
+    """The last party does not leave: then the lease ends."""
+
+
+class PeriodOverlap(Refusal):
+    """The new period does not begin after the one before."""
+
+
+class CadenceNotOffered(Refusal):
+    """The office does not offer this cadence."""
+
+
+def register(
+    lease: Lease,
+    *,
+    parties: tuple[Party, ...],
+    dwelling_reference: Sealed,
+    dwelling_address: Sealed,
+    landlord: Sealed,
+    start: date,
+    informed_on: date | None,
+    policy_version: str | None,
+    inventory_ref: Sealed | None,
+    today: date,
+    policies: Policies,
+    imported: bool = False,
+) -> list[LeaseEvent]:
+    """Write a lease down, with the policy version its renters were given: by default the one in force at the start.
+
+    :raises PartyMissing: nobody is party to it. :raises Unknown: the office has no such policy version.
+    :raises RenterNotInformed: the policy was not given, or later than 30 days after the start.
+    """
+    if lease.state != "new":
+        raise WrongState
+    if all(party.role == "household_member" for party in parties):
+        raise PartyMissing
+    if informed_on is None or informed_on > start + timedelta(days=INFORMED_AT_LATEST_DAYS):
+        raise RenterNotInformed
+    if informed_on > today:
+        raise OccurredInFuture
+    given = policy_on(policies, on=start) if policy_version is None else policy_called(policies, policy_version)
+    if given is None:
+        raise Unknown
+    return [
+        LeaseRegistered(
+            dwelling_reference=dwelling_reference,
+            dwelling_address=dwelling_address,
+            landlord=landlord,
+            parties=parties,
+            start=start,
+            informed_on=informed_on,
+            policy_version=given.version,
+            first_visit_due=next_working_day(start + timedelta(days=given.first_visit_days)),
+            inventory_ref=inventory_ref,
+            imported=imported,
+        )
+    ]
+
+
+def assign_counsellor(
+    lease: Lease, *, counsellor: str, from_: date, today: date, mandates: MandateRegister
+) -> list[LeaseEvent]:
+    """Give a prepared lease its counsellor. It runs at once when its start has come, else on that day.
+
+    :raises MandateEnded: the person had a mandate for visits, and none is valid.
+    """
+    if lease.state == "prepared" and lease.counsellor == counsellor:
+        return []
+    may_visit(mandates, person=counsellor, days=(max(today, from_),))
+    if lease.state != "prepared" or lease.registered is None:
+        raise WrongState
+    assigned: list[LeaseEvent] = [
+        CounsellorAssigned(counsellor=counsellor, assigned_from=from_, previous=lease.counsellor)
+    ]
+    if lease.counsellor is None:
+        assigned.append(FirstVisitDue(due_on=lease.registered.first_visit_due))
+    if lease.registered.start <= today:
+        assigned.append(LeaseStarted())
+    return assigned
+
+
+def may_visit(mandates: MandateRegister, *, person: str, days: tuple[date, ...]) -> None:
+    """Ask whether somebody may carry out visits on these days.
+
+    :raises MandateEnded: the person had a mandate for visits, and none is valid.
+    """
+    mandate_for(mandates, person=person, act="record_visit", needed=False, on_days=days)
+
+
+def start(lease: Lease, *, today: date) -> list[LeaseEvent]:
+    """Let a prepared lease that has its counsellor run from its start on."""
+    if lease.state != "prepared" or lease.registered is None or lease.counsellor is None:
+        return []
+    return [LeaseStarted()] if lease.registered.start <= today else []
+
+
+def be_visited(lease: Lease, *, visit: str, on: date) -> list[LeaseEvent]:
+    """Note that a visit was carried out. The next one follows from the latest one and the cadence (domain 5.4)."""
+    latest = on if lease.last_visit_on is None else max(on, lease.last_visit_on)
+    return [LeaseVisited(visit=visit, visited_on=on, next_due_on=_next_due(latest, lease.cadence_months))]
+
+
+def _next_due(last_visit_on: date, months: int | None) -> date | None:
+    return None if months is None else next_working_day(add_months(last_visit_on, months))
+
+
+def set_cadence(
+    lease: Lease, *, months: int, reason: Sealed | None, on: date, by: Person, policies: Policies
+) -> list[LeaseEvent]:
+    """Choose how often to visit, after the first visit carried out. Counsellors do so for their own leases.
+
+    :raises WrongState: no visit was carried out yet, or the lease does not run.
+    :raises CadenceNotOffered: not among the office's options. :raises ReasonMissing: why was not said.
+    """
+    if "coordinator" not in by.roles and not by.is_one_of(lease.counsellor):
+        raise NotPermitted
+    if not lease.runs or lease.last_visit_on is None:
+        raise WrongState
+    if months not in policy_on(policies, on=on).cadence_options:
+        raise CadenceNotOffered
+    if reason is None:
+        raise ReasonMissing
+    due = next_working_day(add_months(lease.last_visit_on, months))
+    return [CadenceSet(months=months, reason=reason, next_due_on=due)]
+
+
+def note_overdue(lease: Lease, *, today: date) -> list[LeaseEvent]:
+    """Note, once for each due date, that it passed without a visit carried out."""
+    due = lease.next_visit_due
+    if due is None or due >= today or due in lease.overdue_noted:
+        return []
+    return [FirstVisitOverdue(due_on=due)] if lease.last_visit_on is None else [NextVisitOverdue(due_on=due)]
+
+
+def record_balance(
+    lease: Lease, *, on: date, amount_cents: int, month_rent_cents: int, source: Sealed | None
+) -> list[LeaseEvent]:
+    """Note what was owed on a day."""
+    noted = BalanceRecorded(balance_on=on, amount_cents=amount_cents, month_rent_cents=month_rent_cents, source=source)
+    if not lease.runs:
+        raise WrongState
+    return [] if lease.balance and replace(lease.balance, source=source) == noted else [noted]
+
+
+def inform_of_policy(
+    lease: Lease, *, policy_version: str, delivered_on: date | None, proof: Sealed | None, policies: Policies
+) -> list[LeaseEvent]:
+    """Note that the renters were given a later policy version.
+
+    :raises Unknown: the office has no such version. :raises NoProof: when it was delivered is not shown.
+    """
+    if any(informed.policy_version == policy_version for informed in lease.informed) and lease.runs:
+        return []
+    if not lease.runs:
+        raise WrongState
+    if policy_called(policies, policy_version) is None:
+        raise Unknown
+    if delivered_on is None:
+        raise NoProof
+    return [RenterInformedOfPolicy(policy_version=policy_version, delivered_on=delivered_on, proof=proof)]
+
+
+def add_party(lease: Lease, *, party: Party, on: date, reason: Sealed | None) -> list[LeaseEvent]:
+    """Let somebody join the lease, or the household."""
+    _not_closed(lease)
+    return [PartyAdded(party=party, joined_on=on, reason=reason)]
+
+
+def party_leaves(lease: Lease, *, party: str, on: date, reason: Sealed | None) -> list[LeaseEvent]:
+    """Let a party leave the lease.
+
+    :raises Unknown: nobody of that id is in it. :raises LastParty: nobody would be left; the lease must be ended.
+    """
+    if lease.left.get(party) == on:
+        return []
+    _not_closed(lease)
+    if party in lease.left or all(one.id != party for one in lease.parties):
+        raise Unknown
+    if [renter.id for renter in lease.renters] == [party]:
+        raise LastParty
+    return [PartyLeft(party=party, left_on=on, reason=reason)]
+
+
+def appoint_administrator(
+    lease: Lease,
+    *,
+    administrator: str,
+    from_: date,
+    scope: AdministratorScope,
+    judgment_ref: Sealed | None,
+    name: Sealed | None,
+    party: str | None,
+    contacts: tuple[ContactPoint, ...],
+) -> list[LeaseEvent]:
+    """Note that a judge appointed an administrator.
+
+    :raises NoProof: the judgment is not named. :raises Unknown: the protected person is no party here.
+    """
+    _not_closed(lease)
+    if judgment_ref is None:
+        raise NoProof
+    if party is not None and all(one.id != party for one in lease.parties):
+        raise Unknown
+    return [
+        AdministratorAppointed(
+            administrator=administrator,
+            appointed_from=from_,
+            scope=scope,
+            judgment_ref=judgment_ref,
+            name=name,
+            party=party,
+            contacts=contacts,
+        )
+    ]
+
+
+def end_administration(lease: Lease, *, administrator: str | None, on: date) -> list[LeaseEvent]:
+    """End an administration; without an id, the only one.
+
+    :raises Unknown: there is none, or which one is not clear. :raises DateOrder: it would end before it began.
+    """
+    _not_closed(lease)
+    running = [one for one in lease.administrators if administrator in (None, one.administrator)]
+    if len(running) != 1:
+        raise Unknown
+    if on < running[0].appointed_from:
+        raise DateOrder
+    return [AdministratorEnded(administrator=running[0].administrator, ended_on=on)]
+
+
+def start_standstill(
+    lease: Lease,
+    *,
+    standstill: str,
+    from_: date,
+    kind: StandstillKind,
+    ref: Sealed | None,
+    mediator_name: Sealed | None,
+    mediator_contacts: tuple[ContactPoint, ...],
+) -> list[LeaseEvent]:
+    """Note that steps against arrears are blocked."""
+    _not_closed(lease)
+    return [
+        StandstillStarted(
+            standstill=standstill,
+            starts_on=from_,
+            kind=kind,
+            ref=ref,
+            mediator_name=mediator_name,
+            mediator_contacts=mediator_contacts,
+        )
+    ]
+
+
+def end_standstill(lease: Lease, *, standstill: str | None, on: date) -> list[LeaseEvent]:
+    """End a standstill; without an id, the only one.
+
+    :raises Unknown: there is none, or which one is not clear. :raises DateOrder: it would end before it began.
+    """
+    _not_closed(lease)
+    running = [one for one in lease.standstills if standstill in (None, one.standstill)]
+    if len(running) != 1:
+        raise Unknown
+    if on < running[0].starts_on:
+        raise DateOrder
+    return [StandstillEnded(standstill=running[0].standstill, ended_on=on)]
+
+
+def change_landlord(lease: Lease, *, to: Sealed, from_: date) -> list[LeaseEvent]:
+    """Note that another legal entity is landlord. No new lease, no count begun anew.
+
+    :raises PeriodOverlap: the present one's period begins on that day or later.
+    """
+    if not lease.runs:
+        raise WrongState
+    if from_ <= lease.landlords[-1].starts_on:
+        raise PeriodOverlap
+    return [LandlordChanged(landlord=to, starts_on=from_)]
+
+
+def change_office(lease: Lease, *, to: str, from_: date) -> list[LeaseEvent]:
+    """Note that another office is competent.
+
+    :raises PeriodOverlap: the present one's period begins on that day or later.
+    """
+    if not lease.runs or lease.registered is None:
+        raise WrongState
+    begun = lease.offices[-1].starts_on if lease.offices else lease.registered.start
+    if from_ <= begun:
+        raise PeriodOverlap
+    return [OfficeChanged(to_office=to, starts_on=from_)]
+
+
+def report_head_lease_end(lease: Lease, *, on: date) -> list[LeaseEvent]:
+    """Mark that the owner ends the head lease. Nothing against the renter follows from it."""
+    if not lease.runs:
+        raise WrongState
+    return [] if lease.head_lease_ends_on == on else [HeadLeaseEnding(ends_on=on)]
+
+
+def run_notice(lease: Lease, *, told: NoticePostedV1) -> list[LeaseEvent]:
+    """Stand under notice, since it was posted; a lease that ended stays ended."""
+    if not lease.runs or told.termination in lease.terminations:
+        return []
+    return [NoticeRunning(termination=told.termination)]
+
+
+def stop_notice(lease: Lease, *, told: NoticeWithdrawnV1) -> list[LeaseEvent]:
+    """Run on, since the notice was withdrawn."""
+    if lease.state != "notice_running" or told.termination not in lease.terminations:
+        return []
+    return [NoticeStopped(termination=told.termination)]
+
+
+def _not_closed(lease: Lease) -> None:
+    if lease.state in ("new", "closed"):
+        raise WrongState
+
+
+def evolve(lease: Lease, event: LeaseEvent) -> Lease:
+    match event:
+        case LeaseRegistered():
+            return replace(
+                lease,
+                state="prepared",
+                registered=event,
+                parties=event.parties,
+                informed=(Informed(policy_version=event.policy_version, on=event.informed_on),),
+                first_visit_due=event.first_visit_due,
+                landlords=(Landlord(name=event.landlord, starts_on=event.start),),
+            )
+        case CounsellorAssigned():
+            return replace(lease, counsellor=event.counsellor, counsellor_from=event.assigned_from)
+        case FirstVisitDue():
+            return replace(lease, first_visit_due=event.due_on)
+        case LeaseStarted():
+            return replace(lease, state="running")
+        case LeaseVisited():
+            first = min(event.visited_on, lease.first_visit_on or event.visited_on)
+            last = max(event.visited_on, lease.last_visit_on or event.visited_on)
+            return replace(lease, first_visit_on=first, last_visit_on=last, next_due_on=event.next_due_on)
+        case FirstVisitOverdue() | NextVisitOverdue():
+            return replace(lease, overdue_noted=lease.overdue_noted | {event.due_on})
+        case CadenceSet():
+            return replace(lease, cadence_months=event.months, next_due_on=event.next_due_on)
+        case BalanceRecorded():
+            return replace(lease, balance=event)
+        case RenterInformedOfPolicy():
+            informed = Informed(policy_version=event.policy_version, on=event.delivered_on)
+            return replace(lease, informed=(*lease.informed, informed))
+        case PartyAdded():
+            return replace(lease, parties=(*lease.parties, event.party))
+        case PartyLeft():
+            return replace(lease, left={**lease.left, event.party: event.left_on})
+        case AdministratorAppointed():
+            return replace(lease, administrators=(*lease.administrators, event))
+        case AdministratorEnded():
+            still = tuple(one for one in lease.administrators if one.administrator != event.administrator)
+            return replace(lease, administrators=still)
+        case StandstillStarted():
+            return replace(lease, standstills=(*lease.standstills, event))
+        case StandstillEnded():
+            return replace(
+                lease, standstills=tuple(one for one in lease.standstills if one.standstill != event.standstill)
+            )
+        case LandlordChanged():
+            return replace(
+                lease, landlords=(*lease.landlords, Landlord(name=event.landlord, starts_on=event.starts_on))
+            )
+        case OfficeChanged():
+            return replace(lease, offices=(*lease.offices, event))
+        case HeadLeaseEnding():
+            return replace(lease, head_lease_ends_on=event.ends_on)
+        case NoticeRunning():
+            return replace(lease, state="notice_running", terminations=lease.terminations | {event.termination})
+        case NoticeStopped():
+            remaining = lease.terminations - {event.termination}
+            return replace(lease, state="notice_running" if remaining else "running", terminations=remaining)
+        case LeaseEnded():
+            return replace(lease, state="ended", ended=event)
+        case LeaseClosed():
+            return replace(lease, state="closed")
+        case _:
+            assert_never(event)
+
+
+LEASE = Stream("lease", initial=Lease(), evolve=evolve, events=LeaseEvent)

@@ -1,0 +1,289 @@
+"""The front door of every service, before any framework looks at a request: it keeps the order of answers.
+
+401, 413, 415 and 400 are answered here, in this order, before a byte is interpreted further; what gets in is a proven
+identity and a body that is JSON in the strict sense, its text in NFC. Role, existence, shape and rules come after
+(``shared.web``). Whatever goes wrong inside, nothing but a problem with a correlation id gets out.
+"""
+
+import asyncio
+import hashlib
+import json
+import uuid
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any, Final
+
+import structlog
+from fastapi.routing import APIRoute
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
+from starlette.routing import Match
+
+from shared import problems, strict_json
+from shared.observability import DURATION, REFUSED, REQUESTS, UNDER_WAY, method_label, route_label
+from shared.problems import Problem
+from shared.tokens import Identity, IssuerAway, NotAuthenticated, Tokens
+from shared.wording import Wording, language_of
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+LARGEST_BODY: Final = 256 * 1024
+LARGEST_PHOTO: Final = 15 * 1024 * 1024
+_AROUND_A_PHOTO: Final = 64 * 1024  # boundaries and other parts of the form
+_THROWN_AWAY: Final = 1024 * 1024
+_BODY_SECONDS: Final = 30.0
+MOST_PARAMETERS: Final = 100
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """What the door knows of a request that it let in.
+
+    :ivar digest: hash over method, path and body, by which a repeated request is recognised.
+    """
+
+    correlation_id: str
+    language: str
+    identity: Identity | None = None
+    digest: bytes = b""
+
+
+@dataclass
+class _Sent:
+    started: bool = False
+    status: int = 0
+    reason: str | None = field(default=None)
+
+
+class Door:
+    """Wraps the application of a service.
+
+    :param open_routes: paths (templates) that need no token.
+    :param form_routes: paths (templates) that take a multipart form instead of JSON.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        routes: Iterable[Any],
+        tokens: Tokens,
+        wording: Wording,
+        open_routes: frozenset[str],
+        form_routes: frozenset[str],
+        answers: Callable[[BaseException], Problem | None],
+    ) -> None:
+        self._app, self._tokens, self._wording, self._answers = app, tokens, wording, answers
+        self._routes = [route for route in routes if isinstance(route, APIRoute)]
+        self._open, self._forms = open_routes, form_routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+        elif scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started, sent, correlation_id = perf_counter(), _Sent(), str(uuid.uuid4())
+        headers = Headers(scope=scope)
+        language = language_of(headers.get("accept-language"))
+        scope["huurspoor"] = Entry(correlation_id=correlation_id, language=language)
+        route: APIRoute | None = None
+
+        async def answered(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                sent.started, sent.status = True, message["status"]
+                message["headers"] = [*message.get("headers", ()), (b"x-correlation-id", correlation_id.encode())]
+                if not any(name.lower() == b"cache-control" for name, _ in message["headers"]):
+                    message["headers"].append((b"cache-control", b"no-store"))
+                message["headers"].append((b"x-content-type-options", b"nosniff"))
+            await send(message)
+
+        async def say(problem: Problem) -> None:
+            sent.reason = problem.reason
+            response = problems.answer(problem, wording=self._wording, language=language, correlation_id=correlation_id)
+            await response(scope, receive, answered)
+
+        UNDER_WAY.inc()
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(correlation_id=correlation_id)
+        try:
+            route, allowed = self._match(scope)
+            receive = await self._let_in(scope, receive, headers, route, allowed)
+            await self._app(scope, receive, answered)
+        except Problem as problem:
+            if not sent.started:
+                await say(problem)
+        except (ClientDisconnect, asyncio.CancelledError):
+            raise
+        except Exception as error:
+            problem = self._answers(error) or Problem(500, "internal-error")
+            if problem.status == 500:
+                log.error("request-failed", exc_info=error, route=route_label(route.path if route else None))
+            elif problem.status == 503:
+                log.warning("store-or-issuer-away", exc_info=error)
+            if not sent.started:
+                await say(problem)
+            else:
+                raise
+        finally:
+            UNDER_WAY.dec()
+            taken = perf_counter() - started
+            method, label = method_label(scope["method"]), route_label(route.path if route else None)
+            REQUESTS.labels(method, label, str(sent.status or 499)).inc()
+            DURATION.labels(method, label).observe(taken)
+            if sent.reason is not None:
+                REFUSED.labels(sent.reason).inc()
+            log.info(
+                "request", method=method, route=label, status=sent.status, ms=round(taken * 1000, 1), reason=sent.reason
+            )
+
+    def _match(self, scope: Scope) -> tuple[APIRoute | None, list[str]]:
+        allowed: list[str] = []
+        for route in self._routes:
+            matched, _ = route.matches(scope)
+            if matched is Match.FULL:
+                return route, []
+            if matched is Match.PARTIAL:
+                allowed += sorted(route.methods or ())
+        return None, allowed
+
+    async def _let_in(
+        self, scope: Scope, receive: Receive, headers: Headers, route: APIRoute | None, allowed: list[str]
+    ) -> Receive:
+        if scope["method"] in ("TRACE", "CONNECT"):
+            raise Problem(405, "method-not-allowed", headers={"Allow": ", ".join(allowed)})
+        entry: Entry = scope["huurspoor"]
+        identity = None
+        if route is None or route.path not in self._open:
+            identity = await self._identity(headers)
+        if route is None:
+            raise (
+                Problem(405, "method-not-allowed", headers={"Allow": ", ".join(allowed)})
+                if allowed
+                else problems.not_found()
+            )
+        digest = b""
+        if scope["method"] in ("POST", "PUT", "PATCH", "DELETE"):
+            form = route.path in self._forms
+            limit = LARGEST_PHOTO + _AROUND_A_PHOTO if form else LARGEST_BODY
+            raw = await _whole_body(receive, headers, limit)
+            kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+            if form:
+                digest = _digest_of_form(scope, headers, raw, kind)
+            else:
+                raw = _json_body(route, raw, kind, headers)
+                digest = hashlib.sha256(f"{scope['method']} {scope['path']}\n".encode() + raw).digest()
+                _set_content_type(scope)
+            receive = _replayed(raw, receive)
+        scope["huurspoor"] = Entry(
+            correlation_id=entry.correlation_id, language=entry.language, identity=identity, digest=digest
+        )
+        return receive
+
+    async def _identity(self, headers: Headers) -> Identity:
+        given = headers.getlist("authorization")
+        scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
+        if scheme.lower() != "bearer" or not token.strip():
+            raise problems.not_authenticated()
+        try:
+            return await self._tokens.identity(token.strip())
+        except NotAuthenticated:
+            raise problems.not_authenticated() from None
+        except IssuerAway:
+            raise problems.unavailable() from None
+
+
+async def _whole_body(receive: Receive, headers: Headers, limit: int) -> bytes:
+    """Return the body. :raises Problem: 413, after up to 1 MiB of the rest was read and thrown away."""
+    announced = headers.get("content-length", "")
+    too_large = announced.isdecimal() and (len(announced) > 18 or int(announced) > limit)
+    parts: list[bytes] = []
+    size = thrown = 0
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                part = message.get("body", b"")
+                size += len(part)
+                if size > limit:
+                    too_large = True
+                if too_large:
+                    parts.clear()
+                    thrown += len(part)
+                else:
+                    parts.append(part)
+                if not message.get("more_body", False) or thrown > _THROWN_AWAY:
+                    break
+    except TimeoutError:
+        raise Problem(408, "request-timeout", headers={"Connection": "close"}) from None
+    if too_large:
+        raise Problem(413, "too-large", headers={"Connection": "close"})
+    return b"".join(parts)
+
+
+def _json_body(route: APIRoute, raw: bytes, kind: str, headers: Headers) -> bytes:
+    if headers.get("content-encoding", "identity").lower() != "identity":
+        raise Problem(415, "unsupported-media-type")
+    if not raw and kind in ("", "application/json"):
+        # An act without facts may come without a body; where facts are asked, JSON was announced and none came.
+        if kind and _asks_for_facts(route):
+            raise problems.malformed()
+        return b"{}"
+    if kind != "application/json":
+        raise Problem(415, "unsupported-media-type")
+    try:
+        value = strict_json.parse(raw)
+    except strict_json.Malformed:
+        raise problems.malformed() from None
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _asks_for_facts(route: APIRoute) -> bool:
+    return route.body_field is not None and route.body_field.field_info.is_required()
+
+
+def _digest_of_form(scope: Scope, headers: Headers, raw: bytes, kind: str) -> bytes:
+    if kind != "multipart/form-data":
+        raise Problem(415, "unsupported-media-type")
+    boundary = headers.get("content-type", "").partition("boundary=")[2].partition(";")[0].strip().strip('"')
+    if not boundary:
+        raise problems.malformed()
+    same = raw.replace(boundary.encode("latin-1", "ignore"), b"-")  # a repeated form has another boundary
+    return hashlib.sha256(f"{scope['method']} {scope['path']}\n".encode() + same).digest()
+
+
+def _set_content_type(scope: Scope) -> None:
+    scope["headers"] = [
+        *(
+            (name, value)
+            for name, value in scope["headers"]
+            if name.lower() not in (b"content-type", b"content-length")
+        ),
+        (b"content-type", b"application/json"),
+    ]
+
+
+def _replayed(raw: bytes, receive: Receive) -> Receive:
+    told = False
+
+    async def again() -> Message:
+        nonlocal told
+        if told:
+            return await receive()
+        told = True
+        return {"type": "http.request", "body": raw, "more_body": False}
+
+    return again

@@ -1,0 +1,118 @@
+"""Who may read which category of text (domain 11), in one table, and the opening of sealed text for a reader.
+
+A body holds sealed texts where ``show`` left them. For a caller each is opened, or left out and named in ``withheld``.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from shared.keys import Category, Seals, category_of
+from shared.sealed import Sealed
+
+READS: Final[Mapping[str, frozenset[Category]]] = {
+    "counsellor": frozenset("ABCE"),  # and F on a lease of their own: see below
+    "coordinator": frozenset("ABCDEG"),
+    "director": frozenset("ABCD"),
+    "administration": frozenset("A"),
+    "technical": frozenset("AE"),
+    "bridge-figure": frozenset(),
+    "auditor": frozenset("ABCDEG"),
+    "dpo": frozenset("A"),
+    "operator": frozenset(),
+}
+"""What each role reads everywhere it may read at all."""
+
+READS_IN: Final[Mapping[tuple[str, str], frozenset[Category]]] = {
+    ("administration", "communications"): frozenset("C"),
+    ("administration", "templates"): frozenset("C"),
+    ("administration", "terminations"): frozenset("D"),  # the acts it records
+    ("technical", "findings"): frozenset("B"),
+    ("technical", "agreements"): frozenset("B"),  # the office's commitments
+}
+"""What a role reads besides, in one collection."""
+
+OF_OWN_LEASE: Final[Category] = "F"  # what a referral is about: the counsellor of the lease and nobody else
+
+CounsellorOf = Callable[[str], Awaitable[str | None]]
+
+
+def readable(roles: frozenset[str], collection: str | None) -> frozenset[Category]:
+    """Return the categories that somebody with these roles reads in a collection."""
+    categories: frozenset[Category] = frozenset()
+    for role in roles:
+        categories |= READS.get(role, frozenset()) | READS_IN.get((role, collection or ""), frozenset())
+    return categories
+
+
+def is_sealed(value: Any) -> bool:
+    """Whether a JSON value is a sealed text."""
+    return isinstance(value, dict) and {"sealed", "key", "digest"} <= value.keys() <= {
+        "sealed",
+        "key",
+        "digest",
+        "length",
+    }
+
+
+async def opened(
+    body: Any, *, seals: Seals, office: str, categories: frozenset[Category], own_lease: bool = False
+) -> tuple[Any, list[str]]:
+    """Return the body with every text that may be read, and the names of the fields that were left out.
+
+    :param own_lease: whether the reader is the counsellor of the lease that the body is about.
+    """
+    if own_lease:
+        categories |= {OF_OWN_LEASE}
+    found: list[Sealed] = []
+    _collect(body, found)
+    may = [one for one in found if category_of(one.key) in categories]
+    texts = {one: text.text for one, text in (await seals.open_all(office, may)).items()} if may else {}
+    withheld: dict[str, None] = {}
+    return _shown(body, texts, "", withheld), list(withheld)
+
+
+def _collect(value: Any, found: list[Sealed]) -> None:
+    if isinstance(value, dict):
+        if is_sealed(value):
+            found.append(_as_sealed(value))
+        else:
+            for held in value.values():
+                _collect(held, found)
+    elif isinstance(value, list):
+        for held in value:
+            _collect(held, found)
+
+
+def _shown(value: Any, texts: Mapping[Sealed, str], name: str, withheld: dict[str, None]) -> Any:
+    if isinstance(value, dict):
+        shown: dict[str, Any] = {}
+        for key, held in value.items():
+            place = f"{name}.{key}" if name else key
+            if is_sealed(held):
+                text = texts.get(_as_sealed(held))
+                if text is None:
+                    withheld[place] = None
+                else:
+                    shown[key] = text
+            else:
+                shown[key] = _shown(held, texts, place, withheld)
+        return shown
+    if isinstance(value, list):
+        several = []
+        for held in value:
+            if is_sealed(held):
+                text = texts.get(_as_sealed(held))
+                if text is None:
+                    withheld[name] = None
+                else:
+                    several.append(text)
+            else:
+                several.append(_shown(held, texts, name, withheld))
+        return several
+    return value
+
+
+def _as_sealed(value: Mapping[str, Any]) -> Sealed:
+    return Sealed(
+        sealed=str(value["sealed"]), key=str(value["key"]), digest=str(value["digest"]), length=value.get("length", 0)
+    )

@@ -1,0 +1,353 @@
+"""What can happen in notifications. Stored like this for as long as a lease's file is kept."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from shared.contracts.notifications import About, AddresseeRole, Kind, Method, Outcome, ProofKind, TrustLevel
+from shared.sealed import Sealed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Addressee:
+    """One who gets a letter."""
+
+    addressee: str  # unique within the communication; the party's id for a party
+    role: AddresseeRole
+    party: str | None = None
+    copy: bool = False  # a copy only: its outcome never decides whether the letter has reached anybody
+    language: str | None = None  # contact language, ISO 639-1
+    name: Sealed | None = None  # of those outside the lease; a party's name stays in the lease
+    address: Sealed | None = None  # where the letter goes, where it is not the party's own address
+
+
+@dataclass(frozen=True, kw_only=True)
+class Annex:
+    """A translation beside the Dutch text, never in its place."""
+
+    language: str
+    text: Sealed
+    translator: Sealed | None = None
+    translation_of: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoticeDates:
+    """Posted on a day from ``posted_from`` through ``posted_until``, the notice runs ``start`` … ``end``, included."""
+
+    posted_from: date
+    posted_until: date
+    start: date
+    end: date
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommunicationDrafted:
+    """A letter or message was drafted: by a person, or from a fact by the system (domain 9.4)."""
+
+    lease: str
+    kind: Kind
+    about_kind: About
+    about_id: str
+    addressees: tuple[Addressee, ...]
+    text_nl: Sealed  # marks like ⟦letter_date⟧ stand for what is known at approval only
+    annexes: tuple[Annex, ...] = ()
+    translation_waived_by: tuple[str, ...] = ()  # parties who do not want a translation
+    bad_news: bool = False
+    senders: tuple[str, ...] = ()  # persons who may approve it whatever their role: who decided the contest (L-07)
+    missing: tuple[str, ...] = ()  # mandatory parts that a system draft still lacks
+    template: str | None = None  # "L-05/nl/1"; None: words of a person
+    notice_dates: tuple[NoticeDates, ...] = ()  # L-09: as computed at the decision
+    replaces: str | None = None  # the dropped draft this one stands for
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommunicationApproved:
+    """The sender answers for the letter; from here on its bytes are what they are."""
+
+    approved_on: date
+    text_nl: Sealed  # as frozen
+    document: str  # SHA-256 of the bytes, hexadecimal
+    pdf: Sealed  # the bytes, base64
+    notice_start: date | None = None
+    notice_end: date | None = None
+    post_until: date | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommunicationApprovalTakenBack:
+    """The approver's mandate had ended; the letter, not sent yet, is a draft again."""
+
+    mandate: str
+    person: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommunicationSent:
+    """The letter left the office."""
+
+    method: Method
+    sent_on: date  # the letter date (domain 9.3)
+    required: tuple[str, ...]  # addressees who must all be reached, as of the letter date
+    left_out: tuple[str, ...] = ()  # addressees who were no party any more on the letter date
+    tracking: Sealed | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommunicationRepeated:
+    """The same frozen letter leaves again, for those whom it did not reach; begins a communication of its own."""
+
+    lease: str
+    kind: Kind
+    about_kind: About
+    about_id: str
+    first: str  # the communication that was approved
+    after: str  # the communication that did not arrive
+    addressees: tuple[Addressee, ...]
+    document: str
+    bad_news: bool
+    method: Method
+    sent_on: date
+    required: tuple[str, ...]
+    tracking: Sealed | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommunicationDelivered:
+    """One addressee has it, with proof."""
+
+    addressee: str
+    delivered_on: date
+    proof_kind: ProofKind
+    reference: Sealed
+    signed_by: Sealed | None = None
+    trust_level: TrustLevel = "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommunicationNotCollected:
+    """One addressee did not fetch the registered letter."""
+
+    addressee: str
+    not_collected_on: date
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommunicationRefused:
+    """One addressee refused to take it."""
+
+    addressee: str
+    refused_on: date
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommunicationReturned:
+    """It came back: unknown or wrong address."""
+
+    addressee: str
+    returned_on: date
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommunicationSentAgain:
+    """What did not arrive is sent again, as communication ``again``."""
+
+    again: str
+    addressees: tuple[str, ...]
+    method: Method
+    sent_on: date
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProofCorrected:
+    """What was recorded about one addressee was wrong; this holds instead."""
+
+    addressee: str
+    outcome: Outcome
+    on: date
+    why: Sealed
+    proof_kind: ProofKind | None = None
+    reference: Sealed | None = None
+    trust_level: TrustLevel = "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommunicationDropped:
+    """It will not be sent."""
+
+    because: Literal["person", "count_restated", "addressees_changed", "cause_gone"] = "person"
+    replaced_by: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reached:
+    """What became of the letter to one required addressee."""
+
+    addressee: str
+    party: str | None
+    outcome: Outcome
+    on: date
+    trust_level: TrustLevel = "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LetterReached:
+    """An official letter has reached every required addressee; or, after a corrected proof (date None), has not."""
+
+    addressees: tuple[Reached, ...]
+    communicated_on: date | None
+    sent_on: date
+    supersedes: str | None = None  # the id of the event that no longer holds
+
+
+CommunicationEvent = (
+    CommunicationDrafted
+    | CommunicationApproved
+    | CommunicationApprovalTakenBack
+    | CommunicationSent
+    | CommunicationRepeated
+    | CommunicationDelivered
+    | CommunicationNotCollected
+    | CommunicationRefused
+    | CommunicationReturned
+    | CommunicationSentAgain
+    | ProofCorrected
+    | CommunicationDropped
+    | LetterReached
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttemptRefused:
+    """An act on a letter was refused. It changed nothing."""
+
+    lease: str
+    act: str
+    about: str  # "communication/<id>"
+    code: str
+    named: tuple[str, ...] = ()
+
+
+AttemptEvent = AttemptRefused
+
+
+TaskKind = Literal[
+    "first_visit_due",
+    "visit_overdue",
+    "report_due",
+    "commitment_due",
+    "contact_to_answer",
+    "repair_due",
+    "rehousing",
+    "letter_to_approve",
+    "letter_not_delivered",
+    "notice_not_given",
+    "contest_to_decide",
+    "late_contest",
+    "review_due",
+    "review_open",
+    "grounds_doubtful",
+    "annul_formally",
+    "mandate_was_ended",
+    "inform_of_policy",
+    "office_details_missing",
+    "counsellor_card_missing",
+    "parked_too_long",
+]
+OwnerRole = Literal["counsellor", "coordinator", "director", "administration", "technical"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskOpened:
+    """Somebody has something to do, by a day."""
+
+    lease: str | None  # None: it concerns the office
+    kind: TaskKind
+    about_kind: str
+    about_id: str
+    owner_role: OwnerRole
+    due_on: date
+    owner: str | None = None  # a person, where one is known
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskDone:
+    """A person says it is done."""
+
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskClosed:
+    """Its cause is gone; nobody needs to do it any more."""
+
+    because: str  # the fact that took the cause away: "ReportFixed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskHandedOver:
+    """Another person has it to do, since the counsellor of the lease changed."""
+
+    owner: str
+
+
+TaskEvent = TaskOpened | TaskDone | TaskClosed | TaskHandedOver
+
+
+@dataclass(frozen=True, kw_only=True)
+class TemplateAdopted:
+    """The office writes this kind of letter like this from a day on; what was sent stays as it was."""
+
+    template: str  # "L-05/nl"
+    kind: Kind
+    language: str
+    version: int
+    in_force_from: date
+    text: str  # words of the office, no personal data; names in braces stand for what each letter fills in
+
+
+TemplateEvent = TemplateAdopted
+
+
+@dataclass(frozen=True, kw_only=True)
+class Helpline:
+    """Whom a renter can turn to besides the office."""
+
+    name: str
+    phone: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfficeDetailsAdopted:
+    """How the office is reached, and who helps renters where it works. An organisation's data, no person's."""
+
+    address: str
+    phone: str
+    email: str
+    ocmw: Helpline | None = None
+    renters_union: Helpline | None = None
+
+
+OfficeDetailsEvent = OfficeDetailsAdopted
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalendarMade:
+    """A calendar can be read at a secret address, by calendar programs that send no token."""
+
+    owner: Literal["renter", "counsellor"]
+    secret: str  # SHA-256 of the secret, hexadecimal
+    lease: str | None = None  # of a renter
+    person: str | None = None  # a counsellor
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalendarRevoked:
+    """The address answers nothing any more."""
+
+    by: str
+
+
+CalendarEvent = CalendarMade | CalendarRevoked
+
+Event = CommunicationEvent | AttemptEvent | TaskEvent | TemplateEvent | OfficeDetailsEvent | CalendarEvent

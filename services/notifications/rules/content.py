@@ -1,0 +1,96 @@
+"""What each letter must say, and finding in a text whether it does (domain 9.2).
+
+Nobody judges a text here: a part counts as said when the words with which one says it are there. What an office says in
+every letter of a kind is added to a person's words where it is missing; what only this case can tell must be in them.
+"""
+
+import re
+from collections.abc import Mapping
+
+from shared.contracts.notifications import Kind
+
+_MONTHS = "januari|februari|maart|april|mei|juni|juli|augustus|september|oktober|november|december"
+_DATE = (
+    rf"\b\d{{1,2}}\s+({_MONTHS})\b|\b\d{{1,2}}[/.-]\d{{1,2}}[/.-]\d{{2,4}}\b|\b\d{{4}}-\d{{2}}-\d{{2}}\b|⟦notice_start⟧"
+)
+_NUMBER = r"(nul|geen|één|een|twee|drie|vier|vijf|zes|zeven|acht|negen|tien|\d+)"
+_AMOUNT = r"(€|\beuro\b|\beur\b)"
+
+PATTERNS: Mapping[str, str] = {
+    "moment": _DATE,
+    "grounds": r"vastgesteld|vaststelling|we zagen|wij zagen|\bzag\b|punt(en)? |checklist|reden van de|gronden?\b",
+    "renter_said": r"\bu (zei|zegt|vertelde|antwoordde|hebt? (ons )?(gezegd|verteld)|gaf)\b|u zei|volgens u\b|"
+    r"uw (uitleg|antwoord|reactie|verhaal|mening)|u hebt niet gereageerd|u reageerde niet",
+    "reasons": r"\bomdat\b|\bredenen?\b|\bdaarom\b|\bwant\b",
+    "count": rf"({_NUMBER}[^.\n]{{0,40}}(negatieve )?evaluaties?|evaluaties?[^.\n]{{0,60}}{_NUMBER}|telling|\btelt\b)",
+    "validity": r"maand(en)?\b[^.\n]{0,80}|blijft[^.\n]{0,40}tellen|telt[^.\n]{0,60}maand",
+    "cure": r"herstel|tijd om|krijgt u (de )?tijd|verbeteren|in orde (te )?(brengen|maken)",
+    "contest": r"betwist|bezwaar|niet akkoord|niet mee eens|niet eens (bent|met)",
+    "expected": r"verwacht|vragen (we|wij) u|wat (wij|we) vragen|wat moet u|wij vragen|we vragen|gelieve",
+    "help": r"\bhulp\b|\bhelpen\b|\bhelpt\b|steun|ondersteun",
+    "counsellor": r"begeleid(st)?er|huurbegeleid|woonbegeleid",
+    "count_decides_nothing": r"nooit vanzelf|beslist altijd een mens|mens beslist",
+    "helplines": r"huurdersbond|huurdersbonden|ocmw",
+    "contested": r"betwist|bezwaar|niet akkoord",
+    "heard": r"gehoord|geluisterd|gesprek|uitgenodigd|naar u luister",
+    "decision": r"beslis|beslot|blijft|vernietig|trekken .{0,30} in|gelijk",
+    "count_effect": r"telt|telling|tellen|aantal",
+    "remedies": r"vrederechter|huurdersbond|advocaat|ombuds|klacht|toezicht",
+    "hearing_date": _DATE,
+    "place": r"\b(in|op) (ons|het|uw) kantoor\b|\badres\b|plaats|lokaal|straat|laan|plein|weg\b|bij u thuis|zaal",
+    "assisted": r"bijgestaan|bijstaan|laten helpen|iemand meebrengen|meenemen|meebrengen|advocaat|vertrouwenspersoon",
+    "interpreter": r"\btolk",
+    "move_date": r"andere (dag|datum)|verplaatsen|verzetten|niet past|andere afspraak",
+    "if_absent": r"niet komt|afwezig|er niet bent|wegblijft|niet kunt komen",
+    "decided": r"beslis|beslot",
+    "notice_months": rf"{_NUMBER}\s+maand",
+    "notice_dates": r"⟦notice_start⟧|begint op|start op|loopt van|eindigt op|tot en met",
+    "judge_only": r"rechter",
+    "ocmw_told": r"ocmw",
+    "counsellor_stays": r"begeleid(st)?er[^.\n]{0,60}(blijft|blijven)|blijft[^.\n]{0,60}begeleid",
+    "exit_inventory": r"plaatsbeschrijving|uitgaand|bekijken wij de woning",
+    "amount_per_month": _AMOUNT,
+    "payments_received": r"betaald|betaling(en)?\b|ontvangen|ontvingen|gestort",
+    "balance_date": _DATE,
+    "plan": r"afbetal|afbetaalplan|aflossing|spreiden|in schijven|plan\b",
+    "debt_help": r"schuldbemiddel|budget|ocmw|caw",
+    "recalled": r"dat(um|a)|termijn|brief",
+    "new_dates": _DATE,
+    "text": r"\S",
+}
+"""How each part is said, in plain Dutch."""
+
+MANDATORY: Mapping[Kind, tuple[str, ...]] = {
+    "L-05": (
+        "moment", "grounds", "renter_said", "reasons", "count", "validity", "cure", "contest", "expected", "help",
+        "counsellor", "count_decides_nothing", "helplines",
+    ),
+    "L-07": ("contested", "heard", "decision", "reasons", "count_effect", "remedies"),
+    "L-08": ("hearing_date", "place", "assisted", "interpreter", "grounds", "move_date", "if_absent"),
+    "L-09": (
+        "grounds", "decided", "notice_months", "notice_dates", "judge_only", "ocmw_told", "help", "counsellor_stays",
+        "exit_inventory",
+    ),
+    "L-10": ("decision",),
+    "L-11": ("recalled", "new_dates"),
+    "L-12": ("amount_per_month", "payments_received", "balance_date", "plan", "debt_help"),
+}  # fmt: skip
+"""The parts that a person's words and the standing sentences must hold together. Office, landlord, dwelling, date, file
+number, the name and number of a person, the summary and the signature stand in the frame of every letter."""
+
+SUMMARY_LINES = 5
+
+
+def mandatory(kind: Kind) -> tuple[str, ...]:
+    """Return the parts that a letter of this kind must hold; every letter must say something."""
+    return MANDATORY.get(kind, ("text",))
+
+
+def says(text: str, part: str) -> bool:
+    """Whether ``part`` is said in ``text``."""
+    return re.search(PATTERNS[part], text, re.IGNORECASE) is not None
+
+
+def missing_in(text: str, kind: Kind) -> tuple[str, ...]:
+    """Return the mandatory parts that ``text`` does not say, in the order of domain 9.2."""
+    return tuple(part for part in mandatory(kind) if not says(text, part))

@@ -1,0 +1,61 @@
+"""Numbers, days and lists as a letter in plain Dutch, French or English says them."""
+
+from datetime import date, timedelta
+
+_MONTHS = {
+    "nl": "januari februari maart april mei juni juli augustus september oktober november december".split(),
+    "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre".split(),
+    "en": "January February March April May June July August September October November December".split(),
+}
+_WEEKDAYS = {
+    "nl": "maandag dinsdag woensdag donderdag vrijdag zaterdag zondag".split(),
+    "fr": "lundi mardi mercredi jeudi vendredi samedi dimanche".split(),
+    "en": "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split(),
+}
+_NUMBERS = {
+    "nl": "nul één twee drie vier vijf zes zeven acht negen tien elf twaalf".split(),
+    "fr": "zéro un deux trois quatre cinq six sept huit neuf dix onze douze".split(),
+    "en": "zero one two three four five six seven eight nine ten eleven twelve".split(),
+}
+_AND = {"nl": "en", "fr": "et", "en": "and"}
+
+
+def day_in_words(day: date, language: str = "nl") -> str:
+    """Return a day as ``18 maart 2026``."""
+    return f"{day.day} {_MONTHS[language][day.month - 1]} {day.year}"
+
+
+def weekday_in_words(day: date, language: str = "nl") -> str:
+    """Return a day as ``woensdag 18 maart 2026``."""
+    return f"{_WEEKDAYS[language][day.weekday()]} {day_in_words(day, language)}"
+
+
+def number_in_words(number: int, language: str = "nl") -> str:
+    """Return a small number in words, a larger one in digits."""
+    words = _NUMBERS[language]
+    return words[number] if 0 <= number < len(words) else str(number)
+
+
+def number_told(number: int, language: str = "nl") -> str:
+    """Return a number in words with its digits: ``drie (3)``."""
+    words = number_in_words(number, language)
+    return words if words.isdigit() else f"{words} ({number})"
+
+
+def euros(cents: int) -> str:
+    """Return an amount as ``1.234,50 euro``."""
+    whole, rest = divmod(abs(cents), 100)
+    grouped = f"{whole:,}".replace(",", ".")
+    return f"{'-' if cents < 0 else ''}{grouped},{rest:02d} euro"
+
+
+def listed(parts: tuple[str, ...], language: str = "nl") -> str:
+    """Return ``a, b en c``."""
+    if len(parts) < 2:
+        return "".join(parts)
+    return f"{', '.join(parts[:-1])} {_AND[language]} {parts[-1]}"
+
+
+def day_after(day: date) -> date:
+    """Return the next day."""
+    return day + timedelta(days=1)

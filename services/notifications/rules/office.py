@@ -1,0 +1,65 @@
+"""What letters say of the office: its name, how it is reached, its checklist, its counsellors' cards."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import assert_never
+
+from services.notifications.events import OfficeDetailsAdopted, OfficeDetailsEvent
+from shared.contracts.evaluations import ChecklistPublishedV1, OfficeFoundedV1
+from shared.contracts.visits import CounsellorCardMadeV1
+from shared.decisions import Stream
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfficeCard:
+    """What was told of the office."""
+
+    founded: OfficeFoundedV1 | None = None
+    checklists: tuple[ChecklistPublishedV1, ...] = ()
+    counsellors: Mapping[str, CounsellorCardMadeV1] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str | None:
+        """The name of the office, once it is known."""
+        return self.founded.name if self.founded else None
+
+    def checklist_on(self, day: date) -> ChecklistPublishedV1 | None:
+        """Return the checklist in force on ``day``."""
+        effective = [one for one in self.checklists if one.in_force_from <= day]
+        return max(effective, key=lambda one: one.in_force_from, default=None)
+
+
+def keep(card: OfficeCard, event: OfficeFoundedV1 | ChecklistPublishedV1 | CounsellorCardMadeV1) -> OfficeCard:
+    match event:
+        case OfficeFoundedV1():
+            return replace(card, founded=event)
+        case ChecklistPublishedV1():
+            return replace(card, checklists=(*card.checklists, event))
+        case CounsellorCardMadeV1():
+            return replace(card, counsellors={**card.counsellors, event.counsellor: event})
+        case _:
+            assert_never(event)
+
+
+OFFICE_CARD = Stream(
+    "office-card",
+    initial=OfficeCard(),
+    evolve=keep,
+    events=OfficeFoundedV1 | ChecklistPublishedV1 | CounsellorCardMadeV1,
+)
+
+Details = OfficeDetailsAdopted | None
+NOT_ENTERED: Details = None
+
+
+def adopt_details(details: Details, *, adopted: OfficeDetailsAdopted) -> list[OfficeDetailsEvent]:
+    """Say how the office is reached from now on."""
+    return [] if details == adopted else [adopted]
+
+
+def evolve(details: Details, event: OfficeDetailsEvent) -> Details:
+    return event
+
+
+OFFICE_DETAILS = Stream("office-details", initial=NOT_ENTERED, evolve=evolve, events=OfficeDetailsEvent)

@@ -454,7 +454,7 @@ class AttributionCheckedV1:
     lease: str
     termination: str
     findings: tuple[str, ...]
-    note: Sealed
+    note: Sealed | None
     by: str
 
 
@@ -494,7 +494,7 @@ class LandlordDutiesCheckedV1:
     lease: str
     termination: str
     in_order: bool
-    note: Sealed
+    note: Sealed | None
     by: str
 
 
@@ -630,7 +630,7 @@ class NoticePostedV1:
 class BasisDates:
     """What one basis gives: when the notice counts as notified, and its first and last day."""
 
-    basis: NoticeBasis | Literal["receipt_slip"]
+    basis: NoticeBasis | Literal["proven_receipt"]
     notified_on: date
     start: date
     end: date

@@ -95,6 +95,7 @@ class ContactDetailsGiven:
 
     given_on: date
     to: Literal["renter", "partner"]
+    given_by: str  # a person's id
     shared: tuple[Sealed, ...] = ()  # what went to the partner; empty: all of the scope
     protocol: str | None = None  # the data-sharing protocol under which it went
 
@@ -104,6 +105,7 @@ class CalledTogether:
     """Counsellor and renter called the partner together."""
 
     called_on: date
+    called_by: str  # a person's id
     minutes: int | None = None
     spoke_with: Sealed | None = None
     protocol: str | None = None

@@ -93,9 +93,9 @@ AGREED = ReferralConsentGiven(given_on=MARCH_3, scope=(NAME, PHONE), form=words(
 AGREED_TO_NO_SHARING = ReferralConsentGiven(given_on=MARCH_3, scope=())
 REFUSED = ReferralConsentRefused(refused_on=MARCH_3)
 WITHDRAWN = ReferralConsentWithdrawn(withdrawn_on=MARCH_9, tell_partner=True, counsellor="nora")
-TO_PARTNER = ContactDetailsGiven(given_on=MARCH_9, to="partner", protocol="pr-1")
-TO_RENTER = ContactDetailsGiven(given_on=MARCH_9, to="renter")
-CALLED = CalledTogether(called_on=MARCH_9, minutes=20, protocol="pr-1")
+TO_PARTNER = ContactDetailsGiven(given_on=MARCH_9, to="partner", given_by="nora", protocol="pr-1")
+TO_RENTER = ContactDetailsGiven(given_on=MARCH_9, to="renter", given_by="nora")
+CALLED = CalledTogether(called_on=MARCH_9, called_by="nora", minutes=20, protocol="pr-1")
 WENT_ALONG = ReferralAccompanied(accompanied_on=MARCH_10, accompanied_by="nora")
 INTAKE = IntakeConfirmed(intake_on=MARCH_10, confirmed_by=words("onthaal"))
 FINISHED = ReferralFinished(finished_on=MARCH_10)
@@ -213,10 +213,14 @@ def test_consent_that_was_given_is_withdrawn_and_not_refused() -> None:
 def test_ec_30_nothing_follows_a_refusal() -> None:
     refused = given(REFERRAL, PROPOSED, ASKED, REFUSED)
     refused.when(give_consent, on=MARCH_9, scope=[NAME]).then_refused(WrongState)
-    refused.when(call_together, partner=BUDGET_HELP, on=MARCH_9).then_refused(WrongState)
+    refused.when(call_together, partner=BUDGET_HELP, called_by="nora", on=MARCH_9).then_refused(WrongState)
     refused.when(accompany, accompanied_by="nora", on=MARCH_9).then_refused(WrongState)
-    refused.when(give_contact_details, to="partner", partner=BUDGET_HELP, on=MARCH_9).then_refused(WrongState)
-    refused.when(give_contact_details, to="renter", partner=BUDGET_HELP, on=MARCH_9).then_refused(WrongState)
+    refused.when(give_contact_details, to="partner", partner=BUDGET_HELP, given_by="nora", on=MARCH_9).then_refused(
+        WrongState
+    )
+    refused.when(give_contact_details, to="renter", partner=BUDGET_HELP, given_by="nora", on=MARCH_9).then_refused(
+        WrongState
+    )
     refused.when(withdraw_consent, on=MARCH_9).then_refused(WrongState)
 
 
@@ -224,31 +228,35 @@ def test_ec_30_nothing_follows_a_refusal() -> None:
 
 
 def test_the_partner_gets_the_details_of_a_renter_who_agreed() -> None:
-    given(REFERRAL, *AGREED_REFERRAL).when(give_contact_details, to="partner", partner=BUDGET_HELP, on=MARCH_9).then(
-        TO_PARTNER
-    )
+    given(REFERRAL, *AGREED_REFERRAL).when(
+        give_contact_details, to="partner", partner=BUDGET_HELP, given_by="nora", on=MARCH_9
+    ).then(TO_PARTNER)
 
 
 def test_details_given_twice_are_given_once() -> None:
     given(REFERRAL, *AGREED_REFERRAL, TO_PARTNER).when(
-        give_contact_details, to="partner", partner=BUDGET_HELP, on=MARCH_9
+        give_contact_details, to="partner", partner=BUDGET_HELP, given_by="nora", on=MARCH_9
     ).then_nothing_happens()
 
 
 @pytest.mark.parametrize("past", [(PROPOSED,), (PROPOSED, ASKED)])
 def test_nothing_goes_to_the_partner_before_the_renter_agrees(past: tuple[object, ...]) -> None:
-    given(REFERRAL, *past).when(give_contact_details, to="partner", partner=BUDGET_HELP, on=MARCH_9).then_refused(
-        NoConsent
-    )
+    given(REFERRAL, *past).when(
+        give_contact_details, to="partner", partner=BUDGET_HELP, given_by="nora", on=MARCH_9
+    ).then_refused(NoConsent)
 
 
 @pytest.mark.parametrize("past", [(PROPOSED,), (PROPOSED, ASKED), AGREED_REFERRAL])
 def test_an_address_for_the_renter_needs_no_consent_and_no_protocol(past: tuple[object, ...]) -> None:
-    given(REFERRAL, *past).when(give_contact_details, to="renter", partner=WITHOUT_PROTOCOL, on=MARCH_9).then(TO_RENTER)
+    given(REFERRAL, *past).when(
+        give_contact_details, to="renter", partner=WITHOUT_PROTOCOL, given_by="nora", on=MARCH_9
+    ).then(TO_RENTER)
 
 
 def test_an_address_given_before_consent_does_not_stand_in_for_it() -> None:
-    given(REFERRAL, PROPOSED, TO_RENTER).when(call_together, partner=BUDGET_HELP, on=MARCH_9).then_refused(NoConsent)
+    given(REFERRAL, PROPOSED, TO_RENTER).when(
+        call_together, partner=BUDGET_HELP, called_by="nora", on=MARCH_9
+    ).then_refused(NoConsent)
 
 
 def test_an_address_given_after_consent_is_a_step() -> None:
@@ -257,39 +265,43 @@ def test_an_address_given_after_consent_is_a_step() -> None:
 
 def test_an_address_is_given_to_the_renter_before_the_warmer_steps_only() -> None:
     given(REFERRAL, *AGREED_REFERRAL, CALLED).when(
-        give_contact_details, to="renter", partner=BUDGET_HELP, on=MARCH_10
+        give_contact_details, to="renter", partner=BUDGET_HELP, given_by="nora", on=MARCH_10
     ).then_refused(WrongState)
 
 
 def test_nothing_goes_to_a_partner_with_whom_no_protocol_is_in_force() -> None:
     given(REFERRAL, *AGREED_REFERRAL).when(
-        give_contact_details, to="partner", partner=WITHOUT_PROTOCOL, on=MARCH_9
+        give_contact_details, to="partner", partner=WITHOUT_PROTOCOL, given_by="nora", on=MARCH_9
     ).then_refused(NoProtocol)
 
 
 def test_no_more_is_shared_than_the_renter_agreed_to() -> None:
     given(REFERRAL, *AGREED_REFERRAL).when(
-        give_contact_details, to="partner", partner=BUDGET_HELP, on=MARCH_9, shared=[NAME, DEBTS]
+        give_contact_details, to="partner", partner=BUDGET_HELP, given_by="nora", on=MARCH_9, shared=[NAME, DEBTS]
     ).then_refused(NoConsent, "BEYOND_CONSENT")
 
 
 def test_less_may_be_shared_than_the_renter_agreed_to() -> None:
     given(REFERRAL, *AGREED_REFERRAL).when(
-        give_contact_details, to="partner", partner=BUDGET_HELP, on=MARCH_9, shared=[words("Naam")]
+        give_contact_details, to="partner", partner=BUDGET_HELP, given_by="nora", on=MARCH_9, shared=[words("Naam")]
     ).then_it_holds(lambda events: events[0].shared == (words("Naam"),))
 
 
 def test_a_yes_to_the_help_with_an_empty_scope_is_a_no_to_sharing() -> None:
     agreed = given(REFERRAL, PROPOSED, ASKED, AGREED_TO_NO_SHARING)
-    agreed.when(give_contact_details, to="partner", partner=BUDGET_HELP, on=MARCH_9).then_refused(NoConsent)
-    agreed.when(call_together, partner=BUDGET_HELP, on=MARCH_9).then_refused(NoConsent)
+    agreed.when(give_contact_details, to="partner", partner=BUDGET_HELP, given_by="nora", on=MARCH_9).then_refused(
+        NoConsent
+    )
+    agreed.when(call_together, partner=BUDGET_HELP, called_by="nora", on=MARCH_9).then_refused(NoConsent)
     agreed.when(accompany, accompanied_by="nora", on=MARCH_10).then(WENT_ALONG)
 
 
 def test_nothing_is_shared_on_a_day_before_the_renter_agreed() -> None:
     agreed = given(REFERRAL, *AGREED_REFERRAL)
-    agreed.when(give_contact_details, to="partner", partner=BUDGET_HELP, on=MARCH_2).then_refused(NoConsent)
-    agreed.when(call_together, partner=BUDGET_HELP, on=MARCH_2).then_refused(NoConsent)
+    agreed.when(give_contact_details, to="partner", partner=BUDGET_HELP, given_by="nora", on=MARCH_2).then_refused(
+        NoConsent
+    )
+    agreed.when(call_together, partner=BUDGET_HELP, called_by="nora", on=MARCH_2).then_refused(NoConsent)
     agreed.when(accompany, accompanied_by="nora", on=MARCH_2).then_refused(NoConsent)
 
 
@@ -298,18 +310,22 @@ def test_nothing_is_shared_on_a_day_before_the_renter_agreed() -> None:
 
 @pytest.mark.parametrize("past", [AGREED_REFERRAL, (*AGREED_REFERRAL, TO_PARTNER), (*AGREED_REFERRAL, TO_RENTER)])
 def test_counsellor_and_renter_call_the_partner_together(past: tuple[object, ...]) -> None:
-    given(REFERRAL, *past).when(call_together, partner=BUDGET_HELP, on=MARCH_9, minutes=20).then(CALLED)
+    given(REFERRAL, *past).when(call_together, partner=BUDGET_HELP, called_by="nora", on=MARCH_9, minutes=20).then(
+        CALLED
+    )
 
 
-def test_one_call_noted_twice_is_one_call() -> None:
+def test_one_call_noted_twice_is_one_call_also_by_a_colleague() -> None:
     given(REFERRAL, *AGREED_REFERRAL, CALLED).when(
-        call_together, partner=WITHOUT_PROTOCOL, on=MARCH_9, minutes=20
+        call_together, partner=WITHOUT_PROTOCOL, called_by="hilde", on=MARCH_9, minutes=20
     ).then_nothing_happens()
 
 
 @pytest.mark.parametrize("past", [(PROPOSED,), (PROPOSED, ASKED)])
 def test_nobody_calls_a_partner_before_the_renter_agrees(past: tuple[object, ...]) -> None:
-    given(REFERRAL, *past).when(call_together, partner=BUDGET_HELP, on=MARCH_9).then_refused(NoConsent)
+    given(REFERRAL, *past).when(call_together, partner=BUDGET_HELP, called_by="nora", on=MARCH_9).then_refused(
+        NoConsent
+    )
 
 
 @pytest.mark.parametrize(
@@ -323,9 +339,9 @@ def test_nobody_calls_a_partner_before_the_renter_agrees(past: tuple[object, ...
 )
 def test_a_protocol_is_in_force_from_its_first_to_its_last_day(day: date, in_force: bool) -> None:
     early = replace(AGREED, given_on=date(2025, 12, 1))
-    call = given(REFERRAL, PROPOSED, ASKED, early).when(call_together, partner=BUDGET_HELP, on=day)
+    call = given(REFERRAL, PROPOSED, ASKED, early).when(call_together, partner=BUDGET_HELP, called_by="nora", on=day)
     if in_force:
-        call.then(CalledTogether(called_on=day, protocol="pr-1"))
+        call.then(CalledTogether(called_on=day, called_by="nora", protocol="pr-1"))
     else:
         call.then_refused(NoProtocol)
 
@@ -333,8 +349,10 @@ def test_a_protocol_is_in_force_from_its_first_to_its_last_day(day: date, in_for
 def test_a_protocol_is_not_in_force_any_more_on_the_day_it_is_retired() -> None:
     retired = state_of(PARTNER, LISTED, COVERED, PartnerNoLongerCovered(protocol="pr-1", retired_on=MARCH_9))
     agreed = given(REFERRAL, *AGREED_REFERRAL)
-    agreed.when(call_together, partner=retired, on=MARCH_9).then_refused(NoProtocol)
-    agreed.when(call_together, partner=retired, on=date(2026, 3, 8)).then_it_holds(lambda events: len(events) == 1)
+    agreed.when(call_together, partner=retired, called_by="nora", on=MARCH_9).then_refused(NoProtocol)
+    agreed.when(call_together, partner=retired, called_by="nora", on=date(2026, 3, 8)).then_it_holds(
+        lambda events: len(events) == 1
+    )
 
 
 # Going along
@@ -450,13 +468,15 @@ def test_there_is_nothing_to_withdraw_before_consent_was_asked_or_after_the_end(
 def test_ec_32_sharing_stops_at_once_when_consent_is_withdrawn() -> None:
     withdrawn = given(REFERRAL, *AGREED_REFERRAL, CALLED, WITHDRAWN)
     withdrawn.when(accompany, accompanied_by="nora", on=MARCH_10).then_refused(WrongState)
-    withdrawn.when(give_contact_details, to="partner", partner=BUDGET_HELP, on=MARCH_10).then_refused(WrongState)
+    withdrawn.when(give_contact_details, to="partner", partner=BUDGET_HELP, given_by="nora", on=MARCH_10).then_refused(
+        WrongState
+    )
     withdrawn.when(confirm_intake, on=MARCH_10, confirmed_by=words("onthaal")).then_refused(WrongState)
 
 
 def test_ec_32_a_call_like_the_one_before_is_a_new_call_once_consent_is_withdrawn() -> None:
     given(REFERRAL, *AGREED_REFERRAL, CALLED, WITHDRAWN).when(
-        call_together, partner=BUDGET_HELP, on=MARCH_9, minutes=20
+        call_together, partner=BUDGET_HELP, called_by="nora", on=MARCH_9, minutes=20
     ).then_refused(WrongState)
 
 

@@ -209,6 +209,7 @@ def give_contact_details(
     *,
     to: Literal["renter", "partner"],
     partner: Partner,
+    given_by: str,
     on: date,
     shared: Sequence[Sealed] = (),
 ) -> list[ReferralEvent]:
@@ -220,10 +221,11 @@ def give_contact_details(
     :raises WrongState: the referral is further on, or has come to its end.
     """
     protocol = partner.protocol_on(on) if to == "partner" else None
-    given = ContactDetailsGiven(given_on=on, to=to, shared=tuple(shared), protocol=protocol)
+    given = ContactDetailsGiven(given_on=on, to=to, given_by=given_by, shared=tuple(shared), protocol=protocol)
     if to == "partner":
         _must_not_have_said_no(referral)
-    if any(is_the_same(replace(step, protocol=protocol), given) for step in referral.details):
+    # Two colleagues who note one and the same step mean one step.
+    if any(is_the_same(replace(step, protocol=protocol, given_by=given_by), given) for step in referral.details):
         return []
     if to == "partner":
         _must_agree(referral, on=on, to_share=shared)
@@ -238,6 +240,7 @@ def call_together(
     referral: Referral,
     *,
     partner: Partner,
+    called_by: str,
     on: date,
     minutes: int | None = None,
     spoke_with: Sealed | None = None,
@@ -249,9 +252,12 @@ def call_together(
     :raises WrongState: the referral is further on, or has come to its end.
     """
     protocol = partner.protocol_on(on)
-    called = CalledTogether(called_on=on, minutes=minutes, spoke_with=spoke_with, protocol=protocol)
+    called = CalledTogether(
+        called_on=on, called_by=called_by, minutes=minutes, spoke_with=spoke_with, protocol=protocol
+    )
     _must_not_have_said_no(referral)
-    if referral.called is not None and is_the_same(replace(referral.called, protocol=protocol), called):
+    earlier = replace(referral.called, protocol=protocol, called_by=called_by) if referral.called else None
+    if is_the_same(earlier, called):
         return []
     _must_agree(referral, on=on, to_share=())
     _must_be(referral, "consent_given", "details_given")

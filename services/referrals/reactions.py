@@ -1,0 +1,37 @@
+"""What referrals does when another service tells it something: it keeps what its rules look at, and no more."""
+
+from services.referrals.rules.lease import LEASE
+from services.referrals.rules.noted_needs import NOTED_NEEDS
+from shared.authority import MANDATES
+from shared.contracts.evaluations import MandateEndedV1, MandateGivenV1
+from shared.contracts.visits import (
+    CounsellorAssignedV1,
+    LeaseClosedV1,
+    LeaseEndedV1,
+    LeaseRegisteredV1,
+    LeaseStartedV1,
+    NoticeRunningV1,
+    NoticeStoppedV1,
+    PartyAddedV1,
+    PartyLeftV1,
+    ReportFixedV1,
+)
+from shared.inbox import Reactions
+
+reactions = Reactions()
+
+reactions.keep(
+    LEASE,
+    LeaseRegisteredV1,
+    CounsellorAssignedV1,
+    LeaseStartedV1,
+    NoticeRunningV1,
+    NoticeStoppedV1,
+    PartyAddedV1,
+    PartyLeftV1,
+    LeaseEndedV1,
+    LeaseClosedV1,
+    of=lambda told: told.data.lease,
+)
+reactions.keep(NOTED_NEEDS, ReportFixedV1, of=lambda told: told.data.visit)
+reactions.keep(MANDATES, MandateGivenV1, MandateEndedV1, of=lambda told: "office")

@@ -1,7 +1,8 @@
 """The store as a service's doors, reactions and days see it: decide, and read what is.
 
-``decide`` hands a pure decision to the writer (``shared.writer``) and returns when what came of it is committed. Reads never
-go through the writer's queue: a stream's state is folded from the log, a view is asked with SQL, each within the office's wall.
+``decide`` hands a pure decision to the writer (``shared.writer``) and returns when what came of it is committed. Reads
+never go through the writer's queue: a stream's state is folded from the log, a view is asked with SQL, each within the
+office's wall.
 """
 
 import asyncio
@@ -50,7 +51,13 @@ __all__ = [
 
 T = TypeVar("T")
 # A restart of PostgreSQL leaves a pool of dead connections behind; work that changes nothing is tried once more.
-LOST = (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError)
+LOST = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+)
 
 
 class OfOffice(Protocol):
@@ -175,7 +182,7 @@ class EventStore:
         async def ask(connection: asyncpg.Connection) -> list[Any]:
             async with connection.transaction():
                 await connection.execute("select set_config('app.office', $1, true)", office)
-                return await connection.fetch(sql, *values)
+                return list(await connection.fetch(sql, *values))
 
         return await self.with_connection(ask)
 

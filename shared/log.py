@@ -1,4 +1,4 @@
-"""The log of a service: the tables of ``eventsourcing``, one ``head`` row that gives out positions, and the office wall.
+"""The log of a service: the tables of ``eventsourcing``, a ``head`` row that gives out positions, and the office wall.
 
 Every table begins with the office. Row-level security is forced on all of them: the service's role ``<s>`` sees and
 writes only the office set in its transaction, ``<s>_all`` (relay, day loop) sees all, ``<s>_owner`` makes the tables.
@@ -124,7 +124,8 @@ def table_sql(table: Table, *, name: str | None = None) -> str:
     called = name or table.name
     columns = ", ".join(f'"{column}" {kind}' for column, kind in table.columns.items())
     key = ", ".join(f'"{column}"' for column in ("office", *table.key))
-    return f'create table if not exists "{called}" (office text not null, {columns}{"," if columns else ""} primary key ({key}))'
+    whole = ", ".join(part for part in ("office text not null", columns, f"primary key ({key})") if part)
+    return f'create table if not exists "{called}" ({whole})'
 
 
 def index_sql(table: Table, *, name: str | None = None) -> list[str]:
@@ -184,8 +185,9 @@ def schema_sql(service: str, views: Iterable[Table], companions: Iterable[Table]
     statements = [
         "alter table stored_events add column if not exists office text"
         " generated always as (split_part(originator_id, '/', 1)) stored",
-        "create table if not exists head (one boolean primary key default true check (one), log bigint not null default 0,"
-        " published bigint not null default 0, epoch int not null default 1, hash bytea not null default ''::bytea,"
+        "create table if not exists head (one boolean primary key default true check (one),"
+        " log bigint not null default 0, "
+        "published bigint not null default 0, epoch int not null default 1, hash bytea not null default ''::bytea,"
         " batch text not null default '', at timestamptz not null default 'epoch')",
         "insert into head default values on conflict do nothing",
         "create table if not exists outbox (office text not null, position bigint not null, version int not null,"

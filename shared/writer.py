@@ -1,19 +1,19 @@
 """The one writer of a service: decides in groups, and stores a whole batch in one commit.
 
-A batch is whatever arrived while the previous one was committing; no timer. For it the writer reads what it does not hold
-in one round trip, decides in memory in order, so that two acts on one stream follow each other without a conflict, and
-stores events, envelopes, views, inbox rows and answers in one round trip and one commit (``shared.log``).
+A batch is whatever arrived while the previous one was committing; no timer. For it the writer reads what it does not
+hold in one round trip, decides in memory in order, so that two acts on one stream follow each other without a conflict,
+and stores events, envelopes, views, inbox rows and answers in one round trip and one commit (``shared.log``).
 
 What holds, and why:
 
 * Nothing is answered before the commit, not even "already so": what an outcome rests on may be in the same batch.
-* The ``head`` row is compared first. While it is as this writer left it nobody else wrote, so every state held in memory
-  is true, and that one comparison checks the versions of all streams a decision read. When it is not, the writer
-  forgets what it holds and decides again.
+* The ``head`` row is compared first. While it is as this writer left it nobody else wrote, so every state held in
+  memory is true, and that one comparison checks the versions of all streams a decision read. When it is not, the
+  writer forgets what it holds and decides again.
 * A connection lost during COMMIT means *unknown*. The head tells: it holds the batch's id, or it does not, and then the
   same acts are decided again.
-* An error that the database blames on the data makes the batch be tried act by act, so that one poisonous act cannot fail
-  its neighbours.
+* An error that the database blames on the data makes the batch be tried act by act, so that one poisonous act cannot
+  fail its neighbours.
 """
 
 import asyncio
@@ -272,6 +272,42 @@ class _Batch:
     once: dict[tuple[str, str], tuple[bytes | None, Decided]] = field(default_factory=dict)
     inbox: dict[tuple[str, str], tuple[str, bytes]] = field(default_factory=dict)
     applied: dict[tuple[str, str], int] = field(default_factory=dict)
+    replaced: list[tuple[str, "Held | None"]] = field(default_factory=list)  # what ``held`` held, newest last
+
+    def hold(self, key: str, held: Held) -> None:
+        """Let a stream be as it is after one more event."""
+        self.replaced.append((key, self.held.get(key)))
+        self.held[key] = held
+
+    def mark(self) -> "_Mark":
+        """Remember where the batch stands, before an act that may fail half way."""
+        return _Mark(
+            (self.log, self.published, self.hash),
+            tuple(len(rows) for rows in (self.events, self.sent, self.changes, self.entered, self.replaced)),
+            (dict(self.members), dict(self.once), dict(self.inbox), dict(self.applied)),
+        )
+
+    def go_back(self, mark: "_Mark") -> None:
+        """Take out of the batch everything that an act put into it."""
+        self.log, self.published, self.hash = mark.head
+        *lengths, replaced = mark.lengths
+        grown: tuple[list[Any], ...] = (self.events, self.sent, self.changes, self.entered)
+        for rows, length in zip(grown, lengths, strict=True):
+            del rows[length:]
+        for key, earlier in reversed(self.replaced[replaced:]):
+            if earlier is None:
+                del self.held[key]
+            else:
+                self.held[key] = earlier
+        del self.replaced[replaced:]
+        self.members, self.once, self.inbox, self.applied = mark.kept
+
+
+@dataclass(frozen=True)
+class _Mark:
+    head: tuple[int, int, bytes]
+    lengths: tuple[int, ...]
+    kept: tuple[dict[Any, Any], dict[Any, Any], dict[Any, Any], dict[Any, Any]]
 
 
 @dataclass
@@ -284,7 +320,7 @@ class _Known:
 
 
 class Writer:
-    """The writer of one service process. ``run`` serves until cancelled; ``ask`` queues an act and waits for its outcome."""
+    """The writer of one service process: ``run`` serves until cancelled, ``ask`` queues an act and waits for it."""
 
     def __init__(
         self,
@@ -359,7 +395,7 @@ class Writer:
         """Queue an act and wait until its outcome is committed.
 
         :raises Refusal: the rule said no. :raises TooEarly: likewise, for callers without a message.
-        :raises StoreBusy: the queue is full, or the store is away: nothing was recorded, or the same key tells what was.
+        :raises StoreBusy: the queue is full, or the store away: nothing was recorded, or the same key tells what was.
         :raises ChangedMeanwhile: ``by.if_match`` no longer matches. :raises KeyReused: the key had another request.
         """
         if len(self._queue) >= self._room or not self.ready.is_set():
@@ -493,7 +529,7 @@ class Writer:
         """The reply was lost: ask the head whether the batch was committed; if not, decide it again."""
         REPEATED.labels("connection-lost").inc()
         await self._close()
-        deadline = perf_counter() + 5
+        deadline, head = perf_counter() + 5, ""
         while True:
             try:
                 self._connection = await self._connect()
@@ -623,7 +659,7 @@ class Writer:
             else:
                 known.applied[(office, a)] = b
         for key in streams:
-            self._held[key] = fresh.pop(key, None) or Held(self._streams[key.split("/", 2)[1]].initial)
+            self._held[key] = fresh[key] if key in fresh else Held(self._streams[key.split("/", 2)[1]].initial)
         self._held.update(fresh)
 
     # -- deciding -----------------------------------------------------------------------------------------------------
@@ -638,13 +674,16 @@ class Writer:
         batch = _Batch(moment=moment, log=self._log, published=self._published_at, hash=self._hash)
         started = perf_counter()
         for one in asked:
-            begun = perf_counter()
+            begun, before = perf_counter(), batch.mark()
             try:
                 outcome: Decided | BaseException = self._decide_one(one, batch, known)
             except (Refusal, TooEarly, ChangedMeanwhile, KeyReused, Missing) as no:
                 outcome = no
             except Exception as bug:
-                log.error("decision-failed", act=one.by.act, because=type(bug).__name__, where=format_tb(bug.__traceback__))
+                # Neither message nor values: they may hold what no log may.
+                where = format_tb(bug.__traceback__)[-3:]
+                log.error("decision-failed", act=one.by.act, because=type(bug).__name__, where=where)
+                batch.go_back(before)
                 outcome = bug
             if perf_counter() - begun > SLOW_DECISION_SECONDS:
                 log.warning("slow-decision", act=one.by.act, seconds=round(perf_counter() - begun, 3))
@@ -810,7 +849,7 @@ class Writer:
         name = self._codec.name(event)
         batch.events.append((office, key, version, name, stored, batch.log))
         batch.hash = chained(batch.hash, key, version, name, stored)
-        batch.held[key] = after
+        batch.hold(key, after)
         lease = getattr(event, "lease", None)
         if version == 1 and isinstance(lease, str) and stream.kind != "lease":
             batch.changes.append(Change(office, STREAM_OF_LEASE, {"kind": stream.kind, "lease": lease, "id": id}))

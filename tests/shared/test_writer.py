@@ -287,6 +287,19 @@ async def test_a_bug_in_one_decision_fails_only_its_own_act(shed: Shed) -> None:
     assert isinstance(good, Decided) and isinstance(bad, ZeroDivisionError)
 
 
+async def test_an_act_that_fails_half_way_leaves_nothing_of_itself_in_the_batch(shed: Shed) -> None:
+    def half(_tool: Tool) -> list[Any]:
+        return [ToolLent(member="anna"), Elsewhere(TOOL, "t9", ToolLent(member="anna")), object()]
+
+    outcomes = await asyncio.gather(
+        shed.writer.ask(By(), stream=TOOL, id="t1", decision=half), shed.lend("t1", "bram"), return_exceptions=True
+    )
+    assert isinstance(outcomes[0], TypeError) and isinstance(outcomes[1], Decided)
+    stored = await shed.fetch("select notification_id, originator_id from stored_events")
+    assert [tuple(row) for row in stored] == [(1, "shed-north/tool/t1")]
+    assert outcomes[1].state.member == "bram"
+
+
 async def test_what_the_database_will_not_take_fails_only_its_own_act(shed: Shed) -> None:
     outcomes = await asyncio.gather(
         shed.lend("t1", "anna"), shed.lend("t2", "nul\x00"), shed.lend("t3", "cleo"), return_exceptions=True

@@ -1,0 +1,124 @@
+"""Builds a service's views again from its events, beside the running service.
+
+New tables are filled from the log by the same pure functions that the writer uses; when they have caught up, the head
+row is held for a moment, what came meanwhile is added, and old and new are exchanged in one commit. Readers see the old
+or the new, never half. Ledger, inbox and the answers of Idempotency-Keys are not views and stay.
+"""
+
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+from psycopg import Cursor
+from psycopg.rows import DictRow
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from shared.codec import Codec
+from shared.decisions import AnyStream
+from shared.log import EventLog, delete_sql, event_log, index_sql, table_sql, upsert_sql, wall_sql
+from shared.views import Resource, Row, Table, View
+from shared.writer import Held, rows_after
+
+PAGE = 2000
+FRESH = "__fresh"
+
+
+class _Views:
+    """All view tables of a service, being made again from event number ``reached`` on."""
+
+    def __init__(
+        self, codec: Codec, streams: Iterable[AnyStream], resources: Iterable[Resource], views: Iterable[View]
+    ) -> None:
+        self._codec = codec
+        self._streams = {stream.kind: stream for stream in streams}
+        self._resources = {resource.stream.kind: resource for resource in resources}
+        self._views: dict[str, list[View]] = {}
+        for view in views:
+            self._views.setdefault(view.of.kind, []).append(view)
+        tables = {resource.table.name: resource.table for resource in self._resources.values()}
+        tables.update({table.name: table for kept in self._views.values() for view in kept for table in view.tables})
+        self.tables: Mapping[str, Table] = tables
+        self._held: dict[str, Held] = {}
+        self.reached = 0
+
+    def page(self, log: EventLog) -> list[tuple[str, Row]]:
+        """Return the rows that follow from the next events, the last of each key; none when there are no more."""
+        rows: dict[tuple[Any, ...], tuple[str, Row]] = {}
+        for note in log.select_notifications(self.reached + 1, PAGE):
+            self.reached = note.id
+            office, kind, id = str(note.originator_id).split("/", 2)
+            stream = self._streams[kind]
+            held = self._held.setdefault(str(note.originator_id), Held(stream.initial, made=note.id))
+            whole = self._codec.decode(note.topic, note.state, stream=f"{kind}/{id}", version=note.originator_version)
+            held.state, held.version = stream.after(held.state, whole), note.originator_version
+            for row in rows_after(self._resources.get(kind), self._views.get(kind, ()), id, held, whole):
+                key = (office, row.table.name, *(row.values[column] for column in row.table.key))
+                rows.pop(key, None)
+                rows[key] = (office, row)
+        return list(rows.values())
+
+
+def rebuild(
+    service: str,
+    owner: dict[str, Any],
+    *,
+    codec: Codec,
+    streams: Iterable[AnyStream],
+    resources: Iterable[Resource],
+    views: Iterable[View],
+) -> None:
+    """Build all views of a service again, with a progress bar on stderr.
+
+    :param owner: the database as its owner, in the words of the library's datastore.
+    """
+    log = event_log({**owner, "pool_size": 2})
+    made = _Views(codec, streams, resources, views)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    try:
+        with log.datastore.transaction(commit=True) as rows:
+            for table in made.tables.values():
+                fresh = table.name + FRESH
+                rows.execute(f'drop table if exists "{fresh}"')
+                for statement in (table_sql(table, name=fresh), *index_sql(table, name=fresh)):
+                    rows.execute(statement)
+        with Progress(*columns, console=Console(file=sys.stderr)) as progress:
+            bar = progress.add_task(f"views of {service}", total=log.max_notification_id() or 0)
+            while page := made.page(log):
+                with log.datastore.transaction(commit=True) as rows:
+                    _store(rows, page)
+                progress.update(bar, completed=made.reached)
+            with log.datastore.transaction(commit=True) as rows:
+                rows.execute("select log from head for update")  # the writer waits here until the exchange is done
+                while page := made.page(log):
+                    _store(rows, page)
+                for table in made.tables.values():
+                    _exchange(rows, table, service)
+            progress.update(bar, completed=made.reached, total=made.reached)
+    finally:
+        log.datastore.close()
+
+
+def _store(rows: Cursor[DictRow], page: list[tuple[str, Row]]) -> None:
+    grouped: dict[tuple[str, bool], list[dict[str, Any]]] = {}
+    tables: dict[str, Table] = {}
+    for office, row in page:
+        tables[row.table.name] = row.table
+        grouped.setdefault((row.table.name, row.gone), []).append({"office": office, **row.values})
+    for (name, gone), values in grouped.items():
+        table = tables[name]
+        fresh = Table(name + FRESH, table.columns, table.key)
+        sql = delete_sql(fresh) if gone else upsert_sql(fresh)
+        rows.execute(sql.replace("$1", "%s::jsonb"), (msgspec.json.encode(values).decode(),))
+
+
+def _exchange(rows: Cursor[DictRow], table: Table, service: str) -> None:
+    name, fresh = table.name, table.name + FRESH
+    rows.execute(f'drop table if exists "{name}"')
+    rows.execute(f'alter table "{fresh}" rename to "{name}"')
+    rows.execute(f'alter index "{fresh}_pkey" rename to "{name}_pkey"')
+    for index in table.indexes:
+        rows.execute(f'alter index "{fresh}_{"_".join(index)}" rename to "{name}_{"_".join(index)}"')
+    for statement in wall_sql(name, service, rights="select, insert, update, delete"):
+        rows.execute(statement)

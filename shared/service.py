@@ -1,0 +1,261 @@
+"""The wiring of one service process; only a ``main`` imports it.
+
+``python -m services.<name>.main`` serves. ``… migrate`` lays out the database as its owner, ``… rebuild`` builds the
+views again beside a running service.
+"""
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any, NoReturn
+from urllib.parse import unquote, urlsplit
+
+import asyncpg
+import structlog
+import uvicorn
+
+from shared import observability, web
+from shared.bus import Bus
+from shared.clock import clock_of
+from shared.codec import Codec
+from shared.day import DayLoop, Days
+from shared.decisions import AnyStream
+from shared.event_sourcing import EventStore
+from shared.inbox import Inbox, Reactions
+from shared.keys import Seals, read_master_key
+from shared.log import event_log, lay_out
+from shared.outbox import Relay
+from shared.rebuild import rebuild
+from shared.settings import Settings, with_password
+from shared.views import Resource, View
+from shared.web import Doors
+from shared.wording import Wording
+from shared.writer import Companion, Writer
+
+log = structlog.get_logger()
+
+SECONDS_TO_FINISH = 10
+STATEMENT_TIMEOUTS = {"statement_timeout": "15s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "15s"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """Everything that makes one service, put together by its ``main``.
+
+    :ivar streams: all kinds of streams that it keeps.
+    :ivar published: which public contracts an event becomes, given its stream's state after it and the stream's id.
+    :ivar authority: the stream that holds the office's mandates here, and its id.
+    :ivar wording: the folder with ``nl.toml`` and ``en.toml``.
+    :ivar companions: makes tables that are chained over what is published and taken in (the ledger).
+    """
+
+    name: str
+    api: Doors
+    reactions: Reactions
+    days: Days
+    published: Callable[[Any, Any, str], tuple[Any, ...]]
+    resources: Sequence[Resource]
+    views: Sequence[View]
+    streams: Sequence[AnyStream]
+    authority: tuple[AnyStream, str] | None
+    wording: Path
+    companions: Callable[[Seals], Sequence[Companion]] = field(default=lambda _seals: ())
+    contracts: Sequence[type] = ()
+
+    def run(self, arguments: Sequence[str] | None = None) -> NoReturn:
+        """Do what the command line says, and end the process."""
+        words = list(sys.argv[1:] if arguments is None else arguments)
+        settings = Settings()
+        match words:
+            case []:
+                observability.configure(self.name, settings.log_level)
+                asyncio.run(self._serve(settings))
+            case ["migrate"]:
+                self._migrate(settings)
+            case ["rebuild"]:
+                self._rebuild(settings)
+            case _:
+                print("usage: main [migrate | rebuild]", file=sys.stderr)
+                sys.exit(2)
+        sys.exit(0)
+
+    # -- commands -----------------------------------------------------------------------------------------------------
+
+    def _migrate(self, settings: Settings) -> None:
+        log_of_owner = event_log(_dsn(with_password(settings.database_owner, settings.database_owner_password_file)))
+        try:
+            companions = [table for companion in self.companions(_NO_SEALS) for table in companion.tables]
+            lay_out(log_of_owner, self.name, views=self._view_tables(), companions=companions)
+        finally:
+            log_of_owner.datastore.close()
+
+    def _rebuild(self, settings: Settings) -> None:
+        rebuild(
+            self.name,
+            _dsn(with_password(settings.database_owner, settings.database_owner_password_file)),
+            codec=Codec(self.streams),
+            streams=self.streams,
+            resources=self.resources,
+            views=self.views,
+        )
+
+    def _view_tables(self) -> list[Any]:
+        tables = {resource.table.name: resource.table for resource in self.resources}
+        tables.update({table.name: table for view in self.views for table in view.tables})
+        return list(tables.values())
+
+    # -- serving ------------------------------------------------------------------------------------------------------
+
+    async def _serve(self, settings: Settings) -> None:
+        clock = clock_of(settings.clock_file)
+        seals = await Seals.connect(
+            settings.keys_database,
+            read_master_key(settings.master_key_file) if settings.master_key_file else b"",
+            password=_password(settings.keys_database_password_file),
+        )
+        own = with_password(settings.database, settings.database_password_file)
+        of_all = with_password(settings.database_all, settings.database_all_password_file)
+        pool = asyncpg.create_pool(
+            own, min_size=0, max_size=10, command_timeout=20, server_settings=STATEMENT_TIMEOUTS, timeout=5
+        )
+        every_office = asyncpg.create_pool(of_all, min_size=0, max_size=4, command_timeout=20, timeout=5)
+        codec = Codec(self.streams)
+        writer = Writer(
+            service=self.name,
+            connect=lambda: asyncpg.connect(own, timeout=5, command_timeout=20, server_settings=STATEMENT_TIMEOUTS),
+            codec=codec,
+            streams=self.streams,
+            published=self.published,
+            resources=self.resources,
+            views=self.views,
+            authority_stream=self.authority,
+            clock=clock,
+            companions=self.companions(seals),
+        )
+        store = EventStore(writer, codec, pool, seals)
+        bus = Bus(settings.nats, user=self.name, seed_file=settings.nats_seed_file)
+        relay = Relay(self.name, bus, lambda: asyncpg.connect(of_all, timeout=5, command_timeout=20), writer.committed)
+        inbox = Inbox(self.name, store, bus, relay, self.reactions, clock=clock, every_office=every_office)
+        days = DayLoop(self.days, store, clock, every_office)
+
+        async def ready() -> dict[str, Any]:
+            return await _readiness(writer, relay, inbox, days)
+
+        async def run_days(until: date) -> int:
+            await days.run_until(until)
+            return writer.position
+
+        app = web.application(
+            self,
+            store,
+            seals,
+            settings,
+            clock=clock,
+            wording=Wording(self.wording),
+            ready=ready,
+            inbox=inbox,
+            dead_letters=inbox.dead_letters,
+            run_days=run_days if clock.simulated else None,
+        )
+        server = _Server(
+            uvicorn.Config(
+                app,
+                host=settings.host,
+                port=settings.port,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                date_header=True,
+                lifespan="off",
+                timeout_graceful_shutdown=SECONDS_TO_FINISH,
+                timeout_keep_alive=30,
+                h11_max_incomplete_event_size=64 * 1024,
+            )
+        )
+        async with pool, every_office:
+            at_work = [
+                asyncio.create_task(work, name=name)
+                for name, work in (
+                    ("writer", writer.run()),
+                    ("bus", bus.keep_connected()),
+                    ("relay", relay.run()),
+                    ("inbox", inbox.run()),
+                    ("days", days.run()),
+                )
+            ]
+            serving = asyncio.create_task(server.serve(), name="http")
+            ended, _ = await asyncio.wait([*at_work, serving], return_when=asyncio.FIRST_COMPLETED)
+            # Fetch nothing new, then finish what is under way; the writer goes last.
+            server.should_exit = True
+            for task in reversed(at_work[1:]):
+                task.cancel()
+            await asyncio.gather(*at_work[1:], return_exceptions=True)
+            with contextlib.suppress(asyncio.CancelledError):
+                await serving
+            at_work[0].cancel()
+            await asyncio.gather(at_work[0], return_exceptions=True)
+            for task in ended:
+                if task is not serving and not task.cancelled() and task.exception() is not None:
+                    raise task.exception() or RuntimeError(task.get_name())
+        await seals.close()
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn, ended by SIGINT and SIGTERM with exit code 0 once everything under way is answered."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Any:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
+
+
+async def _readiness(writer: Writer, relay: Relay, inbox: Inbox, days: DayLoop) -> dict[str, Any]:
+    """Say whether this process can do its work, and if not why; holds no personal data."""
+    why: list[str] = []
+    if not writer.ready.is_set():
+        why.append("the store is away, or another process of this service writes")
+    outbox: dict[str, Any] = {}
+    taken: dict[str, Any] = {}
+    try:
+        outbox = await relay.status()
+        taken = await inbox.status()
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        why.append("the store does not answer")
+    why += [reason for reason in (relay.why_not, inbox.why_not) if reason]
+    return {
+        "ready": not why,
+        "why": why,
+        "outbox": outbox,
+        "inbox": taken,
+        "day": days.done.isoformat() if days.done else None,
+    }
+
+
+class _NoSeals:
+    """What companions are made with where only their tables are asked for."""
+
+
+_NO_SEALS: Any = _NoSeals()
+
+
+def _password(file: Path | None) -> str | None:
+    return file.read_text(encoding="utf-8").strip() if file else None
+
+
+def _dsn(address: str) -> dict[str, Any]:
+    """Return an address in the words of the library's datastore."""
+    parts = urlsplit(address)
+    return {
+        "dbname": parts.path.lstrip("/"),
+        "host": parts.hostname or "",
+        "port": str(parts.port or 5432),
+        "user": parts.username or "",
+        "password": unquote(parts.password or ""),
+    }

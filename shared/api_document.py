@@ -106,16 +106,23 @@ _COMMAND_HEADERS: Final = (
 )
 
 
+SCHEMAS: Final = {"Problem": PROBLEM_SCHEMA, "Thing": RESOURCE_SCHEMA, "Acted": ACTED_SCHEMA}
+
+
+def _reference(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
 def responses(*, command: bool, resource: bool = False, status: int | None = None) -> dict[int | str, dict[str, Any]]:
     """Return what a door may answer."""
     told: dict[int | str, dict[str, Any]] = {
         number: {
             "description": _MEANINGS[number],
-            "content": {"application/problem+json": {"schema": PROBLEM_SCHEMA}},
+            "content": {"application/problem+json": {"schema": _reference("Problem")}},
         }
         for number in (_COMMAND if command else _READ)
     }
-    schema = ACTED_SCHEMA if command else RESOURCE_SCHEMA if resource else {}
+    schema = _reference("Acted") if command else _reference("Thing") if resource else {}
     content = {"application/json": {"schema": schema}} if schema else {}
     told[200] = {
         "description": "As it is after the act" if command else "As it is",
@@ -159,8 +166,8 @@ def page(document: Mapping[str, Any]) -> str:
         '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>{escape(document['info']['title'])}</title>"
         "<style>body{font:15px/1.5 system-ui,sans-serif;max-width:75rem;margin:2rem auto;padding:0 1rem}"
-        "table{border-collapse:collapse;width:100%}td,th{border-bottom:1px solid #ccc;padding:.4rem .6rem;text-align:left;"
-        "vertical-align:top}code{font-size:.9em}small{color:#555}</style>"
+        "table{border-collapse:collapse;width:100%}td,th{border-bottom:1px solid #ccc;padding:.4rem .6rem;"
+        "text-align:left;vertical-align:top}code{font-size:.9em}small{color:#555}</style>"
         f"<h1>{escape(document['info']['title'])}</h1>"
         '<p>The exact document is <a href="openapi.json">openapi.json</a>. † needs a mandate on record.</p>'
         "<table><thead><tr><th></th><th>path</th><th>what it does</th><th>who may</th></tr></thead><tbody>"

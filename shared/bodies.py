@@ -1,18 +1,18 @@
 """What a body may hold: strict models and the kinds of field they are made of.
 
-Nothing is coerced: ``"5"`` and ``true`` are no numbers, a date is ``YYYY-MM-DD``, an instant has its offset, a name has no
-control or bidirectional characters, and what is not asked is refused.
+Nothing is coerced: ``"5"`` and ``true`` are no numbers, a date is ``YYYY-MM-DD``, an instant has its offset, a name has
+no control or bidirectional characters, and what is not asked is refused.
 """
 
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, ClassVar, Literal
-from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, WithJsonSchema
 from pydantic_core import CoreSchema, PydanticCustomError
-from stdnum.be import ssn
+
+from shared.keys import NationalNumberTyped, refuse_national_number
 
 LARGEST = 2**53 - 1  # what every JSON reader holds exactly
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -67,10 +67,10 @@ def _one_line(given: str) -> str:
 
 
 def _no_national_number(given: str) -> str:
-    # A national register number typed into a text would be stored for ever; the office has no need of it.
-    for found in _ELEVEN_DIGITS.finditer(given):
-        if ssn.is_valid(re.sub("[^0-9]", "", found.group())):
-            raise PydanticCustomError("national_number", "a national register number")
+    try:
+        refuse_national_number("text", given)
+    except NationalNumberTyped:
+        raise PydanticCustomError("national_number", "a national register number") from None
     return given
 
 
@@ -100,7 +100,7 @@ Line = Annotated[
     Field(max_length=200, json_schema_extra={"pattern": f"^[^{NOT_IN_A_LINE}]*$"}),
     AfterValidator(_one_line),
 ]
-"""A name or other short text on one line: at most 200 characters, no control or bidirectional characters. May be blank."""
+"""A name or other short text: one line of at most 200 characters, none of control or direction. May be blank."""
 
 Words = Annotated[str, Field(max_length=20_000), AfterValidator(_no_national_number)]
 """Free text of at most 20,000 characters. May be blank: whether that is enough is a matter of the rules."""
@@ -167,8 +167,3 @@ class DatedBody(Body):
     """A body of an act for which the domain names no day of its own: ``occurred_on`` is optional, by default today."""
 
     occurred_on: Day | None = None
-
-
-def new_id(given: str | None, made: UUID) -> str:
-    """Return the id that the client chose, or the one made for it."""
-    return given if given is not None else str(made)

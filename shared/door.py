@@ -127,15 +127,14 @@ class Door:
         except (ClientDisconnect, asyncio.CancelledError):
             raise
         except Exception as error:
-            problem = self._answers(error) or Problem(500, "internal-error")
-            if problem.status == 500:
+            found = self._answers(error) or Problem(500, "internal-error")
+            if found.status == 500:
                 log.error("request-failed", exc_info=error, route=route_label(route.path if route else None))
-            elif problem.status == 503:
+            elif found.status == 503:
                 log.warning("store-or-issuer-away", exc_info=error)
-            if not sent.started:
-                await say(problem)
-            else:
-                raise
+            if sent.started:
+                raise  # half an answer is out: only cutting it tells the client
+            await say(found)
         finally:
             UNDER_WAY.dec()
             taken = perf_counter() - started

@@ -63,7 +63,8 @@ LOST = (
 class OfOffice(Protocol):
     """Somebody or something that reads within one office."""
 
-    office: str
+    @property
+    def office(self) -> str: ...
 
 
 class Found(NamedTuple):

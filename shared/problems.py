@@ -21,7 +21,10 @@ class NotYetKnown(Refusal):
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is wrong: where (a JSON pointer, or the name of a header or parameter), and which sentence says so."""
+    """One thing that is wrong.
+
+    :ivar pointer: where: a JSON pointer, or the name of a header or parameter.
+    """
 
     kind: str  # a sentence of the section [invalid], or of [named] where ``code`` is given
     pointer: str | None = None

@@ -3,37 +3,40 @@
 A body holds sealed texts where ``show`` left them. For a caller each is opened, or left out and named in ``withheld``.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
-from shared.keys import Category, Seals, category_of
+from shared.keys import CATEGORIES, Category, Seals, category_of
 from shared.sealed import Sealed
 
+
+def _these(letters: str) -> frozenset[Category]:
+    return frozenset(category for category in CATEGORIES if category in letters)
+
+
 READS: Final[Mapping[str, frozenset[Category]]] = {
-    "counsellor": frozenset("ABCE"),  # and F on a lease of their own: see below
-    "coordinator": frozenset("ABCDEG"),
-    "director": frozenset("ABCD"),
-    "administration": frozenset("A"),
-    "technical": frozenset("AE"),
+    "counsellor": _these("ABCE"),  # and F on a lease of their own: see below
+    "coordinator": _these("ABCDEG"),
+    "director": _these("ABCD"),
+    "administration": _these("A"),
+    "technical": _these("AE"),
     "bridge-figure": frozenset(),
-    "auditor": frozenset("ABCDEG"),
-    "dpo": frozenset("A"),
+    "auditor": _these("ABCDEG"),
+    "dpo": _these("A"),
     "operator": frozenset(),
 }
 """What each role reads everywhere it may read at all."""
 
 READS_IN: Final[Mapping[tuple[str, str], frozenset[Category]]] = {
-    ("administration", "communications"): frozenset("C"),
-    ("administration", "templates"): frozenset("C"),
-    ("administration", "terminations"): frozenset("D"),  # the acts it records
-    ("technical", "findings"): frozenset("B"),
-    ("technical", "agreements"): frozenset("B"),  # the office's commitments
+    ("administration", "communications"): _these("C"),
+    ("administration", "templates"): _these("C"),
+    ("administration", "terminations"): _these("D"),  # the acts it records
+    ("technical", "findings"): _these("B"),
+    ("technical", "agreements"): _these("B"),  # the office's commitments
 }
 """What a role reads besides, in one collection."""
 
 OF_OWN_LEASE: Final[Category] = "F"  # what a referral is about: the counsellor of the lease and nobody else
-
-CounsellorOf = Callable[[str], Awaitable[str | None]]
 
 
 def readable(roles: frozenset[str], collection: str | None) -> frozenset[Category]:

@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """What one process of the platform must be told. Passwords and keys are never settings, only the files they lie in."""
+    """What one process must be told. Passwords and keys are never settings, only the files they lie in."""
 
     model_config = SettingsConfigDict(
         env_prefix="HUURSPOOR_", extra="ignore", hide_input_in_errors=True, env_ignore_empty=True

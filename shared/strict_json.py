@@ -1,7 +1,8 @@
 """JSON as the door takes it: stricter than the standard library, because what gets in is stored for ever.
 
-Refused: not UTF-8, UTF-16 or a byte-order mark, a name twice in one object, NUL or a lone surrogate in text, nesting deeper
-than 50, ``NaN``, ``Infinity``, numbers beyond what a double holds, integers of more than a hundred digits. Text comes out in NFC.
+Refused: not UTF-8, UTF-16 or a byte-order mark, a name twice in one object, NUL or a lone surrogate in text, nesting
+deeper than 50, ``NaN``, ``Infinity``, numbers beyond what a double holds, integers of more than a hundred digits. Text
+comes out in NFC.
 """
 
 import json

@@ -1,8 +1,8 @@
 """Who is asking: bearer tokens of one issuer, checked against its published keys.
 
-Only asymmetric algorithms are taken, and a key only with the algorithms of its kind. Nothing in a token is ever followed: a
-``kid`` chooses among the keys we have, ``jku``, ``x5u`` and ``jwk`` are not looked at. Everything here follows the machine's
-real time, never the platform's clock.
+Only asymmetric algorithms are taken, and a key only with those of its kind. Nothing in a token is ever followed: a
+``kid`` chooses among the keys we have, ``jku``, ``x5u`` and ``jwk`` are not looked at. Everything here follows the
+machine's real time, never the platform's clock.
 """
 
 import asyncio

@@ -146,22 +146,53 @@ class Message:
 class Responsible(Protocol):
     """Who answers for an act: a caller at the door, a message, a day's work."""
 
-    office: str
-    actor: str
-    act: str | None
-    mandated: bool
-    occurred_on: date | None
-    source: str
-    correlation_id: str
-    causation_id: str | None
-    policy_version: str | None
-    checklist_version: str | None
-    device_time: datetime | None
-    clock_suspect: bool
-    once: str | None
-    digest: bytes | None
-    if_match: int | None
-    message: Message | None
+    @property
+    def office(self) -> str: ...
+
+    @property
+    def actor(self) -> str: ...
+
+    @property
+    def act(self) -> str | None: ...
+
+    @property
+    def mandated(self) -> bool: ...
+
+    @property
+    def occurred_on(self) -> date | None: ...
+
+    @property
+    def source(self) -> str: ...
+
+    @property
+    def correlation_id(self) -> str: ...
+
+    @property
+    def causation_id(self) -> str | None: ...
+
+    @property
+    def policy_version(self) -> str | None: ...
+
+    @property
+    def checklist_version(self) -> str | None: ...
+
+    @property
+    def device_time(self) -> datetime | None: ...
+
+    @property
+    def clock_suspect(self) -> bool: ...
+
+    @property
+    def once(self) -> str | None: ...
+
+    @property
+    def digest(self) -> bytes | None: ...
+
+    @property
+    def if_match(self) -> int | None: ...
+
+    @property
+    def message(self) -> Message | None: ...
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A small shop that lends tools, behind the real door: the service on which the door is tested. Its store is in memory."""
+"""A small shop that lends tools, behind the real door, on which the door is tested. Its store is in memory."""
 
 import base64
 import json

@@ -1,0 +1,209 @@
+"""Acting over HTTP: the store as doors use it, and the answer that an act comes to."""
+
+import json
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from shared.callers import Caller
+from shared.decisions import AnyStream, NoAuthority, Recorded, Refusal
+from shared.event_sourcing import ChangedMeanwhile, Decided, EventStore, Found, OnRefusal, Read, StoreBusy
+from shared.problems import NotYetKnown
+from shared.refusals import OccurredInFuture
+from shared.views import Resource
+
+
+@dataclass(frozen=True, kw_only=True)
+class Acted:
+    """What an act came to: the thing as it is after it, and what was recorded. Texts are opened when it is answered."""
+
+    status: int
+    body: Mapping[str, Any]
+    version: int
+    events: Sequence[Mapping[str, Any]] | None  # None: nothing was done, it was only read
+    collection: str | None = None
+    location: str | None = None
+    replayed: bool = False
+
+    def stored(self) -> bytes:
+        """Return the answer as it is kept under an Idempotency-Key; texts stay sealed."""
+        return msgspec.json.encode(
+            {
+                "status": self.status,
+                "body": self.body,
+                "version": self.version,
+                "events": self.events,
+                "collection": self.collection,
+                "location": self.location,
+            }
+        )
+
+    @classmethod
+    def again(cls, stored: bytes) -> "Acted":
+        """Return the answer that was kept, marked as given before."""
+        return cls(**json.loads(stored), replayed=True)
+
+
+Shows = Callable[[Decided], Mapping[str, Any]]
+
+
+class WebStore:
+    """The store for doors: decides, and answers with the resource after the act."""
+
+    def __init__(self, store: EventStore, resources: Iterable[Resource]) -> None:
+        self._store = store
+        self._resources = {resource.stream.kind: resource for resource in resources}
+        self.seals = store.seals
+
+    async def decide(
+        self,
+        stream: AnyStream,
+        id: str,
+        decision: Callable[..., Iterable[Any]],
+        *,
+        by: Caller,
+        reads: Mapping[str, Read] | None = None,
+        refused: OnRefusal | None = None,
+        shows: Shows | None = None,
+    ) -> Acted:
+        """Decide about a thing, and answer 200 with it as it is after the act.
+
+        :param shows: the answer's body where it is not the resource of ``stream``; pure.
+        """
+        return await self._decide(stream, id, decision, by, reads, refused, shows, None)
+
+    async def begin(
+        self,
+        stream: AnyStream,
+        id: str | None,
+        decision: Callable[..., Iterable[Any]],
+        *,
+        by: Caller,
+        reads: Mapping[str, Read] | None = None,
+        refused: OnRefusal | None = None,
+        shows: Shows | None = None,
+        location: str | None = None,
+    ) -> Acted:
+        """Decide about something new, and answer 201 with its ``Location``; 200 where it was so already.
+
+        :param id: chosen by the client, else one is made.
+        :param location: where it can be read, where that is not ``/<collection>/<id>``.
+        """
+        id = id or str(uuid.uuid4())
+        resource = self._resources.get(stream.kind)
+        place = location or (f"/{resource.collection}/{id}" if resource else f"/{stream.kind}s/{id}")
+        return await self._decide(stream, id, decision, by, reads, refused, shows, place)
+
+    async def _decide(
+        self,
+        stream: AnyStream,
+        id: str,
+        decision: Callable[..., Iterable[Any]],
+        by: Caller,
+        reads: Mapping[str, Read] | None,
+        refused: OnRefusal | None,
+        shows: Shows | None,
+        location: str | None,
+    ) -> Acted:
+        def acted(decided: Decided) -> Acted:
+            return self._acted(decided, shows, location)
+
+        try:
+            decided = await self._store.decide(
+                stream,
+                id,
+                _not_in_the_future(decision, by),
+                by=by,
+                reads=reads or {},
+                refused=refused,
+                answer=lambda decided: acted(decided).stored(),
+            )
+        except ChangedMeanwhile as changed:
+            present = Decided(id, stream, changed.state, changed.version)
+            raise Overtaken(replace(self._acted(present, shows, None), events=None)) from None
+        if decided.outcome == "replayed":
+            if decided.answer is None:
+                raise StoreBusy
+            return Acted.again(decided.answer)
+        return acted(decided)
+
+    def _acted(self, decided: Decided, shows: Shows | None, location: str | None) -> Acted:
+        assert decided.stream is not None
+        resource = self._resources.get(decided.stream.kind)
+        body: Mapping[str, Any] = {}
+        if shows is not None:
+            body = shows(decided)
+        elif resource is not None:
+            body = resource.show(decided.id, decided.state) or {}
+        events = [_told(recorded) for recorded in decided.events]
+        return Acted(
+            status=201 if location and events else 200,
+            body={"id": decided.id, **msgspec.to_builtins(body, str_keys=True)},
+            version=decided.version,
+            events=events,
+            collection=resource.collection if resource else None,
+            location=location if events else None,
+        )
+
+    async def state(self, stream: AnyStream, id: str, *, by: Caller) -> Any:
+        """Return the state of a stream as it is now."""
+        return await self._store.state(stream, id, by=by)
+
+    async def found(self, stream: AnyStream, id: str, *, by: Caller) -> Found:
+        """Return the state and version of a stream; version 0: there is none."""
+        return await self._store.found(stream, id, by=by)
+
+    async def known(self, stream: AnyStream, id: str, *, by: Caller) -> Any:
+        """Return the state of another service's thing that a body names.
+
+        :raises NotYetKnown: nothing of it has arrived here for this office.
+        """
+        found = await self._store.found(stream, id, by=by)
+        if found.version == 0:
+            raise NotYetKnown
+        return found.state
+
+    async def every(self, stream: AnyStream, lease: str, *, by: Caller) -> dict[str, Any]:
+        """Return all streams of a kind that belong to a lease, from id to state."""
+        return await self._store.every(stream, lease, by=by)
+
+    async def history(self, stream: AnyStream, id: str, *, by: Caller) -> list[Any]:
+        """Return what happened to a stream, each event with what was stored beside it."""
+        return await self._store.history(stream, id, by=by)
+
+    async def rows(self, sql: str, *values: Any, by: Caller) -> list[Any]:
+        """Ask a view; the query names the office itself, as ``$1``."""
+        return await self._store.rows(sql, *values, by=by)
+
+
+class Overtaken(Exception):
+    """The thing has changed since the caller saw it; ``present`` is how it is now."""
+
+    def __init__(self, present: Acted) -> None:
+        super().__init__("changed meanwhile")
+        self.present = present
+
+
+def _not_in_the_future(decision: Callable[..., Iterable[Any]], by: Caller) -> Callable[..., Iterable[Any]]:
+    if by.occurred_on is None or by.occurred_on <= by.today:
+        return decision
+
+    def decided(state: Any, **facts: Any) -> Iterable[Any]:
+        try:
+            events = list(decision(state, **facts))
+        except NoAuthority:
+            raise  # what this person may not do at all goes before what nobody can do now
+        except Refusal:
+            raise OccurredInFuture from None
+        if events:
+            raise OccurredInFuture
+        return events
+
+    return decided
+
+
+def _told(recorded: Recorded[Any]) -> dict[str, Any]:
+    return {"id": recorded.id, "type": type(recorded.event).__name__, "position": recorded.position}

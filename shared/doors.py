@@ -1,0 +1,346 @@
+"""Declaring doors: who may, what is asked, and what is the same around every one of them."""
+
+import inspect
+import json
+import re
+import typing
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import wraps
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.params import Depends as DependsParam
+from fastapi.params import Form
+from fastapi.routing import APIRoute
+from pydantic import BeforeValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+from starlette.responses import Response
+
+from shared import api_document, problems
+from shared.acting import Acted, Overtaken, WebStore
+from shared.asking import positions_asked
+from shared.bodies import LARGEST, Body, DatedBody, Day, Line, is_uuid
+from shared.callers import Caller
+from shared.decisions import AnyStream
+from shared.door import MOST_PARAMETERS
+from shared.problems import Fault, Problem
+from shared.reception import CounsellorOf, Reception, Shown, reception_of
+from shared.tokens import ROLES
+from shared.views import Resource
+
+DEFAULT_LIMIT: Final = 50
+LARGEST_LIMIT: Final = 200
+_PATH_TEXT = re.compile("[\x21-\x7e]{1,200}")
+
+
+async def _front(request: Request) -> WebStore:
+    return reception_of(request).front
+
+
+Store = Annotated[WebStore, Depends(_front)]
+"""What a door's function decides with."""
+
+
+def may(act: str, *roles: str, mandated: bool = False, of: AnyStream | None = None) -> Any:
+    """Let in who has one of the roles; 403 for others, 404 where the path's thing does not exist for their office.
+
+    :param act: the act's name, as mandates name it.
+    :param mandated: whether the act also needs a mandate on record (marked † in domain 8).
+    :param of: the kind of thing that the path names by ``{<kind>}`` or its first parameter.
+    """
+    allowed = frozenset(roles)
+    assert allowed <= ROLES, f"unknown roles {sorted(allowed - ROLES)}"
+
+    async def let_in(request: Request) -> Caller:
+        web = reception_of(request)
+        caller = await web.caller(request, act, mandated)
+        if not allowed & caller.roles:
+            raise problems.not_permitted()
+        positions = positions_asked(request)
+        if positions:
+            await web.wait_for(positions, caller.office)
+        await _check_path(request, web, caller, of)
+        return caller
+
+    let_in.__dict__.update(act=act, roles=sorted(allowed), mandated=mandated)
+    return Depends(let_in)
+
+
+async def _check_path(request: Request, web: Reception, caller: Caller, of: AnyStream | None) -> None:
+    named = request.path_params
+    if not all(isinstance(value, str) and _PATH_TEXT.fullmatch(value) for value in named.values()):
+        raise problems.not_found()
+    if of is None or not named:
+        return
+    id = named.get(of.kind) or next(iter(named.values()))
+    if not is_uuid(id) or (await web.store.found(of, id, by=caller)).version == 0:
+        raise problems.not_found()
+
+
+class Doors(APIRouter):
+    """The doors of one service: an ``APIRouter`` whose functions may answer ``Acted``, plain JSON values or a response.
+
+    :param counsellor_of: answers who is the counsellor of a lease, for texts that only that person reads.
+    """
+
+    def __init__(self, service: str) -> None:
+        super().__init__(redirect_slashes=False)
+        self.service = service
+        self.readers: dict[str, frozenset[str]] = {}
+        self.open_routes: set[str] = set()
+        self.form_routes: set[str] = set()
+        self.counsellor_of: CounsellorOf | None = None
+
+    def knows_counsellors_by(self, ask: CounsellorOf) -> CounsellorOf:
+        """Register how this service knows the counsellor of a lease, who reads category F (a decorator)."""
+        self.counsellor_of = ask
+        return ask
+
+    def without_token(self, path: str, **options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Declare a read that needs no token, because its address is the secret (a decorator)."""
+        self.open_routes.add(path)
+        return self.get(path, **options)
+
+    def collection(self, resource: Resource, *, readers: Iterable[str]) -> None:
+        """Declare ``GET /<collection>`` and ``GET /<collection>/{id}``. Auditors read every collection."""
+        allowed = frozenset(readers) | {"auditor"}
+        self.readers[resource.collection] = allowed
+        self.add_api_route(f"/{resource.collection}", _list_of(resource, allowed), methods=["GET"])
+        one_path = f"/{resource.collection}/{{id}}"
+        self.add_api_route(one_path, _one_of(resource, allowed), methods=["GET"], resource=True)
+
+    def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        """Declare a door; what FastAPI's decorators call."""
+        methods = options.get("methods") or ["GET"]
+        command = "GET" not in methods
+        options["methods"] = methods
+        options["response_model"] = None
+        options.setdefault("summary", _summary(endpoint))
+        options.setdefault("operation_id", f"{endpoint.__name__}_{methods[0].lower()}")
+        resource = options.pop("resource", False)
+        told = api_document.responses(command=command, resource=resource, status=options.get("status_code"))
+        options["responses"] = {**told, **(options.get("responses") or {})}
+        guard = _guard_of(endpoint)
+        extra = api_document.extra(
+            command=command,
+            without_token=path in self.open_routes,
+            act=guard.get("act"),
+            roles=tuple(guard.get("roles", ())),
+            mandated=guard.get("mandated", False),
+        )
+        options["openapi_extra"] = {**extra, **(options.get("openapi_extra") or {})}
+        hardened = _behind_the_door(endpoint, command)
+        super().add_api_route(path, hardened, **options)
+        route = self.routes[-1]
+        assert isinstance(route, APIRoute)
+        if route.body_field is not None and isinstance(route.body_field.field_info, Form):
+            self.form_routes.add(path)
+
+
+def _guard_of(endpoint: Callable[..., Any]) -> Mapping[str, Any]:
+    """Return what ``may`` said of a door: its act and roles."""
+    for hint in typing.get_type_hints(endpoint, include_extras=True).values():
+        for mark in getattr(hint, "__metadata__", ()):
+            if isinstance(mark, DependsParam) and hasattr(mark.dependency, "act"):
+                return vars(mark.dependency)
+    return {}
+
+
+def _summary(endpoint: Callable[..., Any]) -> str:
+    return (inspect.getdoc(endpoint) or endpoint.__name__.replace("_", " ").capitalize()).splitlines()[0].rstrip(".")
+
+
+def _behind_the_door(endpoint: Callable[..., Any], command: bool) -> Callable[..., Awaitable[Response]]:
+    """Wrap a door's function: check parameters, answer repeated requests, turn what it returns into a response."""
+    signature = inspect.signature(endpoint)
+    hints = typing.get_type_hints(endpoint, include_extras=True)
+    asked = [
+        parameter.replace(annotation=hints.get(name, parameter.annotation))
+        for name, parameter in signature.parameters.items()
+    ]
+    has_body = any(_is_body(parameter.annotation) or _is_form(parameter) for parameter in asked)
+    # FastAPI hands a request to one parameter only: to the door's own, where it has one.
+    own_request = next((parameter.name for parameter in asked if parameter.annotation is Request), None)
+    added = []
+    if own_request is None:
+        added.append(inspect.Parameter("request_", inspect.Parameter.KEYWORD_ONLY, annotation=Request))
+    if command and not has_body:
+        # "No body" is a body of which nothing is asked; where a day may be told it is optional everywhere.
+        added.append(
+            inspect.Parameter("body_", inspect.Parameter.KEYWORD_ONLY, annotation=DatedBody, default=DatedBody())
+        )
+
+    @wraps(endpoint)
+    async def behind(**given: Any) -> Response:
+        request: Request = given[own_request] if own_request else given.pop("request_")
+        web = reception_of(request)
+        body = given.pop("body_", None) or next((value for value in given.values() if isinstance(value, Body)), None)
+        name = next((name for name, value in given.items() if isinstance(value, Caller)), None)
+        caller: Caller | None = given[name] if name else None
+        _check_parameters(request)
+        if caller is not None and name is not None and command:
+            caller = given[name] = await web.stamped(request, caller, body)
+            earlier = await web.answered_before(caller)
+            if earlier is not None:
+                return await web.answer(earlier, caller)
+        try:
+            result = await endpoint(**given)
+        except Overtaken as overtaken:
+            assert caller is not None
+            shown = await web.shown(overtaken.present, caller)
+            etag = {"ETag": f'"{overtaken.present.version}"'}
+            raise Problem(412, "changed-meanwhile", headers=etag, beside={"present": shown}) from None
+        return await web.answer(result, caller, status=request.scope["route"].status_code or 200)
+
+    behind.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in asked] + added,
+        return_annotation=inspect.Signature.empty,
+    )
+    behind.__annotations__ = {}
+    return behind
+
+
+def _is_body(annotation: Any) -> bool:
+    if typing.get_origin(annotation) is Annotated:
+        annotation = typing.get_args(annotation)[0]
+    options = typing.get_args(annotation) or (annotation,)
+    return any(inspect.isclass(option) and issubclass(option, Body) for option in options)
+
+
+def _is_form(parameter: inspect.Parameter) -> bool:
+    marks = [parameter.default, *getattr(parameter.annotation, "__metadata__", ())]
+    kinds = (parameter.annotation, *typing.get_args(parameter.annotation))
+    return any(isinstance(mark, Form) for mark in marks) or any(
+        getattr(kind, "__name__", "") == "UploadFile" for kind in kinds
+    )
+
+
+# -- parameters ----
+
+
+def _check_parameters(request: Request) -> None:
+    route = request.scope["route"]
+    known = getattr(route, "known_parameters", None)
+    if known is None:
+        known = {"after"} | {parameter.alias for parameter in route.dependant.query_params}
+        route.known_parameters = known
+    given = request.query_params.multi_items()
+    if len(given) > MOST_PARAMETERS:
+        raise problems.invalid(Fault("too_many_parameters"))
+    if any(name not in known for name, _ in given):
+        raise problems.invalid(Fault("unknown_parameter"))
+    if len({name for name, _ in given if name != "after"}) < sum(1 for name, _ in given if name != "after"):
+        raise problems.invalid(Fault("too_many_parameters"))
+    if positions_asked(request) is None:
+        raise problems.invalid(Fault("position", pointer="after"))
+
+
+def _strict_number(given: Any) -> Any:
+    if isinstance(given, str) and re.fullmatch("[1-9][0-9]{0,2}", given):
+        return int(given)
+    if isinstance(given, int):
+        return given
+    raise PydanticCustomError("int_parsing", "not a number")
+
+
+Limit = Annotated[
+    int,
+    BeforeValidator(_strict_number),
+    Query(ge=1, le=LARGEST_LIMIT),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": LARGEST_LIMIT}),
+]
+Cursor = Annotated[str | None, Query(max_length=2000)]
+
+
+# -- reading ----
+
+
+def _list_of(resource: Resource, readers: frozenset[str]) -> Callable[..., Awaitable[Any]]:
+    table = resource.table.name
+
+    async def listed(*, request: Request, by: Caller, limit: int, cursor: str | None, **filters: Any) -> Any:
+        web = reception_of(request)
+        asked = {name: value for name, value in filters.items() if value is not None}
+        shape = [resource.collection, by.office, *(f"{name}={value}" for name, value in sorted(asked.items()))]
+        after = int(web.cursors.read(cursor, shape)[0]) if cursor is not None else 0
+        conditions = "".join(f' and "{name}" = ${number}' for number, name in enumerate(asked, start=4))
+        found = await web.store.rows(
+            f'select id, version, made, body from "{table}" where office = $1 and made > $2{conditions}'
+            " order by made limit $3",
+            after,
+            limit + 1,
+            *asked.values(),
+            by=by,
+        )
+        page = found[:limit]
+        items = [await web.shown(_read(row, resource), by) for row in page]
+        await web.note_read(by, items, resource.collection)
+        more = web.cursors.make([page[-1]["made"]], shape) if len(found) > limit else None
+        return Shown({"items": items, "next": more})
+
+    parameters = [
+        ("request", Request, inspect.Parameter.empty),
+        ("by", Annotated[Caller, may(f"list_{table}", *readers)], inspect.Parameter.empty),
+        ("limit", Limit, DEFAULT_LIMIT),
+        ("cursor", Cursor, None),
+        *((name, _filter_type(kind), None) for name, kind in resource.filters.items()),
+    ]
+    return _named(listed, f"list_{table}", f"The {resource.collection} of the office, oldest first", parameters)
+
+
+def _one_of(resource: Resource, readers: frozenset[str]) -> Callable[..., Awaitable[Any]]:
+    table = resource.table.name
+
+    async def read(*, request: Request, id: str, by: Caller) -> Any:
+        web = reception_of(request)
+        if not is_uuid(id):
+            raise problems.not_found()
+        found = await web.store.rows(
+            f'select id, version, made, body from "{table}" where office = $1 and id = $2', id, by=by
+        )
+        if not found:
+            raise problems.not_found()
+        shown = await web.shown(_read(found[0], resource), by)
+        await web.note_read(by, [shown], resource.collection)
+        return Shown(shown, etag=found[0]["version"])
+
+    parameters = [
+        ("request", Request, inspect.Parameter.empty),
+        ("id", str, inspect.Parameter.empty),
+        ("by", Annotated[Caller, may(f"read_{table}", *readers)], inspect.Parameter.empty),
+    ]
+    return _named(read, f"read_{table}", f"One of the {resource.collection}", parameters)
+
+
+def _named(
+    function: Callable[..., Awaitable[Any]], name: str, meaning: str, parameters: Sequence[tuple[str, Any, Any]]
+) -> Callable[..., Awaitable[Any]]:
+    function.__name__, function.__doc__ = name, f"{meaning}."
+    function.__annotations__ = {called: kind for called, kind, _ in parameters}
+    function.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            inspect.Parameter(called, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default)
+            for called, kind, default in parameters
+        ]
+    )
+    return function
+
+
+def _filter_type(sql: str) -> Any:
+    match sql.split()[0].lower():
+        case "date":
+            return Annotated[Day | None, Query()]
+        case "boolean" | "bool":
+            return Annotated[bool | None, Query()]
+        case "bigint" | "int" | "integer" | "smallint":
+            return Annotated[int | None, Query(ge=-LARGEST, le=LARGEST)]
+        case _:
+            return Annotated[Line | None, Query(max_length=200)]
+
+
+def _read(row: Any, resource: Resource) -> Acted:
+    body = row["body"]
+    held = json.loads(body) if isinstance(body, str) else body
+    return Acted(
+        status=200, body={"id": row["id"], **held}, version=row["version"], events=None, collection=resource.collection
+    )

@@ -1,0 +1,231 @@
+"""The reception of a service: what all its doors share. It knows callers, waits, repeats answers and shows things."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Any, Final, Protocol, cast
+
+import msgspec
+from fastapi import Request
+from starlette.responses import Response
+
+from shared import problems
+from shared.acting import Acted, WebStore
+from shared.asking import key_of, version_seen
+from shared.bodies import Body
+from shared.callers import Caller, deputies
+from shared.clock import Clock
+from shared.cursors import Cursors
+from shared.decisions import AnyStream, Person
+from shared.door import Entry
+from shared.event_sourcing import EventStore, KeyReused
+from shared.keys import Seals
+from shared.problems import Problem
+from shared.reading_rights import opened, readable
+
+LONGEST_WAIT_SECONDS: Final = 5.0
+CLOCK_SKEW: Final = timedelta(minutes=10)  # domain 6, clock_skew_minutes
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An answer whose sealed texts have been opened already."""
+
+    body: Any
+    etag: int | None = None
+
+
+class Inbox(Protocol):
+    """What the door asks of the inbox."""
+
+    async def seen(self, publisher: str, position: int, *, office: str) -> None:
+        """Return once everything meant for this service up to there has been taken in."""
+
+
+class DeadLetters(Protocol):
+    """What operators see of messages that could not be handled: reason and envelope, no content."""
+
+    async def listed(
+        self, *, limit: int, after: Sequence[Any] | None
+    ) -> tuple[list[Mapping[str, Any]], Sequence[Any] | None]:
+        """Return dead letters, oldest first, and the place after the last one where there are more."""
+
+    async def requeue(self, id: str, *, reason: str, operator: str) -> bool:
+        """Handle it again; False: there is no such open dead letter."""
+
+    async def close(self, id: str, *, reason: str, operator: str) -> bool:
+        """Let those behind it go on without it; False: there is no such open dead letter."""
+
+
+CounsellorOf = Callable[[EventStore, Caller, str], Awaitable[str | None]]
+Readiness = Callable[[], Awaitable[Mapping[str, Any]]]
+
+
+@dataclass(kw_only=True)
+class Reception:
+    """What the doors of one process share."""
+
+    service: str
+    readers: Mapping[str, frozenset[str]]
+    counsellor_of: CounsellorOf | None
+    store: EventStore
+    front: WebStore
+    seals: Seals
+    clock: Clock
+    cursors: Cursors
+    authority: tuple[AnyStream, str] | None
+    inbox: Inbox | None
+    dead_letters: DeadLetters | None
+    ready: Readiness
+    run_days: Callable[[date], Awaitable[int]] | None
+
+    async def caller(self, request: Request, act: str | None, mandated: bool) -> Caller:
+        """Return who is asking."""
+        entry: Entry = request.scope["huurspoor"]
+        identity = entry.identity
+        if identity is None:
+            raise problems.not_authenticated()
+        at = self.clock.now()
+        return Caller(
+            office=identity.office or "",
+            person=Person(id=identity.person, roles=identity.roles),
+            name=identity.name,
+            today=self.clock.today(),
+            at=at,
+            correlation_id=entry.correlation_id,
+            act=act,
+            mandated=mandated,
+            seals=self.seals,
+        )
+
+    async def stamped(self, request: Request, caller: Caller, body: Body | None) -> Caller:
+        """Return the caller with what the request says beside its facts: key, version seen, day, device's time."""
+        entry: Entry = request.scope["huurspoor"]
+        device_time = getattr(body, "device_time", None)
+        occurred_on = getattr(body, "occurred_on", None)
+        if caller.office and self.authority is not None:
+            register = await self.store.state(*self.authority, by=caller)
+            caller = replace(caller, _deputy_of=deputies(register, caller.actor))
+        return replace(
+            caller,
+            once=key_of(request, caller.actor),
+            digest=entry.digest,
+            if_match=version_seen(request),
+            device_time=device_time,
+            clock_suspect=device_time is not None and abs(device_time - caller.at) > CLOCK_SKEW,
+        ).on(occurred_on)
+
+    async def answered_before(self, caller: Caller) -> Acted | None:
+        """Return the first answer of a repeated request. :raises KeyReused: its key belonged to another one."""
+        if caller.once is None or not caller.office:
+            return None
+        found = await self.store.rows(
+            "select digest, answer from once where office = $1 and key = $2", caller.once, by=caller
+        )
+        if not found:
+            return None
+        if found[0]["digest"] != caller.digest:
+            raise KeyReused
+        return Acted.again(found[0]["answer"])
+
+    async def wait_for(self, positions: Sequence[tuple[str, int]], office: str) -> None:
+        """Wait until all of that is taken in here. :raises Problem: 504 after five seconds."""
+        if not positions:
+            return
+        try:
+            async with asyncio.timeout(LONGEST_WAIT_SECONDS):
+                for publisher, position in positions:
+                    await self._seen(publisher, position, office)
+        except TimeoutError:
+            raise Problem(504, "not-yet-seen", headers={"Retry-After": "1"}) from None
+
+    async def _seen(self, publisher: str, position: int, office: str) -> None:
+        if publisher == self.service:
+            while self.store.writer.position < position:
+                await asyncio.sleep(0.02)
+        elif self.inbox is not None:
+            await self.inbox.seen(publisher, position, office=office)
+
+    async def answer(self, result: Any, caller: Caller | None, *, status: int = 200) -> Response:
+        """Turn what a door's function returned into a response for this caller."""
+        match result:
+            case Response():
+                return result
+            case Shown():
+                return json_response(result.body, headers={} if result.etag is None else {"ETag": f'"{result.etag}"'})
+            case Acted():
+                assert caller is not None
+                headers = {"ETag": f'"{result.version}"'}
+                if result.location:
+                    headers["Location"] = result.location
+                if result.replayed:
+                    headers["Idempotency-Replayed"] = "true"
+                return json_response(await self.shown(result, caller), status=result.status, headers=headers)
+            case _:
+                value = msgspec.to_builtins(result, str_keys=True)
+                if caller is not None and caller.office:
+                    value = await self._opened(value, caller)
+                return json_response(value, status=status)
+
+    async def shown(self, acted: Acted, caller: Caller) -> dict[str, Any]:
+        """Return a thing for this caller: id, version, state and events always, the rest as they may read."""
+        body = dict(acted.body)
+        readers = self.readers.get(acted.collection or "")
+        if readers is not None and not readers & caller.roles:
+            body = {name: body[name] for name in ("id", "state") if name in body}
+            texts, withheld = body, list[str]()
+        else:
+            texts, withheld = await self._read_for(caller, body, acted.collection)
+        shown = {"version": acted.version, **texts, "withheld": withheld}
+        return shown if acted.events is None else {**shown, "events": list(acted.events)}
+
+    async def _opened(self, value: Any, caller: Caller) -> Any:
+        texts, withheld = await self._read_for(caller, value, None)
+        return {**texts, "withheld": withheld} if isinstance(texts, dict) and withheld else texts
+
+    async def _read_for(self, caller: Caller, body: Any, collection: str | None) -> tuple[Any, list[str]]:
+        own = await self._is_own_lease(caller, body)
+        return await opened(
+            body,
+            seals=self.seals,
+            office=caller.office,
+            categories=readable(caller.roles, collection),
+            own_lease=own,
+        )
+
+    async def _is_own_lease(self, caller: Caller, body: Any) -> bool:
+        ask, lease = self.counsellor_of, body.get("lease") if isinstance(body, dict) else None
+        if ask is None or not isinstance(lease, str) or "counsellor" not in caller.roles:
+            return False
+        return await ask(self.store, caller, lease) == caller.actor
+
+    async def note_read(self, caller: Caller, items: Sequence[Mapping[str, Any]], what: str) -> None:
+        """Log that somebody read of these leases; what cannot be logged is not shown."""
+        leases = {
+            lease: None
+            for item in items
+            if isinstance(lease := item.get("id") if what == "leases" else item.get("lease"), str)
+        }
+        if leases:
+            await self.store.write(
+                "insert into read_log (office, at, id, lease, person, what)"
+                " select $1, $2, gen_random_uuid()::text, lease, $3, $4 from unnest($5::text[]) lease",
+                self.clock.now(),
+                caller.actor,
+                what,
+                list(leases),
+                by=caller,
+            )
+
+
+def json_response(value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Return a value as JSON."""
+    return Response(
+        msgspec.json.encode(value), status_code=status, media_type="application/json", headers=dict(headers or {})
+    )
+
+
+def reception_of(request: Request) -> Reception:
+    """Return the reception of the service that was asked."""
+    return cast(Reception, request.app.state.reception)

@@ -1,0 +1,143 @@
+"""Doors that every service has: health, metrics, documents, read log, dead letters, days of a settable clock."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Query, Request
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.responses import Response
+
+from shared import api_document, problems
+from shared.bodies import Body, Day, Id, Line, is_uuid
+from shared.callers import Caller
+from shared.doors import DEFAULT_LIMIT, Cursor, Doors, Limit, may
+from shared.reception import json_response, reception_of
+
+
+class Reason(Body):
+    """Why an operator does this; no personal data."""
+
+    reason: Line
+
+
+def add_system_doors(doors: Doors, *, with_days: bool) -> None:
+    """Add these doors to a service's own."""
+    for path in ("/health/live", "/health/ready", "/metrics", "/docs", "/openapi.json"):
+        doors.open_routes.add(path)
+
+    async def live() -> Any:
+        """The process answers."""
+        return {"live": True}
+
+    async def ready(request: Request) -> Any:
+        """Whether everything that the service needs is there, and what is missing."""
+        told = await reception_of(request).ready()
+        return json_response(told, status=200 if told.get("ready") else 503)
+
+    async def metrics() -> Response:
+        """Metrics for Prometheus."""
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    async def document(request: Request) -> Response:
+        """This document."""
+        return json_response(document_of(request.app))
+
+    async def docs(request: Request) -> Response:
+        """This document for people."""
+        return Response(
+            api_document.page(document_of(request.app)),
+            media_type="text/html",
+            headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"},
+        )
+
+    async def read_log(
+        request: Request,
+        by: Annotated[Caller, may("read_log", "dpo", "auditor")],
+        lease: Annotated[Id, Query()],
+        limit: Limit = DEFAULT_LIMIT,
+        cursor: Cursor = None,
+    ) -> Any:
+        """Who read what of a lease, oldest first."""
+        web = reception_of(request)
+        shape = ["read-log", by.office, lease]
+        at, after = web.cursors.read(cursor, shape) if cursor is not None else ("0001-01-01T00:00:00+00:00", "")
+        found = await web.store.rows(
+            "select at, id, person, what from read_log where office = $1 and lease = $2 and (at, id) > ($3, $4)"
+            " order by at, id limit $5",
+            lease,
+            datetime.fromisoformat(at),
+            after,
+            limit + 1,
+            by=by,
+        )
+        page = found[:limit]
+        more = [page[-1]["at"].isoformat(), page[-1]["id"]] if len(found) > limit else None
+        items = [{"at": row["at"], "person": row["person"], "what": row["what"], "lease": lease} for row in page]
+        return {"items": items, "next": web.cursors.make(more, shape) if more else None}
+
+    async def dead_letters(
+        request: Request,
+        by: Annotated[Caller, may("read_dead_letters", "operator")],
+        limit: Limit = DEFAULT_LIMIT,
+        cursor: Cursor = None,
+    ) -> Any:
+        """Messages that could not be handled, oldest first: reason and envelope, no content."""
+        web = reception_of(request)
+        if web.dead_letters is None:
+            return {"items": [], "next": None}
+        after = web.cursors.read(cursor, ["dead-letters"]) if cursor is not None else None
+        items, more = await web.dead_letters.listed(limit=limit, after=after)
+        return {"items": items, "next": web.cursors.make(more, ["dead-letters"]) if more else None}
+
+    async def requeue(
+        request: Request, id: str, body: Reason, by: Annotated[Caller, may("requeue_dead_letter", "operator")]
+    ) -> Any:
+        """Handle a dead letter again."""
+        web = reception_of(request)
+        if not is_uuid(id) or web.dead_letters is None:
+            raise problems.not_found()
+        if not await web.dead_letters.requeue(id, reason=body.reason, operator=by.actor):
+            raise problems.not_found()
+        return {"id": id, "state": "requeued"}
+
+    async def close(
+        request: Request, id: str, body: Reason, by: Annotated[Caller, may("close_dead_letter", "operator")]
+    ) -> Any:
+        """Give a dead letter up; those behind it go on without it."""
+        web = reception_of(request)
+        if not is_uuid(id) or web.dead_letters is None:
+            raise problems.not_found()
+        if not await web.dead_letters.close(id, reason=body.reason, operator=by.actor):
+            raise problems.not_found()
+        return {"id": id, "state": "closed"}
+
+    class Until(Body):
+        """Up to which day."""
+
+        day: Day
+
+    async def clock_day(request: Request, body: Until, by: Annotated[Caller, may("move_clock", "operator")]) -> Any:
+        """Do the work of all days up to this one."""
+        run_days = reception_of(request).run_days
+        assert run_days is not None
+        return {"position": await run_days(body.day)}
+
+    doors.add_api_route("/health/live", live)
+    doors.add_api_route("/health/ready", ready)
+    doors.add_api_route("/metrics", metrics)
+    doors.add_api_route("/openapi.json", document)
+    doors.add_api_route("/docs", docs)
+    doors.add_api_route("/read-log", read_log)
+    doors.add_api_route("/dead-letters", dead_letters)
+    doors.add_api_route("/dead-letters/{id}/requeue", requeue, methods=["POST"])
+    doors.add_api_route("/dead-letters/{id}/close", close, methods=["POST"])
+    if with_days:
+        doors.add_api_route("/clock/day", clock_day, methods=["POST"])
+
+
+def document_of(inside: FastAPI) -> dict[str, Any]:
+    document = inside.openapi()
+    parts = document.setdefault("components", {})
+    parts.setdefault("schemas", {}).update(api_document.SCHEMAS)
+    parts.setdefault("securitySchemes", {})["token"] = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+    return document

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, ClassVar, Literal
+from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, WithJsonSchema
 from pydantic_core import CoreSchema, PydanticCustomError
@@ -167,3 +168,8 @@ class DatedBody(Body):
     """A body of an act for which the domain names no day of its own: ``occurred_on`` is optional, by default today."""
 
     occurred_on: Day | None = None
+
+
+def new_id(given: str | None, made: UUID) -> str:
+    """Return the id that the client chose, or the one made for it."""
+    return given if given is not None else str(made)

@@ -8,7 +8,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import Response
 
 from shared import api_document, problems
-from shared.bodies import Body, Day, Id, Line, is_uuid
+from shared.bodies import Body, Day, Id, Line
 from shared.callers import Caller
 from shared.doors import DEFAULT_LIMIT, Cursor, Doors, Limit, may
 from shared.reception import json_response, reception_of
@@ -94,7 +94,7 @@ def add_system_doors(doors: Doors, *, with_days: bool) -> None:
     ) -> Any:
         """Handle a dead letter again."""
         web = reception_of(request)
-        if not is_uuid(id) or web.dead_letters is None:
+        if web.dead_letters is None:
             raise problems.not_found()
         if not await web.dead_letters.requeue(id, reason=body.reason, operator=by.actor):
             raise problems.not_found()
@@ -105,7 +105,7 @@ def add_system_doors(doors: Doors, *, with_days: bool) -> None:
     ) -> Any:
         """Give a dead letter up; those behind it go on without it."""
         web = reception_of(request)
-        if not is_uuid(id) or web.dead_letters is None:
+        if web.dead_letters is None:
             raise problems.not_found()
         if not await web.dead_letters.close(id, reason=body.reason, operator=by.actor):
             raise problems.not_found()

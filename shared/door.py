@@ -160,7 +160,7 @@ class Door:
     async def _let_in(
         self, scope: Scope, receive: Receive, headers: Headers, route: APIRoute | None, allowed: list[str]
     ) -> Receive:
-        if scope["method"] in ("TRACE", "CONNECT"):
+        if scope["method"] in ("TRACE", "CONNECT", "OPTIONS"):  # no CORS: no page of another origin is let in
             raise Problem(405, "method-not-allowed", headers={"Allow": ", ".join(allowed)})
         entry: Entry = scope["huurspoor"]
         identity = None
@@ -238,7 +238,7 @@ def _json_body(route: APIRoute, raw: bytes, kind: str, headers: Headers) -> byte
         raise Problem(415, "unsupported-media-type")
     if not raw and kind in ("", "application/json"):
         # An act without facts may come without a body; where facts are asked, JSON was announced and none came.
-        if kind and _asks_for_facts(route):
+        if kind and asks_for_facts(route):
             raise problems.malformed()
         return b"{}"
     if kind != "application/json":
@@ -250,8 +250,10 @@ def _json_body(route: APIRoute, raw: bytes, kind: str, headers: Headers) -> byte
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 
-def _asks_for_facts(route: APIRoute) -> bool:
-    return route.body_field is not None and route.body_field.field_info.is_required()
+def asks_for_facts(route: APIRoute) -> bool:
+    """Whether a door's body has fields that must be there."""
+    fields = getattr(route.body_field.field_info.annotation, "model_fields", {}) if route.body_field else {}
+    return any(field.is_required() for field in fields.values())
 
 
 def _digest_of_form(scope: Scope, headers: Headers, raw: bytes, kind: str) -> bytes:

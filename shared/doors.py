@@ -115,8 +115,8 @@ class Doors(APIRouter):
         command = "GET" not in methods
         options["methods"] = methods
         options["response_model"] = None
-        options.setdefault("summary", _summary(endpoint))
-        options.setdefault("operation_id", f"{endpoint.__name__}_{methods[0].lower()}")
+        options["summary"] = options.get("summary") or _summary(endpoint)
+        options["operation_id"] = options.get("operation_id") or f"{endpoint.__name__}_{methods[0].lower()}"
         resource = options.pop("resource", False)
         told = api_document.responses(command=command, resource=resource, status=options.get("status_code"))
         options["responses"] = {**told, **(options.get("responses") or {})}
@@ -190,6 +190,8 @@ def _behind_the_door(endpoint: Callable[..., Any], command: bool) -> Callable[..
             shown = await web.shown(overtaken.present, caller)
             etag = {"ETag": f'"{overtaken.present.version}"'}
             raise Problem(412, "changed-meanwhile", headers=etag, beside={"present": shown}) from None
+        if not command and caller is not None and caller.office:
+            await web.note_read(caller, _leases_of(request, result), request.scope["route"].path.strip("/"))
         return await web.answer(result, caller, status=request.scope["route"].status_code or 200)
 
     behind.__signature__ = signature.replace(  # type: ignore[attr-defined]
@@ -198,6 +200,19 @@ def _behind_the_door(endpoint: Callable[..., Any], command: bool) -> Callable[..
     )
     behind.__annotations__ = {}
     return behind
+
+
+def _leases_of(request: Request, result: Any) -> list[str]:
+    """Return the leases of whose files an answer shows something."""
+    body = result.body if isinstance(result, Shown) else result
+    path = request.scope["route"].path
+    items = body.get("items", [body]) if isinstance(body, dict) else body if isinstance(body, list) else []
+    names = ("id",) if re.fullmatch("/leases(/{[a-z]+})?", path) else ("lease",)
+    found = [
+        request.path_params.get("lease"),
+        *(item.get(name) for item in items if isinstance(item, dict) for name in names),
+    ]
+    return list(dict.fromkeys(lease for lease in found if isinstance(lease, str)))
 
 
 def _is_body(annotation: Any) -> bool:
@@ -274,7 +289,6 @@ def _list_of(resource: Resource, readers: frozenset[str]) -> Callable[..., Await
         )
         page = found[:limit]
         items = [await web.shown(_read(row, resource), by) for row in page]
-        await web.note_read(by, items, resource.collection)
         more = web.cursors.make([page[-1]["made"]], shape) if len(found) > limit else None
         return Shown({"items": items, "next": more})
 
@@ -301,7 +315,6 @@ def _one_of(resource: Resource, readers: frozenset[str]) -> Callable[..., Awaita
         if not found:
             raise problems.not_found()
         shown = await web.shown(_read(found[0], resource), by)
-        await web.note_read(by, [shown], resource.collection)
         return Shown(shown, etag=found[0]["version"])
 
     parameters = [

@@ -200,13 +200,8 @@ class Reception:
             return False
         return await ask(self.store, caller, lease) == caller.actor
 
-    async def note_read(self, caller: Caller, items: Sequence[Mapping[str, Any]], what: str) -> None:
+    async def note_read(self, caller: Caller, leases: Sequence[str], what: str) -> None:
         """Log that somebody read of these leases; what cannot be logged is not shown."""
-        leases = {
-            lease: None
-            for item in items
-            if isinstance(lease := item.get("id") if what == "leases" else item.get("lease"), str)
-        }
         if leases:
             await self.store.write(
                 "insert into read_log (office, at, id, lease, person, what)"
@@ -214,7 +209,7 @@ class Reception:
                 self.clock.now(),
                 caller.actor,
                 what,
-                list(leases),
+                leases,
                 by=caller,
             )
 

@@ -4,12 +4,14 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request
+from fastapi.routing import APIRoute
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import Response
 
 from shared import api_document, problems
 from shared.bodies import Body, Day, Id, Line
 from shared.callers import Caller
+from shared.door import asks_for_facts
 from shared.doors import DEFAULT_LIMIT, Cursor, Doors, Limit, may
 from shared.reception import json_response, reception_of
 
@@ -137,6 +139,11 @@ def add_system_doors(doors: Doors, *, with_days: bool) -> None:
 
 def document_of(inside: FastAPI) -> dict[str, Any]:
     document = inside.openapi()
+    for route in inside.routes:
+        if isinstance(route, APIRoute) and not asks_for_facts(route):
+            for operation in document["paths"].get(route.path, {}).values():
+                if "requestBody" in operation:
+                    operation["requestBody"]["required"] = False
     parts = document.setdefault("components", {})
     parts.setdefault("schemas", {}).update(api_document.SCHEMAS)
     parts.setdefault("securitySchemes", {})["token"] = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}

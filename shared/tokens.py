@@ -70,12 +70,13 @@ def is_office_code(text: str) -> bool:
 
 @dataclass
 class IssuerKeys:
-    """The issuer's public keys by ``kid``, from a file or an https address, asked for again every twenty seconds."""
+    """The issuer's public keys by ``kid``: in a file, read when it changes, or at an https address, asked every 20 s."""
 
     source: str
     _keys: Mapping[str, tuple[Any, tuple[str, ...]]] = field(default_factory=dict)
     _read_at: float = float("-inf")
     _tried_at: float = float("-inf")
+    _version: tuple[int, int] | None = None
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def key(self, kid: str | None, algorithm: str) -> Any | None:
@@ -92,24 +93,37 @@ class IssuerKeys:
 
     async def _refresh(self) -> None:
         now = seconds_running()
-        if now - self._read_at < FRESH_SECONDS:
+        if now - self._read_at < FRESH_SECONDS and not self._file_changed():
             return
         if now - self._read_at < STALE_SECONDS and (now - self._tried_at < _PATIENCE_SECONDS or self._reading.locked()):
             return
         async with self._reading:
             now = seconds_running()
-            if now - self._read_at < FRESH_SECONDS:
+            if now - self._read_at < FRESH_SECONDS and not self._file_changed():
                 return
-            if now - self._tried_at >= 1.0:  # an issuer that is away is not asked by every request
-                self._tried_at = now
+            if now - self._tried_at >= 1.0 or self._file_changed():  # who is away is not asked by every request
+                self._tried_at, version = now, self._version_of_file()
                 try:
                     self._keys = _usable(await asyncio.to_thread(_read, self.source))
-                    self._read_at = seconds_running()
+                    self._read_at, self._version = seconds_running(), version
                 except (OSError, ValueError):
                     pass
             if seconds_running() - self._read_at >= STALE_SECONDS:
                 self._keys = {}
                 raise IssuerAway
+
+    def _file_changed(self) -> bool:
+        version = self._version_of_file()
+        return version is not None and version != self._version
+
+    def _version_of_file(self) -> tuple[int, int] | None:
+        if self.source.startswith("https://"):
+            return None
+        try:
+            found = Path(self.source).stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_ino
 
 
 class Tokens:

@@ -79,11 +79,15 @@ AWAY = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.CannotConnectNowError,
 )
+# Classes of SQL states that say the same: connection, transaction state, resources, intervention, system, internal.
+AWAY_STATES = frozenset({"08", "25", "53", "57", "58", "XX"})
+
+
+def _is_away(error: BaseException) -> bool:
+    if isinstance(error, asyncpg.PostgresError):
+        return (error.sqlstate or "08")[:2] in AWAY_STATES
+    return isinstance(error, AWAY) and not isinstance(error, FileNotFoundError | ValueError)
 
 
 class Described(Protocol):
@@ -120,7 +124,7 @@ def problem_of(error: BaseException) -> Problem | None:
             return problems.malformed()
         case HTTPException() if error.status_code == 405:
             return Problem(405, "method-not-allowed", headers=dict(error.headers or {}))
-        case _ if isinstance(error, AWAY):
+        case _ if _is_away(error):
             return problems.unavailable()
         case _:
             return None

@@ -178,6 +178,22 @@ class WebStore:
         """Ask a view; the query names the office itself, as ``$1``."""
         return await self._store.rows(sql, *values, by=by)
 
+    async def note_read(self, by: Caller, leases: Sequence[str], what: str) -> None:
+        """Log that somebody read of these leases; what cannot be logged is not shown.
+
+        Doors that answer ``GET`` with JSON do so by themselves; one that answers a file of a lease calls it.
+        """
+        if leases:
+            await self._store.write(
+                "insert into read_log (office, at, id, lease, person, what)"
+                " select $1, $2, gen_random_uuid()::text, lease, $3, $4 from unnest($5::text[]) lease",
+                by.at,
+                by.actor,
+                what,
+                list(leases),
+                by=by,
+            )
+
 
 class Overtaken(Exception):
     """The thing has changed since the caller saw it; ``present`` is how it is now."""

@@ -191,7 +191,7 @@ def _behind_the_door(endpoint: Callable[..., Any], command: bool) -> Callable[..
             etag = {"ETag": f'"{overtaken.present.version}"'}
             raise Problem(412, "changed-meanwhile", headers=etag, beside={"present": shown}) from None
         if not command and caller is not None and caller.office:
-            await web.note_read(caller, _leases_of(request, result), request.scope["route"].path.strip("/"))
+            await web.front.note_read(caller, _leases_of(request, result), request.scope["route"].path.strip("/"))
         return await web.answer(result, caller, status=request.scope["route"].status_code or 200)
 
     behind.__signature__ = signature.replace(  # type: ignore[attr-defined]
@@ -207,11 +207,8 @@ def _leases_of(request: Request, result: Any) -> list[str]:
     body = result.body if isinstance(result, Shown) else result
     path = request.scope["route"].path
     items = body.get("items", [body]) if isinstance(body, dict) else body if isinstance(body, list) else []
-    names = ("id",) if re.fullmatch("/leases(/{[a-z]+})?", path) else ("lease",)
-    found = [
-        request.path_params.get("lease"),
-        *(item.get(name) for item in items if isinstance(item, dict) for name in names),
-    ]
+    name = "id" if re.fullmatch("/leases(/{[a-z]+})?", path) else "lease"
+    found = [request.path_params.get("lease"), *(item.get(name) for item in items if isinstance(item, dict))]
     return list(dict.fromkeys(lease for lease in found if isinstance(lease, str)))
 
 

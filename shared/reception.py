@@ -200,19 +200,6 @@ class Reception:
             return False
         return await ask(self.store, caller, lease) == caller.actor
 
-    async def note_read(self, caller: Caller, leases: Sequence[str], what: str) -> None:
-        """Log that somebody read of these leases; what cannot be logged is not shown."""
-        if leases:
-            await self.store.write(
-                "insert into read_log (office, at, id, lease, person, what)"
-                " select $1, $2, gen_random_uuid()::text, lease, $3, $4 from unnest($5::text[]) lease",
-                self.clock.now(),
-                caller.actor,
-                what,
-                leases,
-                by=caller,
-            )
-
 
 def json_response(value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Return a value as JSON."""

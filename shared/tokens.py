@@ -70,7 +70,7 @@ def is_office_code(text: str) -> bool:
 
 @dataclass
 class IssuerKeys:
-    """The issuer's public keys by ``kid``: in a file, read when it changes, or at an https address, asked every 20 s."""
+    """The issuer's public keys by ``kid``: in a file, read when it changes, or at an https address, every 20 s."""
 
     source: str
     _keys: Mapping[str, tuple[Any, tuple[str, ...]]] = field(default_factory=dict)

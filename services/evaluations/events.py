@@ -5,7 +5,7 @@ it is, ``in_name_of`` the person they stood in for; both count for four eyes.
 """
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Literal
 
 from shared.contracts.evaluations import (
@@ -357,7 +357,7 @@ class AttributionChecked:
     """Gate G2."""
 
     findings: tuple[str, ...]
-    note: Sealed
+    note: Sealed | None
     by: str
 
 
@@ -382,7 +382,7 @@ class LandlordDutiesChecked:
     """Gate G9."""
 
     in_order: bool
-    note: Sealed
+    note: Sealed | None
     by: str
 
 
@@ -634,6 +634,19 @@ class HoldLifted:
     by: str
 
 
+# --- the file for court -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class CourtFileIssued:
+    """A file about the lease was made for court: all that was known when the ledger reached ``ledger_position``."""
+
+    lease: str
+    ledger_position: int
+    as_known_at: datetime
+    by: str
+
+
 OfficeEvent = OfficeFounded
 PolicyEvent = PolicyAdopted
 ChecklistEvent = ChecklistPublished
@@ -692,6 +705,7 @@ TerminationEvent = (
 )
 AttemptEvent = AttemptRefused
 HoldEvent = HoldPlaced | HoldLifted
+CourtFileEvent = CourtFileIssued
 Event = (
     OfficeEvent
     | PolicyEvent
@@ -704,4 +718,5 @@ Event = (
     | TerminationEvent
     | AttemptEvent
     | HoldEvent
+    | CourtFileEvent
 )

@@ -50,6 +50,7 @@ class Excluded:
 
 
 Place = Counted | Merged | Excluded
+NOTHING_SUPPOSED: Mapping[str, Status] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,9 +167,11 @@ def standing(
     checklists: Published,
     known_at: datetime | None = None,
     expiry_on: date | None = None,
+    supposing: Mapping[str, Status] = NOTHING_SUPPOSED,
 ) -> Standing:
     """Return how the lease stands on a day, of what was known at an instant (None: everything).
 
+    :param supposing: how certain evaluations would stand instead: what a letter says of the count if it is communicated.
     :param expiry_on: the day on which validity is looked at, where it differs from ``on``: once a notice was posted, time
         alone takes nothing from its grounds (domain 4.7).
     :raises NoPolicyInForce: the office had no policy on that day, as known then.
@@ -177,7 +180,7 @@ def standing(
     current = policies_.in_force(policies, on=on, known_at=known_at)
     pins = pins_of(case, policies, on=on, current=current)
     negatives = as_they_stood(
-        case=case, evaluations=evaluations, checklists=checklists, on=on, known_at=known_at, known_case=True
+        case=case, evaluations=evaluations, checklists=checklists, on=on, known_at=known_at, supposing=supposing
     )
     first_letters = _first_letters(negatives, on=on)
     tracks = tuple(
@@ -237,36 +240,32 @@ def as_they_stood(
     checklists: Published,
     on: date,
     known_at: datetime | None,
-    known_case: bool = False,
+    supposing: Mapping[str, Status] = NOTHING_SUPPOSED,
 ) -> tuple[Negative, ...]:
     """Return the evaluations decided negative by a day, each with its status and the days of its valid grounds.
 
     What depends on the track (which facts its pin may be applied to) is left to ``count``.
+
+    :param case: the file as known at ``known_at``.
     """
-    known = case if known_case else case.known(known_at)
     current = checklists_.by_code(checklists_.in_force_or_none(checklists, on=on, known_at=known_at))
     found = []
     for evaluation in evaluations:
-        status = status_on(evaluation, on=on, known_at=known_at)
+        status = supposing.get(evaluation.id) or status_on(evaluation, on=on, known_at=known_at)
         if status is None:
             continue
         stamped = checklists_.by_code(checklists_.version_of(checklists, evaluation.checklist_version))
         facts = tuple(
             finding.occurred_on
-            for ground in _grounds_known(evaluation, known_at)
-            if (finding := known.finding(ground, on=on)) is not None
-            and ground not in status.struck
+            for ground in evaluation.grounds  # they change while it is proposed only, and this one was decided
+            if (finding := case.finding(ground.finding, on=on)) is not None
+            and ground.finding not in status.struck
             and is_valid(finding, moment_on=evaluation.moment_on)
             and _terminable(finding.item, stamped)
             and _terminable(finding.item, current)
         )
         found.append(Negative(id=evaluation.id, moment=evaluation.moment, status=status, facts=facts))
     return tuple(sorted(found, key=lambda negative: negative.order))
-
-
-def _grounds_known(evaluation: Evaluation, known_at: datetime | None) -> tuple[str, ...]:
-    # Grounds change only while proposed, and only decided ones get here: they are what they were when it was decided.
-    return tuple(ground.finding for ground in evaluation.grounds)
 
 
 def is_valid(finding: Finding, *, moment_on: date) -> bool:
@@ -380,19 +379,16 @@ def _space(units: Sequence[_Unit], cure_days: int, places: dict[str, Place]) -> 
     return next_expiry
 
 
-def valid_until(stood: Standing, negative: Evaluation, first_letter: date) -> date:
-    """Return the first day on which an evaluation is out on every track."""
-    return max(add_months(first_letter, track.parameters.validity_months) for track in stood.tracks)
-
-
-def first_letter_of(evaluations: Iterable[Evaluation], moment: str) -> date | None:
-    """Return the day of the first letter ever communicated about a moment, as known now."""
+def valid_until(stood: Standing, evaluation: Evaluation, evaluations: Iterable[Evaluation]) -> date | None:
+    """Return the first day on which an evaluation is out on every track; None while no letter about its moment arrived."""
     told = [
-        evaluation.communicated_on
-        for evaluation in evaluations
-        if evaluation.moment == moment and evaluation.decided is not None and evaluation.communicated_on is not None
+        other.communicated_on
+        for other in evaluations
+        if other.moment == evaluation.moment and other.decided is not None and other.communicated_on is not None
     ]
-    return min(told, default=None)
+    if not told:
+        return None
+    return max(add_months(min(told), track.parameters.validity_months) for track in stood.tracks)
 
 
 def answer(stood: Standing, *, as_known_at: datetime, ledger_position: int) -> dict[str, object]:

@@ -33,25 +33,25 @@ def compute(
     posted_on: date,
     months: int,
     basis: NoticeBasis,
-    presented_on: Iterable[date] = (),
+    receipts: Iterable[date] = (),
     not_before: date | None = None,
     recomputed: bool = False,
 ) -> NoticeDatesComputed:
     """Return the dates of a notice posted on a day, by the office's basis, and what every basis would give.
 
-    :param presented_on: days on which a letter with receipt slip was presented, where known; the latest holds for all.
+    :param receipts: days on which a letter was received by proof, where known; the latest holds for all.
     :param not_before: the start told earlier: a recomputation never brings it forward.
     """
     presumed = receipt_presumed(posted_on)
-    slips = [receipt_by_slip(day) for day in presented_on]
+    proven = max(receipts, default=None)
     steps = [
         NoticeStep(rule="posted", result=posted_on),
         NoticeStep(rule="receipt_presumed", result=presumed),
     ]
     known: dict[str, date] = {"posting": posted_on, "presumed_receipt": presumed}
-    if slips:
-        known["receipt_slip"] = max(slips)
-        steps.append(NoticeStep(rule="receipt_slip", result=max(slips)))
+    if proven is not None:
+        known["proven_receipt"] = proven
+        steps.append(NoticeStep(rule="proven_receipt", result=proven))
     known["latest"] = max(known.values())
     notified_on = known[basis]
     start, end = term_after(notified_on, months)

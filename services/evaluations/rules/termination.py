@@ -198,10 +198,10 @@ def check_attribution(
 ) -> list[TerminationEvent]:
     """Record gate G2: a person with the right checked each finding's attribution.
 
-    :raises WrongState: :raises NoProof: nothing was written, or no finding named.
+    :raises WrongState: :raises NoProof: no finding is named.
     """
     _recordable(termination, "G2")
-    if note is None or not findings:
+    if not findings:
         raise NoProof
     checked = AttributionChecked(findings=findings, note=note, by=by.id)
     return [] if _same(termination.attribution, checked) else [checked]
@@ -242,11 +242,9 @@ def check_landlord_duties(
 ) -> list[TerminationEvent]:
     """Record gate G9: whether an open duty of landlord or office touches a ground.
 
-    :raises WrongState: :raises NoProof: nothing was written.
+    :raises WrongState: the file is past the notice.
     """
     _recordable(termination, "G9")
-    if note is None:
-        raise NoProof
     checked = LandlordDutiesChecked(in_order=in_order, note=note, by=by.id)
     return [] if _same(termination.landlord, checked) else [checked]
 
@@ -259,9 +257,10 @@ def _recordable(termination: Termination, gate: str) -> None:
 
 
 def _same(before: Any, now: Any) -> bool:
-    if before is None or before.by != now.by or not now.note.says_the_same_as(before.note):
+    if before is None or before.by != now.by:
         return False
-    return bool(replace(before, note=now.note) == now)
+    says_the_same = before.note is None if now.note is None else now.note.says_the_same_as(before.note)
+    return says_the_same and bool(replace(before, note=now.note) == now)
 
 
 def record_hearing(

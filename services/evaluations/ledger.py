@@ -1,0 +1,403 @@
+"""The office's ledger: everything published or taken in, in that order, chained so that nothing can be altered.
+
+An entry is the RFC 8785 form of ``{"details", "position", "previous"}``: the hash of its details, its place, the hash
+of the entry before. The details name the event and hold the hash of the exact bytes of its envelope. Two levels: so a
+file about one lease can show the whole chain and yet tell nothing of the entries that concern others. The first entry
+follows ``origin(office)``. Over the chain goes a signed note (C2SP): how many entries, and the hash of the last.
+
+An exported file is the RFC 8785 form of an object whose member ``manifest`` holds the hash of every other member, and
+whose ``checkpoint`` signs the hash of that manifest together with the head of the chain at the file's last entry.
+``verifier/`` is a second implementation of this format, which shares no code with this one.
+"""
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import rfc8785
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from shared.event_sourcing import Change, OfOffice
+from shared.views import Table
+from shared.writer import CompanionBatch, Entered
+
+LEDGER = Table(
+    name="ledger",
+    columns={
+        "position": "bigint not null",
+        "event": "text not null",
+        "type": "text not null",
+        "service": "text not null",
+        "epoch": "int not null",
+        "service_position": "bigint not null",
+        "lease": "text",  # null: about the office
+        "occurred_on": "date not null",
+        "recorded_at": "timestamptz not null",
+        "taken_in_at": "timestamptz not null",  # never decreases within an office
+        "actor": "text not null",
+        "mandate": "text",
+        "envelope": "bytea not null",
+        "envelope_hash": "bytea not null",
+        "details_hash": "bytea not null",
+        "hash": "bytea not null",
+    },
+    key=("position",),
+    indexes=(("lease", "position"), ("event",)),
+)
+LEDGER_HEAD = Table(
+    name="ledger_head",
+    columns={"position": "bigint not null", "hash": "bytea not null", "taken_in_at": "timestamptz not null"},
+    key=(),
+)
+LONG_AGO = datetime.fromtimestamp(0, UTC)
+
+
+@dataclass(frozen=True)
+class Head:
+    """How far a chain reaches: its last position, the hash of that entry, and when it was taken in."""
+
+    position: int
+    hash: bytes
+    taken_in_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One event in an office's ledger."""
+
+    position: int
+    event: str
+    type: str
+    service: str
+    epoch: int
+    service_position: int
+    lease: str | None
+    occurred_on: Any
+    recorded_at: datetime
+    taken_in_at: datetime
+    actor: str
+    mandate: str | None
+    envelope: bytes
+    details_hash: bytes
+    hash: bytes
+
+
+def canonical(value: Any) -> bytes:
+    """Return the RFC 8785 form of a JSON value."""
+    return rfc8785.dumps(value)
+
+
+def origin(office: str) -> bytes:
+    """Return what the first entry of an office's ledger follows."""
+    return hashlib.sha256(f"huurspoor ledger\n{office}".encode()).digest()
+
+
+def instant(at: datetime) -> str:
+    """Return an instant as the ledger writes it: UTC, to the microsecond."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def hash_of_details(
+    *, event: str, type: str, service: str, epoch: int, service_position: int, taken_in_at: datetime, envelope: bytes
+) -> bytes:
+    """Return the hash of what an entry is about."""
+    details = {
+        "envelope_sha256": hashlib.sha256(envelope).hexdigest(),
+        "epoch": epoch,
+        "event": event,
+        "service": service,
+        "service_position": service_position,
+        "taken_in_at": instant(taken_in_at),
+        "type": type,
+    }
+    return hashlib.sha256(canonical(details)).digest()
+
+
+def hash_of_entry(*, position: int, details: bytes, previous: bytes) -> bytes:
+    """Return the hash of an entry, which the next one names."""
+    entry = {"details": details.hex(), "position": position, "previous": previous.hex()}
+    return hashlib.sha256(canonical(entry)).digest()
+
+
+class OfficeLedger:
+    """Adds each event that is published or taken in to its office's ledger, in the commit that makes it so.
+
+    A companion of the writer (``shared.writer``): it holds the heads while nobody else writes.
+    """
+
+    tables = (LEDGER, LEDGER_HEAD)
+
+    def __init__(self) -> None:
+        self._heads: dict[str, Head] = {}
+
+    async def load(self, connection: Any, offices: set[str]) -> None:
+        """Read the heads that are not held."""
+        for office in sorted(offices - self._heads.keys()):
+            async with connection.transaction():
+                await connection.fetch("select set_config('app.office', $1, true)", office)
+                row = await connection.fetchrow(
+                    "select position, hash, taken_in_at from ledger_head where office = $1", office
+                )
+            self._heads[office] = Head(*row) if row is not None else Head(0, origin(office), LONG_AGO)
+
+    def forget(self) -> None:
+        """Somebody else wrote."""
+        self._heads.clear()
+
+    def batch(self) -> CompanionBatch:
+        """Begin the rows of one commit."""
+        return _Batch(self._heads)
+
+
+class _Batch:
+    """The entries of one commit."""
+
+    def __init__(self, heads: dict[str, Head]) -> None:
+        self._heads = heads
+        self._now: dict[str, Head] = {}
+        self._added: list[Change] = []
+
+    def add(self, entered: Entered) -> None:
+        """Chain one event to its office's ledger."""
+        office = entered.office
+        head = self._now.get(office) or self._heads[office]
+        position, taken_in_at = head.position + 1, max(head.taken_in_at, entered.taken_in_at)
+        details = hash_of_details(
+            event=entered.event_id,
+            type=entered.type,
+            service=entered.publisher,
+            epoch=entered.epoch,
+            service_position=entered.position,
+            taken_in_at=taken_in_at,
+            envelope=entered.envelope,
+        )
+        entry = hash_of_entry(position=position, details=details, previous=head.hash)
+        about, _, lease = entered.subject.partition("/")
+        row = {
+            "position": position,
+            "event": entered.event_id,
+            "type": entered.type,
+            "service": entered.publisher,
+            "epoch": entered.epoch,
+            "service_position": entered.position,
+            "lease": lease if about == "lease" else None,
+            "occurred_on": entered.occurred_on,
+            "recorded_at": entered.recorded_at,
+            "taken_in_at": taken_in_at,
+            "actor": entered.actor,
+            "mandate": entered.mandate,
+            "envelope": _bytea(entered.envelope),
+            "envelope_hash": _bytea(hashlib.sha256(entered.envelope).digest()),
+            "details_hash": _bytea(details),
+            "hash": _bytea(entry),
+        }
+        self._added.append(Change(office, LEDGER, row, "insert"))
+        self._now[office] = Head(position, entry, taken_in_at)
+
+    def changes(self) -> list[Change]:
+        """Return the rows to be stored."""
+        heads = [
+            Change(
+                office, LEDGER_HEAD, {"position": at.position, "hash": _bytea(at.hash), "taken_in_at": at.taken_in_at}
+            )
+            for office, at in self._now.items()
+        ]
+        return [*self._added, *heads]
+
+    def committed(self) -> None:
+        """The rows are stored: go on from here."""
+        self._heads.update(self._now)
+
+
+def _bytea(value: bytes) -> str:
+    return "\\x" + value.hex()
+
+
+# -- reading ----------------------------------------------------------------------------------------------------------
+
+_COLUMNS = (
+    "position, event, type, service, epoch, service_position, lease, occurred_on, recorded_at, taken_in_at, actor,"
+    " mandate, envelope, details_hash, hash"
+)
+
+
+class Rows(Protocol):
+    """A store as far as the ledger is read from it."""
+
+    async def rows(self, sql: str, *values: Any, by: Any) -> list[Any]: ...
+
+
+async def head_of(store: Rows, *, by: OfOffice) -> Head:
+    """Return how far the office's ledger reaches."""
+    found = await store.rows("select position, hash, taken_in_at from ledger_head where office = $1", by=by)
+    return Head(*found[0]) if found else Head(0, origin(by.office), LONG_AGO)
+
+
+async def head_at(store: Rows, position: int, *, by: OfOffice) -> Head | None:
+    """Return the ledger's head as it was at a position, None if it never reached so far."""
+    found = await store.rows(
+        "select position, hash, taken_in_at from ledger where office = $1 and position = $2", position, by=by
+    )
+    if found:
+        return Head(*found[0])
+    return Head(0, origin(by.office), LONG_AGO) if position == 0 else None
+
+
+async def head_known_at(store: Rows, at: datetime, *, by: OfOffice) -> Head:
+    """Return the ledger's head as it was at an instant."""
+    found = await store.rows(
+        "select position, hash, taken_in_at from ledger where office = $1 and taken_in_at <= $2"
+        " order by position desc limit 1",
+        at,
+        by=by,
+    )
+    return Head(*found[0]) if found else Head(0, origin(by.office), LONG_AGO)
+
+
+async def entries_from(store: Rows, first: int, *, limit: int, by: OfOffice) -> list[Entry]:
+    """Return at most ``limit`` entries of the office's ledger from position ``first`` on."""
+    found = await store.rows(
+        f"select {_COLUMNS} from ledger where office = $1 and position >= $2 order by position limit $3",
+        first,
+        limit,
+        by=by,
+    )
+    return [_entry(row) for row in found]
+
+
+async def entries_about(
+    store: Rows,
+    lease: str,
+    *,
+    by: OfOffice,
+    after: int = 0,
+    until: int | None = None,
+    valid_on: Any = None,
+    known_at: datetime | None = None,
+    limit: int | None = None,
+) -> list[Entry]:
+    """Return what the office's ledger holds about a lease, in the order in which it was taken in.
+
+    :param after: position after which to begin. :param until: last position, included.
+    :param valid_on: only facts up to and with this day. :param known_at: only what was taken in by this instant.
+    """
+    found = await store.rows(
+        f"select {_COLUMNS} from ledger where office = $1 and lease = $2 and position > $3"
+        " and ($4::bigint is null or position <= $4) and ($5::date is null or occurred_on <= $5)"
+        " and ($6::timestamptz is null or taken_in_at <= $6) order by position limit $7",
+        lease,
+        after,
+        until,
+        valid_on,
+        known_at,
+        limit,
+        by=by,
+    )
+    return [_entry(row) for row in found]
+
+
+async def entries_of_types(store: Rows, types: Sequence[str], *, until: int, by: OfOffice) -> list[Entry]:
+    """Return the entries about the office itself of certain types, up to and with a position."""
+    found = await store.rows(
+        f"select {_COLUMNS} from ledger where office = $1 and lease is null and type = any ($2) and position <= $3"
+        " order by position",
+        list(types),
+        until,
+        by=by,
+    )
+    return [_entry(row) for row in found]
+
+
+async def hashes_between(store: Rows, first: int, last: int, *, by: OfOffice) -> list[tuple[int, bytes, bytes]]:
+    """Return position, hash of the details and hash of the entry, for a stretch of the ledger (both ends included)."""
+    found = await store.rows(
+        "select position, details_hash, hash from ledger where office = $1 and position between $2 and $3"
+        " order by position",
+        first,
+        last,
+        by=by,
+    )
+    return [(row["position"], row["details_hash"], row["hash"]) for row in found]
+
+
+def _entry(row: Any) -> Entry:
+    return Entry(**dict(row))
+
+
+# -- what goes out ----------------------------------------------------------------------------------------------------
+
+
+def name_of(office: str) -> str:
+    """Return the name under which an office's ledger signs."""
+    return f"huurspoor/{office}"
+
+
+def public_key(office: str, key: Ed25519PrivateKey) -> str:
+    """Return the office's public key as signed notes write it: ``<name>+<key id>+<base64>``."""
+    raw = b"\x01" + key.public_key().public_bytes_raw()
+    return f"{name_of(office)}+{_key_id(name_of(office), raw).hex()}+{base64.b64encode(raw).decode()}"
+
+
+def _key_id(name: str, raw: bytes) -> bytes:
+    return hashlib.sha256(name.encode() + b"\n" + raw).digest()[:4]
+
+
+def checkpoint(office: str, head: Head, key: Ed25519PrivateKey, *further: str) -> str:
+    """Return the signed note over a head: how many entries, the hash of the last, when it was taken in.
+
+    :param further: lines to be signed with it.
+    """
+    name = name_of(office)
+    last = base64.b64encode(head.hash).decode()
+    lines = [name, str(head.position), last, f"taken in {instant(head.taken_in_at)}", *further]
+    text = "".join(f"{line}\n" for line in lines)
+    raw = b"\x01" + key.public_key().public_bytes_raw()
+    signature = base64.b64encode(_key_id(name, raw) + key.sign(text.encode())).decode()
+    return f"{text}\n\u2014 {name} {signature}\n"
+
+
+def exported(members: Mapping[str, Any], *, office: str, head: Head, key: Ed25519PrivateKey) -> bytes:
+    """Return a file that proves itself: members, their hashes, the signature over those and the chain's head."""
+    whole = {**members, "office": office, "key": public_key(office, key)}
+    manifest = {name: hashlib.sha256(canonical(value)).hexdigest() for name, value in whole.items()}
+    signed = hashlib.sha256(canonical(manifest)).hexdigest()
+    note = checkpoint(office, head, key, f"file sha-256 {signed}")
+    return canonical({**whole, "manifest": manifest, "checkpoint": note})
+
+
+def shown(entry: Entry) -> dict[str, Any]:
+    """Return an entry as exported files hold it, with the exact bytes of its envelope."""
+    return {
+        "position": entry.position,
+        "event": entry.event,
+        "type": entry.type,
+        "service": entry.service,
+        "epoch": entry.epoch,
+        "service_position": entry.service_position,
+        "taken_in_at": instant(entry.taken_in_at),
+        "envelope": base64.b64encode(entry.envelope).decode(),
+        "hash": entry.hash.hex(),
+    }
+
+
+LEDGER_FORMAT = "huurspoor ledger 1"
+
+
+def ledger_file(
+    entries: Sequence[Entry], *, office: str, previous: Head, key: Ed25519PrivateKey, next: str | None
+) -> bytes:
+    """Return a stretch of the ledger as a file that proves itself.
+
+    :param previous: the head before the first of ``entries``. :param next: where the following stretch is read.
+    """
+    head = Head(entries[-1].position, entries[-1].hash, entries[-1].taken_in_at) if entries else previous
+    members = {
+        "format": LEDGER_FORMAT,
+        "previous": {"position": previous.position, "hash": previous.hash.hex()},
+        "items": [shown(entry) for entry in entries],
+        "next": next,
+    }
+    return exported(members, office=office, head=head, key=key)

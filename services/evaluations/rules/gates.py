@@ -1,0 +1,250 @@
+"""The ten gates of a termination file: which pass on a day, and why (domain 10.1)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from services.evaluations.events import ChecklistPublished, HearingDeclined, HearingHeld, HearingMissed, PolicyAdopted
+from services.evaluations.rules.case import ARREARS, MUST_BE_REACHED, Case, persistence
+from services.evaluations.rules.checklist import by_code
+from services.evaluations.rules.evaluation import Evaluation
+from services.evaluations.rules.termination import NonTerminableGround, Termination
+from shared.contracts.evaluations import TerminationGround
+from shared.contracts.visits import AdministratorAppointedV1, AdministratorEndedV1
+from shared.decisions import Named
+
+GATES = ("G1", "G2", "G3", "G4", "G5", "G6", "G7", "G8", "G9", "G10")
+AT_DECISION = ("G1", "G2", "G3", "G4", "G5", "G6", "G7", "G9", "G10")
+AT_POSTING = ("G5", "G6")
+AT_CLAIM = ("G5", "G6")
+RECORDED = frozenset({"G2", "G3", "G8", "G9"})
+ADDRESS_HOLDS = timedelta(days=30)
+STANDS = ("communicated", "contested", "upheld", "final", "expired")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate:
+    """How one gate stands: ``why`` is a code that the wording turns into a sentence, ``proof`` the id of an event."""
+
+    gate: str
+    passes: bool
+    why: str
+    proof: str | None = None
+
+
+def ground(
+    finding: str, *, case: Case, checklist: ChecklistPublished, evaluations: Iterable[Evaluation], on: date
+) -> TerminationGround | None:
+    """Return a finding as a ground, judged on a day; None if it is not known here.
+
+    :raises NonTerminableGround: its item can never ground a termination.
+    """
+    findings = case.findings_on(on=on)
+    known = findings.get(finding)
+    if known is None:
+        return None
+    item = by_code(checklist).get(known.item)
+    if item is None or not item.terminable:
+        raise NonTerminableGround(Named("NON_TERMINABLE_GROUND", values={"item": known.item}))
+    stands = persistence(findings, finding, lasting_after_days=item.lasting_after_days)
+    return TerminationGround(
+        finding=finding,
+        item=item.code,
+        category=item.category,
+        label=item.label,
+        occurred_on=known.occurred_on,
+        evaluation=_evaluation_of(finding, evaluations),
+        serious=known.serious and known.is_renters,
+        lasting=stands.lasting,
+    )
+
+
+def _evaluation_of(finding: str, evaluations: Iterable[Evaluation]) -> str | None:
+    using = [
+        (evaluation.communicated_on or date.max, evaluation.id)
+        for evaluation in evaluations
+        if evaluation.state in STANDS and any(ground.finding == finding for ground in evaluation.grounds)
+    ]
+    return min(using)[1] if using else None
+
+
+def fallen(
+    termination: Termination, *, case: Case, checklist: ChecklistPublished, evaluations: Mapping[str, Evaluation], on: date
+) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the findings and evaluations that the file rests on and that do not stand any more on a day.
+
+    An evaluation that is only expired has not fallen: the notice stands on the day it was given.
+    """
+    uses_findings, uses_evaluations = termination.uses
+    items = by_code(checklist)
+    findings = case.findings_on(on=on)
+    struck = frozenset(id for key in uses_evaluations if key in evaluations for id in evaluations[key].struck)
+    gone_findings = frozenset(
+        id
+        for id in uses_findings
+        if id in struck
+        or id not in findings
+        or not findings[id].is_renters
+        or findings[id].item not in items
+        or not items[findings[id].item].terminable
+    )
+    gone_evaluations = frozenset(
+        id
+        for id in uses_evaluations
+        if id in evaluations and evaluations[id].state in ("annulled", "withdrawn", "contested", "decided_negative")
+    )
+    return gone_findings, gone_evaluations
+
+
+def required_addressees(case: Case, *, on: date) -> tuple[str, ...]:
+    """Return who must get an own letter on a day: each renter, spouse and legal cohabitant, and administrators of housing."""
+    parties = tuple(party.id for party in case.parties(on=on) if party.role in MUST_BE_REACHED)
+    ended = {
+        told.event.administrator: told.event.ended_on
+        for told in case.of_lease
+        if isinstance(told.event, AdministratorEndedV1)
+    }
+    administrators = tuple(
+        told.event.administrator
+        for told in case.of_lease
+        if isinstance(told.event, AdministratorAppointedV1)
+        and told.event.scope in ("housing", "all")
+        and told.event.appointed_from <= on <= ended.get(told.event.administrator, date.max)
+    )
+    return parties + administrators
+
+
+def tested(
+    termination: Termination,
+    *,
+    case: Case,
+    evaluations: Mapping[str, Evaluation],
+    policy: PolicyAdopted,
+    checklist: ChecklistPublished,
+    on: date,
+    grounds: Sequence[TerminationGround] | None = None,
+) -> tuple[Gate, ...]:
+    """Return how every gate stands on a day, for these grounds (None: those of the file)."""
+    named = tuple(termination.grounds if grounds is None else grounds)
+    return (
+        _heard(termination),
+        _attributed(termination, named, case, on),
+        _recorded(termination, "G3", "proportionality_note_written" if termination.proportionality else None),
+        _ocmw(named, case, policy, on),
+        _no_standstill(named, case, on),
+        _no_contest(termination, named, evaluations),
+        _offered(case, on),
+        _addressees(termination, case, on),
+        _landlord(termination, named, case, on),
+        _terminable(named, case, checklist, on),
+    )
+
+
+def open_gates(gates: Iterable[Gate], of: Sequence[str]) -> tuple[Named, ...]:
+    """Return the gates among ``of`` that do not pass, named as a refusal names them."""
+    return tuple(Named(gate.gate, values={"why": gate.why}) for gate in gates if gate.gate in of and not gate.passes)
+
+
+def _heard(termination: Termination) -> Gate:
+    proof = termination.proof_events.get("G1")
+    if any(isinstance(hearing, HearingHeld) for hearing in termination.hearings):
+        return Gate(gate="G1", passes=True, why="heard", proof=proof)
+    if any(isinstance(hearing, HearingDeclined) for hearing in termination.hearings):
+        return Gate(gate="G1", passes=True, why="hearing_declined", proof=proof)
+    missed = [hearing for hearing in termination.hearings if isinstance(hearing, HearingMissed)]
+    if len(missed) >= 2 and len({hearing.method for hearing in missed}) >= 2:
+        return Gate(gate="G1", passes=True, why="missed_twice", proof=proof)
+    return Gate(gate="G1", passes=False, why="missed_once" if missed else "not_heard", proof=proof)
+
+
+def _attributed(termination: Termination, grounds: Sequence[TerminationGround], case: Case, on: date) -> Gate:
+    proof = termination.proof_events.get("G2")
+    if termination.attribution is None:
+        return Gate(gate="G2", passes=False, why="not_recorded")
+    for named in grounds:
+        finding = case.finding(named.finding, on=on)
+        if named.finding not in termination.attribution.findings:
+            return Gate(gate="G2", passes=False, why="ground_not_checked", proof=proof)
+        if finding is None or not finding.is_renters or finding.attributed_by in (None, "SYS"):
+            return Gate(gate="G2", passes=False, why="not_the_renters", proof=proof)
+    return Gate(gate="G2", passes=True, why="attribution_checked", proof=proof)
+
+
+def _recorded(termination: Termination, gate: str, why: str | None) -> Gate:
+    return Gate(gate=gate, passes=why is not None, why=why or "not_recorded", proof=termination.proof_events.get(gate))
+
+
+def _ocmw(grounds: Sequence[TerminationGround], case: Case, policy: PolicyAdopted, on: date) -> Gate:
+    consultations = case.ocmw(by=on)
+    if not any(named.category == ARREARS for named in grounds):
+        passes = bool(consultations)
+        return Gate(gate="G4", passes=passes, why="ocmw_consulted" if passes else "ocmw_not_consulted")
+    about_arrears = [asked for asked in consultations if asked.ground == "arrears"]
+    if not about_arrears:
+        return Gate(gate="G4", passes=False, why="ocmw_not_consulted")
+    if any(asked.answered_on is not None for asked in about_arrears):
+        return Gate(gate="G4", passes=True, why="ocmw_answered")
+    waited = any(on >= asked.on + timedelta(days=policy.ocmw_answer_days) for asked in about_arrears)
+    return Gate(gate="G4", passes=waited, why="ocmw_did_not_answer" if waited else "ocmw_may_still_answer")
+
+
+def _no_standstill(grounds: Sequence[TerminationGround], case: Case, on: date) -> Gate:
+    blocked = any(named.category == ARREARS for named in grounds) and case.standstill(on=on)
+    return Gate(gate="G5", passes=not blocked, why="standstill" if blocked else "no_standstill")
+
+
+def _no_contest(
+    termination: Termination, grounds: Sequence[TerminationGround], evaluations: Mapping[str, Evaluation]
+) -> Gate:
+    used = {named.evaluation for named in grounds if named.evaluation is not None} or termination.uses[1]
+    contested = any(id in evaluations and evaluations[id].state == "contested" for id in used)
+    return Gate(gate="G6", passes=not contested, why="contest_open" if contested else "no_contest")
+
+
+def _offered(case: Case, on: date) -> Gate:
+    offered = case.offered(by=on) is not None
+    return Gate(gate="G7", passes=offered, why="help_offered" if offered else "no_help_offered")
+
+
+def _addressees(termination: Termination, case: Case, on: date) -> Gate:
+    proof = termination.proof_events.get("G8")
+    if termination.addressees is None:
+        return Gate(gate="G8", passes=False, why="not_recorded")
+    checked = {one.party: one.checked_on for one in termination.addressees.addressees}
+    for party in required_addressees(case, on=on):
+        if party not in checked:
+            return Gate(gate="G8", passes=False, why="addressee_missing", proof=proof)
+        if checked[party] < on - ADDRESS_HOLDS:
+            return Gate(gate="G8", passes=False, why="address_check_too_old", proof=proof)
+    return Gate(gate="G8", passes=True, why="addressees_checked", proof=proof)
+
+
+def _landlord(termination: Termination, grounds: Sequence[TerminationGround], case: Case, on: date) -> Gate:
+    proof = termination.proof_events.get("G9")
+    if termination.landlord is None:
+        return Gate(gate="G9", passes=False, why="not_recorded")
+    if not termination.landlord.in_order:
+        return Gate(gate="G9", passes=False, why="landlord_not_in_order", proof=proof)
+    if case.office_owes((named.finding for named in grounds), on=on):
+        return Gate(gate="G9", passes=False, why="office_commitment_open", proof=proof)
+    if case.repairs_open(on=on):
+        return Gate(gate="G9", passes=False, why="repair_open", proof=proof)
+    registered = case.registered
+    if registered is not None and registered.inventory_ref is None and any(one.category == "damage" for one in grounds):
+        return Gate(gate="G9", passes=False, why="no_inventory", proof=proof)
+    return Gate(gate="G9", passes=True, why="landlord_in_order", proof=proof)
+
+
+def _terminable(
+    grounds: Sequence[TerminationGround], case: Case, checklist: ChecklistPublished, on: date
+) -> Gate:
+    if not grounds:
+        return Gate(gate="G10", passes=False, why="no_ground")
+    for named in grounds:
+        try:
+            judged = ground(named.finding, case=case, checklist=checklist, evaluations=(), on=on)
+        except NonTerminableGround:
+            return Gate(gate="G10", passes=False, why="not_terminable")
+        if judged is None or not (judged.serious or judged.lasting):
+            return Gate(gate="G10", passes=False, why="neither_serious_nor_lasting")
+    return Gate(gate="G10", passes=True, why="terminable")

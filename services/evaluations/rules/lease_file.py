@@ -1,0 +1,252 @@
+"""Everything evaluations holds about one lease, and what follows at once when something in it changes (domain 4.3, 4.7, 9.4).
+
+An act looks at the whole file; what it records is laid into the file, the count for today is taken again, and what follows
+is recorded in the same commit: a crossing, a doubt, a restated count, an expiry. Nothing of it is a decision about people.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+from services.evaluations.events import ChecklistPublished, PolicyAdopted, ThresholdReached
+from services.evaluations.rules import checklist as checklists_
+from services.evaluations.rules import gates
+from services.evaluations.rules import policy as policies_
+from services.evaluations.rules.case import CASE, Case
+from services.evaluations.rules.checklist import Published
+from services.evaluations.rules.counting import Standing, standing, valid_until
+from services.evaluations.rules.crossing import STANDING, Crossing, note_crossing
+from services.evaluations.rules.evaluation import EVALUATION, Evaluation, Status, expire, restate_count
+from services.evaluations.rules.policy import Adopted
+from services.evaluations.rules.termination import TERMINATION, Termination, doubt, lapse, open_by_threshold
+from shared.decisions import AnyStream, Elsewhere, Recorded
+
+ENDS_BY_THE_FILE = frozenset({"landlord_notice", "judicial_dissolution"})
+UNDER_WAY = frozenset({"notice_running", "in_court", "judged", "served", "eviction_announced"})
+SETTLED = frozenset({"left", "evicted", "settled"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Act:
+    """When and by whom something happens: what the store will write beside the events.
+
+    :ivar on: the day of the fact. :ivar at: now. :ivar recorded_at: where the fact was recorded, if not here and now.
+    """
+
+    on: date
+    today: date
+    at: datetime
+    actor: str
+    recorded_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeaseFile:
+    """The whole file of one lease, with the policies and checklists of the office."""
+
+    lease: str
+    policies: Adopted = ()
+    checklists: Published = ()
+    case: Case = Case()
+    evaluations: Mapping[str, Evaluation]
+    terminations: Mapping[str, Termination]
+    crossing: Crossing = Crossing()
+
+    def policy(self, *, on: date) -> PolicyAdopted:
+        """Return the policy in force on a day. :raises NoPolicyInForce: there was none."""
+        return policies_.in_force(self.policies, on=on)
+
+    def checklist(self, *, on: date) -> ChecklistPublished:
+        """Return the checklist in force on a day. :raises NoChecklistInForce: there was none."""
+        return checklists_.in_force(self.checklists, on=on)
+
+    def standing(
+        self,
+        *,
+        on: date,
+        known_at: datetime | None = None,
+        expiry_on: date | None = None,
+        supposing: Mapping[str, Status] | None = None,
+    ) -> Standing:
+        """Return how the lease stands on a day, of what was known at an instant."""
+        return standing(
+            lease=self.lease,
+            on=on,
+            case=self.case,
+            evaluations=self.evaluations.values(),
+            policies=self.policies,
+            checklists=self.checklists,
+            known_at=known_at,
+            expiry_on=expiry_on,
+            supposing=supposing or {},
+        )
+
+    def says_of_count(self, evaluation: str, *, today: date, at: datetime) -> tuple[int, int, int]:
+        """Return what the letter about an evaluation must say: count now, count if communicated today, threshold."""
+        supposed = Status(
+            communicated_on=today, contested=False, annulled=False, withdrawn=False, struck=frozenset(), decided_at=at
+        )
+        after = self.standing(on=today, supposing={evaluation: supposed}).headline
+        before = self.standing(on=today)
+        track = next((one for one in before.tracks if one.pin == after.pin), before.headline)
+        return track.count, after.count, after.threshold
+
+    @property
+    def open_review(self) -> str | None:
+        """The termination file that is open, None if there is none."""
+        return next((id for id, file in self.terminations.items() if file.is_open), None)
+
+    def after(self, stream: AnyStream, id: str, events: Iterable[Any], act: Act) -> "LeaseFile":
+        """Return the file once these events have happened; those of other streams too."""
+        file = self
+        for event in events:
+            where, key, what = (event.stream, event.id, event.event) if isinstance(event, Elsewhere) else (stream, id, event)
+            recorded = Recorded(
+                event=what,
+                id="",
+                stream=f"{where.kind}/{key}",
+                version=0,
+                occurred_on=act.on,
+                recorded_at=act.recorded_at or act.at,
+                taken_in_at=act.at,
+                actor=act.actor,
+            )
+            file = file._with(where, key, recorded)
+        return file
+
+    def _with(self, stream: AnyStream, id: str, recorded: Recorded[Any]) -> "LeaseFile":
+        if stream is EVALUATION:
+            evaluation = EVALUATION.after(self.evaluations.get(id, Evaluation()), recorded)
+            return replace(self, evaluations={**self.evaluations, id: evaluation})
+        if stream is TERMINATION:
+            termination = TERMINATION.after(self.terminations.get(id, Termination()), recorded)
+            return replace(self, terminations={**self.terminations, id: termination})
+        if stream is CASE:
+            return replace(self, case=CASE.after(self.case, recorded))
+        if stream is STANDING:
+            return replace(self, crossing=STANDING.after(self.crossing, recorded))
+        return self
+
+
+def in_file(
+    decision: Callable[[Any, LeaseFile], Iterable[Any]], *, lease: str, stream: AnyStream, id: str, act: Act
+) -> Callable[..., list[Any]]:
+    """Return a decision that sees the whole file, and records what follows from it too.
+
+    The store hands it the states it reads: policies, checklists, case, evaluations, terminations, crossing.
+    """
+
+    def decide(state: Any, **reads: Any) -> list[Any]:
+        file = LeaseFile(lease=lease, **_with_own(reads, stream, id, state))
+        own = list(decision(state, file))
+        return [*own, *what_follows(file, file.after(stream, id, own, act), act)]
+
+    return decide
+
+
+def _with_own(reads: Mapping[str, Any], stream: AnyStream, id: str, state: Any) -> dict[str, Any]:
+    """Return the states read, with the stream decided on among them as the decision sees it."""
+    whole = dict(reads)
+    if stream is CASE:
+        whole["case"] = state
+    elif stream is STANDING:
+        whole["crossing"] = state
+    elif stream is EVALUATION and state.history:
+        whole["evaluations"] = {**whole["evaluations"], id: state}
+    elif stream is TERMINATION and state.id:
+        whole["terminations"] = {**whole["terminations"], id: state}
+    return whole
+
+
+def what_follows(before: LeaseFile, after: LeaseFile, act: Act, *, since: date | None = None) -> list[Elsewhere]:
+    """Return what follows from a change of the file, today: nothing of it judges, and none is dated in the past.
+
+    :param since: the day ``before`` is looked at, where time alone is the change; None: today.
+    """
+    if policies_.in_force_or_none(after.policies, on=act.today) is None or after.case.registered is None:
+        return []
+    if after.case.ended is not None:
+        return _after_the_lease(after)
+    told: list[Elsewhere] = []
+    for id, evaluation in after.evaluations.items():
+        stood = after.standing(on=act.today)
+        until = valid_until(stood, evaluation, after.evaluations.values())
+        if until is not None:
+            told += [Elsewhere(EVALUATION, id, event) for event in expire(evaluation, valid_until=until, today=act.today)]
+    told += _crossings(before, after, act, since=since)
+    told += _restated(after, act)
+    told += _doubts(after, act)
+    return told
+
+
+def _crossings(before: LeaseFile, after: LeaseFile, act: Act, *, since: date | None) -> list[Elsewhere]:
+    stood = after.standing(on=act.today)
+    counted_before: tuple[str, ...] = ()
+    if policies_.in_force_or_none(before.policies, on=since or act.today) is not None:
+        counted_before = before.standing(on=since or act.today).headline.counted
+    new_review = str(uuid5(NAMESPACE_URL, f"{after.lease}/review/{after.crossing.crossings + 1}"))
+    told: list[Elsewhere] = []
+    for event in note_crossing(
+        after.crossing,
+        stood=stood,
+        newly_counted=set(stood.headline.counted) - set(counted_before),
+        open_review=after.open_review,
+        new_review=new_review,
+    ):
+        told.append(Elsewhere(STANDING, after.lease, event))
+        if isinstance(event, ThresholdReached) and event.termination == new_review:
+            opened = open_by_threshold(Termination(), lease=after.lease, evaluations=event.evaluations)
+            told += [Elsewhere(TERMINATION, new_review, review) for review in opened]
+    return told
+
+
+def _restated(after: LeaseFile, act: Act) -> list[Elsewhere]:
+    told: list[Elsewhere] = []
+    for id, evaluation in after.evaluations.items():
+        if evaluation.state == "decided_negative":
+            says = after.says_of_count(id, today=act.today, at=act.at)
+            told += [Elsewhere(EVALUATION, id, event) for event in restate_count(evaluation, says=says)]
+    return told
+
+
+def _doubts(after: LeaseFile, act: Act) -> list[Elsewhere]:
+    told: list[Elsewhere] = []
+    for id, termination in after.terminations.items():
+        if not termination.is_open:
+            continue
+        findings, evaluations = gates.fallen(
+            termination,
+            case=after.case,
+            checklist=after.checklist(on=act.today),
+            evaluations=after.evaluations,
+            on=act.today,
+        )
+        # Once the notice was posted, time alone takes nothing from its grounds: validity is looked at as on that day.
+        posted_on = termination.posted.posted_on if termination.posted is not None else None
+        stood = after.standing(on=act.today, expiry_on=posted_on)
+        below = termination.route == "threshold" and not stood.reached
+        raised = doubt(
+            termination, findings=findings, evaluations=evaluations, below_threshold=below, count=stood.count
+        )
+        told += [Elsewhere(TERMINATION, id, event) for event in raised]
+    return told
+
+
+def _after_the_lease(after: LeaseFile) -> list[Elsewhere]:
+    ended = after.case.ended
+    assert ended is not None
+    told: list[Elsewhere] = []
+    for id, termination in after.terminations.items():
+        by_the_file = termination.state in SETTLED or (
+            ended.mode in ENDS_BY_THE_FILE and termination.state in UNDER_WAY
+        )
+        told += [Elsewhere(TERMINATION, id, event) for event in lapse(termination, ended_by_this_file=by_the_file)]
+    return told
+
+
+def pass_the_day(crossing: Crossing, *, act: Act, yesterday: date, lease: str, **reads: Any) -> list[Any]:
+    """Take the count at the daily tick: what time, and policies or checklists taking force, have changed."""
+    file = LeaseFile(lease=lease, crossing=crossing, **reads)
+    return list(what_follows(file, file, act, since=yesterday))

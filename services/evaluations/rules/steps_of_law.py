@@ -1,0 +1,393 @@
+"""From the posted notice to the end: post, claim, judgment, eviction, closing (domain 3.6, 5.2, 5.8).
+
+Each step is refused while the grounds are doubtful; nothing here takes that doubt away.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
+from typing import Literal
+
+from services.evaluations.events import (
+    ChecklistPublished,
+    ClaimFiled,
+    ConciliationHeld,
+    EvictionAnnounced,
+    EvictionCarriedOut,
+    JudgmentGiven,
+    JudgmentServed,
+    NoticePosted,
+    OcmwToldOfClaim,
+    PolicyAdopted,
+    RenterLeft,
+    TerminationClosed,
+    TerminationEvent,
+)
+from services.evaluations.rules import gates, notice, refusals
+from services.evaluations.rules.case import Case
+from services.evaluations.rules.evaluation import Evaluation
+from services.evaluations.rules.termination import Termination
+from shared.decisions import Named, Refusal
+from shared.refusals import DateOrder, NoProof, OccurredInFuture, Unknown, WrongState
+from shared.working_days import add_months, add_working_days, add_years, roll
+
+REGISTERED = frozenset({"registered_paper", "registered_electronic"})
+A_WEEK = timedelta(days=7)
+ENDING_GROUND = {
+    "payment": "arrears",
+    "maintenance": "maintenance",
+    "damage": "damage",
+    "waste": "nuisance",
+    "liveability": "nuisance",
+    "occupancy": "occupancy",
+}
+BARRING = frozenset({"nuisance", "neglect"})
+IN_LAW = frozenset({"notice_running", "in_court", "judged", "served", "eviction_announced"})
+
+
+class ChannelNotAllowed(Refusal):
+    """A notice goes by registered letter only."""
+
+
+class AddresseeMissing(Refusal):
+    """A required addressee has no own letter, or no address checked lately."""
+
+
+class NotApproved(Refusal):
+    """A letter posted is not approved, as far as is known here, or states other dates than this posting gives."""
+
+
+class EvictionTooEarly(Refusal):
+    """The day lies before the first one the rules allow."""
+
+
+class ConditionMissing(Refusal):
+    """A conditional judgment has a day until which its condition runs."""
+
+
+def post_notice(
+    termination: Termination,
+    *,
+    posted_on: date,
+    method: str,
+    communications: tuple[str, ...],
+    tracking: tuple[str, ...],
+    case: Case,
+    evaluations: Mapping[str, Evaluation],
+    policy: PolicyAdopted,
+    checklist: ChecklistPublished,
+    today: date,
+) -> list[TerminationEvent]:
+    """Note that the notice was handed to the post, and compute when it starts and ends.
+
+    A paper letter on a day without counter service is accepted and marked.
+
+    :raises OccurredInFuture: :raises WrongState: it was not decided. :raises DateOrder: posted before it was decided.
+    :raises ChannelNotAllowed: not registered. :raises GroundsDoubtful: a person must confirm first.
+    :raises GateOpen: a standstill or a contest came since.
+    :raises NotApproved: a letter is not approved as far as known, or its dates are not those of this posting.
+    :raises AddresseeMissing: gate G8 is not recorded or too old, or somebody has no own letter.
+    """
+    if termination.posted is not None and termination.posted.posted_on == posted_on:
+        if set(termination.posted.communications) == set(communications):
+            return []
+    decided = termination.decided
+    if posted_on > today:
+        raise OccurredInFuture
+    if termination.state != "decided" or decided is None:
+        raise WrongState
+    if posted_on < decided.decided_on:
+        raise DateOrder
+    if method not in REGISTERED:
+        raise ChannelNotAllowed
+    if termination.doubt:
+        raise refusals.GroundsDoubtful
+    tested = gates.tested(
+        termination, case=case, evaluations=evaluations, policy=policy, checklist=checklist, on=posted_on
+    )
+    if closed := gates.open_gates(tested, gates.AT_POSTING):
+        raise refusals.GateOpen(*closed)
+    dates = notice.compute(posted_on=posted_on, months=decided.notice_months, basis=decided.notice_basis)
+    _refuse_letters(termination, communications, case, start=dates.start, end=dates.end)
+    _refuse_addressees(communications, case, gates.open_gates(tested, ("G8",)), on=posted_on)
+    return [
+        NoticePosted(
+            posted_on=posted_on,
+            method=method,
+            communications=communications,
+            tracking=tracking,
+            posted_on_closed_day=notice.is_closed_day(posted_on, method),
+        ),
+        dates,
+    ]
+
+
+def _refuse_letters(
+    termination: Termination, communications: Iterable[str], case: Case, *, start: date, end: date
+) -> None:
+    wrong = []
+    for communication in communications:
+        letter = case.letter(communication)
+        ours = letter is not None and (letter.kind, letter.about_id) == ("L-09", termination.id)
+        states = ours and letter is not None and (letter.notice_start, letter.notice_end)
+        if not ours or states not in ((start, end), (None, None)):
+            wrong.append(Named("NOT_APPROVED", values={"communication": communication}))
+    if wrong or not tuple(communications):
+        raise NotApproved(*wrong)
+
+
+def _refuse_addressees(
+    communications: Iterable[str], case: Case, gate: tuple[Named, ...], *, on: date
+) -> None:
+    if gate:
+        raise AddresseeMissing(*gate)
+    reached = set()
+    for communication in communications:
+        letter = case.letter(communication)
+        for addressed in letter.addressees if letter is not None else ():
+            reached |= {addressed.addressee, addressed.party}
+    missing = [party for party in gates.required_addressees(case, on=on) if party not in reached]
+    if missing:
+        raise AddresseeMissing(*(Named("ADDRESSEE_MISSING", values={"party": party}) for party in missing))
+
+
+def recompute_notice(termination: Termination, *, received_on: date) -> list[TerminationEvent]:
+    """Move the dates of a running notice back where a later receipt was proven; never forward (domain 5.2)."""
+    decided, dates, posted = termination.decided, termination.dates, termination.posted
+    if termination.state != "notice_running" or decided is None or dates is None or posted is None:
+        return []
+    later = notice.compute(
+        posted_on=posted.posted_on,
+        months=decided.notice_months,
+        basis=decided.notice_basis,
+        receipts=(received_on,),
+        not_before=dates.start,
+        recomputed=True,
+    )
+    return [later] if later.start > dates.start else []
+
+
+def file_claim(
+    termination: Termination,
+    *,
+    court: str,
+    filed_on: date,
+    case: Case,
+    evaluations: Mapping[str, Evaluation],
+    policy: PolicyAdopted,
+    checklist: ChecklistPublished,
+    today: date,
+) -> list[TerminationEvent]:
+    """Note that a claim was filed with the justice of the peace; the OCMW is told the same day.
+
+    :raises OccurredInFuture: :raises WrongState: neither decided nor under notice. :raises NoProof: no court named.
+    :raises DateOrder: filed before it was decided. :raises GroundsDoubtful: :raises GateOpen: G5 or G6.
+    """
+    filed = ClaimFiled(court=court, filed_on=filed_on)
+    if termination.claim == filed:
+        return []
+    if filed_on > today:
+        raise OccurredInFuture
+    if termination.state not in ("decided", "notice_running") or termination.decided is None:
+        raise WrongState
+    if not court:
+        raise NoProof
+    if filed_on < termination.decided.decided_on:
+        raise DateOrder
+    if termination.doubt:
+        raise refusals.GroundsDoubtful
+    tested = gates.tested(
+        termination, case=case, evaluations=evaluations, policy=policy, checklist=checklist, on=filed_on
+    )
+    if closed := gates.open_gates(tested, gates.AT_CLAIM):
+        raise refusals.GateOpen(*closed)
+    return [filed, OcmwToldOfClaim(on=filed_on)]
+
+
+def record_conciliation(
+    termination: Termination,
+    *,
+    on: date,
+    result: Literal["settled", "not_settled"],
+    lease_continues: bool | None,
+    today: date,
+) -> list[TerminationEvent]:
+    """Note what came of the judge's attempt to conciliate.
+
+    :raises OccurredInFuture: :raises WrongState: not in court.
+    """
+    held = ConciliationHeld(on=on, result=result, lease_continues=lease_continues)
+    if termination.conciliation == held:
+        return []
+    if on > today:
+        raise OccurredInFuture
+    if termination.state != "in_court":
+        raise WrongState
+    return [held]
+
+
+def record_judgment(
+    termination: Termination,
+    *,
+    on: date,
+    result: Literal["dissolved", "rejected", "conditional"],
+    ground: str | None,
+    says_neglect: bool,
+    condition_until: date | None,
+    term_set_by_judge: date | None,
+    today: date,
+) -> list[TerminationEvent]:
+    """Note the judgment. Rejected: the lease goes on and the file is closed.
+
+    :raises OccurredInFuture: :raises WrongState: not in court. :raises DateOrder: before the claim.
+    :raises ConditionMissing: conditional, and until when is not said.
+    """
+    given = JudgmentGiven(
+        on=on,
+        result=result,
+        ground=ground,
+        says_neglect=says_neglect,
+        condition_until=condition_until,
+        term_set_by_judge=term_set_by_judge,
+    )
+    if termination.judgment == given:
+        return []
+    if on > today:
+        raise OccurredInFuture
+    if termination.state != "in_court" or termination.claim is None:
+        raise WrongState
+    if on < termination.claim.filed_on:
+        raise DateOrder
+    if result == "conditional" and condition_until is None:
+        raise ConditionMissing
+    return [given]
+
+
+def record_service(termination: Termination, *, on: date, today: date) -> list[TerminationEvent]:
+    """Note that the bailiff served the judgment.
+
+    :raises OccurredInFuture: :raises WrongState: not judged. :raises DateOrder: before the judgment.
+    """
+    if termination.served_on == on:
+        return []
+    if on > today:
+        raise OccurredInFuture
+    if termination.state != "judged" or termination.judgment is None:
+        raise WrongState
+    if on < termination.judgment.on:
+        raise DateOrder
+    return [JudgmentServed(on=on)]
+
+
+def earliest_eviction(*, served_on: date, told_on: date, term_set_by_judge: date | None) -> date:
+    """Return the first day on which an eviction may be carried out (domain 5.8)."""
+    term = term_set_by_judge or add_months(served_on, 1)
+    return roll(max(term, told_on + A_WEEK, add_working_days(told_on, 5)))
+
+
+def announce_eviction(
+    termination: Termination, *, told_on: date, planned_on: date, today: date
+) -> list[TerminationEvent]:
+    """Note that the bailiff announced the eviction for a day.
+
+    :raises OccurredInFuture: told after today. :raises WrongState: the judgment was not served.
+    :raises GroundsDoubtful: :raises DateOrder: told before it was served.
+    :raises EvictionTooEarly: the day lies before the first one allowed.
+    """
+    known = termination.eviction
+    if known is not None and (known.told_on, known.planned_on) == (told_on, planned_on):
+        return []
+    if told_on > today:
+        raise OccurredInFuture
+    if termination.state != "served" or termination.served_on is None or termination.judgment is None:
+        raise WrongState
+    if termination.doubt:
+        raise refusals.GroundsDoubtful
+    if told_on < termination.served_on:
+        raise DateOrder
+    earliest = earliest_eviction(
+        served_on=termination.served_on, told_on=told_on, term_set_by_judge=termination.judgment.term_set_by_judge
+    )
+    if planned_on < earliest:
+        raise EvictionTooEarly(Named("EVICTION_TOO_EARLY", "/date", {"earliest": earliest.isoformat()}))
+    return [EvictionAnnounced(told_on=told_on, planned_on=planned_on, earliest=earliest)]
+
+
+def record_eviction(termination: Termination, *, on: date, today: date) -> list[TerminationEvent]:
+    """Note that the eviction was carried out; the goods are kept for six months.
+
+    :raises OccurredInFuture: :raises WrongState: none was announced. :raises GroundsDoubtful:
+    :raises EvictionTooEarly: before the day announced.
+    """
+    if termination.evicted_on == on:
+        return []
+    if on > today:
+        raise OccurredInFuture
+    if termination.state != "eviction_announced" or termination.eviction is None:
+        raise WrongState
+    if termination.doubt:
+        raise refusals.GroundsDoubtful
+    if on < termination.eviction.planned_on:
+        raise EvictionTooEarly
+    return [EvictionCarriedOut(on=on, goods_kept_until=add_months(on, 6))]
+
+
+def renter_left(termination: Termination, *, keys_on: date, today: date) -> list[TerminationEvent]:
+    """Note that the renter gave back the keys.
+
+    :raises OccurredInFuture: :raises WrongState: neither notice nor court is under way.
+    """
+    if termination.keys_on == keys_on:
+        return []
+    if keys_on > today:
+        raise OccurredInFuture
+    if termination.state not in IN_LAW:
+        raise WrongState
+    return [RenterLeft(keys_on=keys_on)]
+
+
+def close_termination(
+    termination: Termination, *, mode: str | None = None, ground: str | None = None
+) -> list[TerminationEvent]:
+    """Close the file: with the coded mode and ground where the lease ended, or with the lease going on.
+
+    :raises WrongState: the renter has not left, was not evicted, nothing was settled.
+    :raises Unknown: settled, and it is not known whether the lease goes on.
+    """
+    if termination.closed is not None:
+        return []
+    if termination.state not in ("left", "evicted", "settled"):
+        raise WrongState
+    if termination.state == "settled":
+        settled = termination.conciliation
+        if settled is None or settled.lease_continues is None:
+            raise Unknown
+        if settled.lease_continues:
+            return [TerminationClosed(outcome="continue")]
+    judged = termination.judgment is not None and termination.judgment.result != "rejected"
+    how = mode or ("judicial_dissolution" if judged else "mutual" if termination.state == "settled" else "landlord_notice")
+    why = ground or (termination.judgment.ground if termination.judgment else None) or main_ground(termination)
+    ended_on = termination.evicted_on or termination.keys_on
+    return [
+        TerminationClosed(
+            outcome="ended",
+            mode=how,
+            ground=why,
+            registration_bar_until=registration_bar(termination, mode=how, ground=why, ended_on=ended_on),
+        )
+    ]
+
+
+def main_ground(termination: Termination) -> str:
+    """Return the coded ground of the first of the file's grounds."""
+    return next((ENDING_GROUND.get(named.category, "other") for named in termination.grounds), "other")
+
+
+def registration_bar(termination: Termination, *, mode: str, ground: str, ended_on: date | None) -> date | None:
+    """Return until when the renter may not register again: three years, only after a judge said nuisance or neglect."""
+    says_neglect = termination.judgment is not None and termination.judgment.says_neglect
+    barred = ground in BARRING or (ground == "maintenance" and says_neglect)
+    if mode != "judicial_dissolution" or not barred or ended_on is None:
+        return None
+    return add_years(ended_on, 3)
+
+

@@ -76,8 +76,7 @@ class Nats:
 
     def environment(self) -> dict[str, str]:
         """Return all that the server sees of the environment."""
-        public = {f"{user.upper().replace('-', '_')}_NKEY": _public_key(self.seed(user)) for user in USERS}
-        return {"LC_ALL": "C", "TZ": "UTC", "PATH": os.defpath, **public}
+        return {"LC_ALL": "C", "TZ": "UTC", "PATH": os.defpath, **public_key_settings(self.state)}
 
     def start_options(self, log: int) -> dict[str, Any]:
         """Return how to start it as a child that dies with us, writing to the open file ``log``."""
@@ -149,6 +148,11 @@ def seed(state: State, user: str) -> Path:
     """Return the file with the seed of a user of the bus; made when it is not there yet."""
     fresh: bytes = bytes(nkeys.encode_seed(os.urandom(32), nkeys.PREFIX_BYTE_USER))
     return state.secret(f"{user}.seed", fresh)
+
+
+def public_key_settings(state: State) -> dict[str, str]:
+    """Return what ``accounts.conf`` asks of the environment: each user's public key."""
+    return {f"{user.upper().replace('-', '_')}_NKEY": _public_key(seed(state, user)) for user in USERS}
 
 
 def _public_key(file: Path) -> str:

@@ -17,13 +17,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import asyncpg
-
-from operate import nats, postgres
+from operate import key_database, nats, postgres
 from operate.children import free_port, how_to_start
 from operate.issuer import AUDIENCE, ISSUER, jwks_file, publish_keys
 from operate.state import PROJECT, SERVICES, State
 from shared import keys
+from shared.settings import with_password
 
 BUS_KEEPER = "bus-keeper"
 SECONDS_TO_READY = 120.0
@@ -115,10 +114,9 @@ class Supervisor:
         stopping = asyncio.create_task(self._stopping.wait())
         await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
         for task in (starting, stopping):
-            if not task.done():
+            while not task.done():  # a client library may swallow the first time
                 task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+                await asyncio.wait((task,), timeout=0.2)
 
     def _asked_to_stop(self, code: int) -> None:
         if self._stopping.is_set():
@@ -194,16 +192,12 @@ class Supervisor:
                     dies_by=signal.SIGKILL,
                 )
             )
-        waiting = [self._until(service, self._service_is_ready(service)) for service in SERVICES]
-        await asyncio.gather(*waiting)
+        ready = {service: self._service_is_ready(service) for service in SERVICES}
+        await asyncio.gather(*(self._until(service, its) for service, its in ready.items()))
 
     async def _migrate(self, database: postgres.Postgres, environments: Mapping[str, Mapping[str, str]]) -> None:
-        password = self._state.password("keys_owner").read_text()
-        owner = await asyncpg.connect(database.url("keys", "keys_owner"), password=password)
-        try:
-            await keys.migrate(owner)
-        finally:
-            await owner.close()
+        owner = with_password(database.url("keys", "keys_owner"), self._state.password("keys_owner"))
+        await key_database.lay_out(owner)
         await asyncio.gather(*(self._migrate_one(database, name, env) for name, env in environments.items()))
 
     async def _migrate_one(self, database: postgres.Postgres, service: str, environment: Mapping[str, str]) -> None:

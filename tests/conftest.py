@@ -4,15 +4,19 @@ import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from operate.children import run_as
 from operate.nats import Nats
 from operate.nats import running as nats_running
+from operate.platform import Platform
 from operate.postgres import SUPERUSER, Postgres, forget
 from operate.postgres import running as postgres_running
 from operate.state import State
+
+BEGIN = "2026-01-05T08:00"  # where the settable clock of a platform begins: a Monday, local time
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,29 @@ def own_nats(tmp_path: Path) -> Iterator[Nats]:
     """A NATS server without streams, for one test alone, which may wipe it."""
     with nats_running(State(tmp_path / "state")) as server:
         yield server
+
+
+def started(folder: Path, **how: Any) -> Iterator[Platform]:
+    """Run a platform of its own on a settable clock, and leave nothing of it behind."""
+    state = State(folder / "state")
+    try:
+        with Platform.start(state.root, clock=BEGIN, **how) as running:
+            yield running
+    finally:
+        forget(state)
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """The whole platform on a settable clock that began at ``BEGIN``, for the whole session: tests found offices of
+    their own and only ever move the clock forward."""
+    yield from started(tmp_path_factory.mktemp("platform"))
+
+
+@pytest.fixture
+def fresh_platform(tmp_path: Path) -> Iterator[Platform]:
+    """The whole platform for one test alone, which may kill its parts."""
+    yield from started(tmp_path)
 
 
 def settings_of(database: ScratchDatabase, keys: ScratchDatabase, nats: Nats) -> Mapping[str, str]:

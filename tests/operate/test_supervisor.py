@@ -1,0 +1,175 @@
+"""The supervisor: what ends comes back, and nothing stays behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from operate.platform import NotRunning, Platform
+from operate.postgres import forget
+from operate.state import PROJECT, SERVICES, State
+
+ALL = (*SERVICES, "bus-keeper", "postgres", "nats")
+pytestmark = pytest.mark.journey
+
+
+def huurspoor(*words: str | Path | int, **how: Any) -> "subprocess.Popen[bytes]":
+    """Start a command of ours, as the launcher does once the environment is there."""
+    env = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    return subprocess.Popen([sys.executable, "-P", "-m", "operate", *map(str, words)], env=env, **how)
+
+
+def until(holds: Callable[[], bool], *, seconds: float) -> None:
+    """Wait until something holds; fail when it does not in time."""
+    patience = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < patience, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def all_of(platform: Platform) -> list[psutil.Process]:
+    """Return every process of a platform, those of PostgreSQL included."""
+    supervisor = psutil.Process(platform.status()["supervisor"])
+    return [supervisor, *supervisor.children(recursive=True)]
+
+
+def is_gone(process: psutil.Process) -> bool:
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+def is_ready(platform: Platform) -> bool:
+    try:
+        return all(seen["ready"] for seen in platform.status()["components"].values())
+    except NotRunning:
+        return False
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_killed_component_is_started_again_within_five_seconds(platform: Platform, name: str) -> None:
+    until(lambda: is_ready(platform), seconds=20)
+    before = platform.components[name]["pid"]
+    os.kill(before, signal.SIGKILL)
+    until(lambda: platform.components[name]["pid"] not in (None, before), seconds=5)
+    until(lambda: is_ready(platform), seconds=20)
+
+
+def test_killing_the_supervisor_leaves_nothing_behind(fresh_platform: Platform) -> None:
+    processes = all_of(fresh_platform)
+    assert len(processes) > len(ALL)
+    os.kill(processes[0].pid, signal.SIGKILL)
+    until(lambda: all(is_gone(process) for process in processes), seconds=10)
+
+
+@pytest.mark.parametrize(("asked", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_all_in_order(tmp_path: Path, asked: signal.Signals, code: int) -> None:
+    state = State(tmp_path / "state")
+    up = huurspoor("up", "--state", state.root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    try:
+        assert up.stdout is not None
+        lines = [up.stdout.readline().decode() for _ in range(len(SERVICES) + 1)]
+        assert lines[0].startswith("visits")
+        processes = all_of(Platform.at(state.root))
+        up.send_signal(asked)
+        assert up.wait(60) == code
+        assert all(is_gone(process) for process in processes)
+        assert not state.status.exists()
+        assert "database system is shut down" in state.log("postgres").read_text()
+    finally:
+        up.kill()
+        up.wait()
+        forget(state)
+
+
+def test_a_signal_during_the_start_stops_what_was_started(tmp_path: Path) -> None:
+    state = State(tmp_path / "state")
+    up = huurspoor("up", "--state", state.root, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    try:
+        assert up.stderr is not None
+        assert b"PostgreSQL is ready" in up.stderr.readline()
+        processes = psutil.Process(up.pid).children(recursive=True)
+        up.send_signal(signal.SIGTERM)
+        assert up.wait(30) == 143
+        assert all(is_gone(process) for process in processes)
+    finally:
+        up.kill()
+        up.wait()
+        forget(state)
+
+
+def test_detached_on_a_port_of_choice_it_keeps_no_stream_and_a_second_up_finds_the_data(tmp_path: Path) -> None:
+    state = State(tmp_path / "state")
+    port = 19_400 + os.getpid() % 500
+    at = ("--state", state.root)
+    try:
+        up = huurspoor("up", "--detach", "--port", port, "--clock", "2026-01-05T08:00", *at, stdout=subprocess.PIPE)
+        said, _ = up.communicate(timeout=180)  # ends only once nobody holds our pipe open
+        assert up.returncode == 0
+        platform = Platform.at(state.root)
+        addresses = {service: f"http://127.0.0.1:{port + number}" for number, service in enumerate(SERVICES)}
+        assert platform.urls == addresses
+        assert all(f"{url}/docs" in said.decode() for url in addresses.values())
+        platform.create_office("kantoor-west", name="Kantoor West", director="dirk")
+        positions = platform.settled()
+
+        again = huurspoor("up", "--detach", *at, stderr=subprocess.PIPE)
+        assert again.communicate(timeout=30)[1].startswith(b"huurspoor: a platform already runs")
+        assert again.returncode == 1
+
+        assert huurspoor("down", *at, stdout=subprocess.DEVNULL).wait(60) == 0
+        with pytest.raises(NotRunning):
+            Platform.at(state.root)
+        assert huurspoor("down", *at, stderr=subprocess.DEVNULL).wait(30) == 1
+
+        assert huurspoor("up", "--detach", *at, stdout=subprocess.DEVNULL).wait(180) == 0
+        platform = Platform.at(state.root)
+        found = platform.settled()
+        assert all(found[service] >= position for service, position in positions.items())
+        assert platform.status()["clock"] == "simulated"
+    finally:
+        huurspoor("down", *at, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL).wait(60)
+        forget(state)
+
+
+def test_status_is_what_the_contract_says(platform: Platform) -> None:
+    until(lambda: is_ready(platform), seconds=20)
+    told = subprocess.run(
+        [sys.executable, "-P", "-m", "operate", "status", "--json", "--state", str(platform.state.root)],
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    status = json.loads(told.stdout)
+    assert status["clock"] == "simulated"
+    assert status["state"] == str(platform.state.root)
+    assert set(status["components"]) == set(ALL)
+    for seen in status["components"].values():
+        assert psutil.pid_exists(seen["pid"])
+        assert seen["ready"] is True
+        assert Path(seen["log"]).exists()
+    for secret in platform.state.secrets.iterdir():
+        assert secret.stat().st_mode & 0o777 == 0o600
+        assert secret.read_text().strip() not in told.stdout.decode()
+
+
+def test_an_earlier_time_is_refused_and_changes_nothing(platform: Platform) -> None:
+    before = platform.state.clock.read_bytes()
+    at = ("--state", platform.state.root)
+    assert huurspoor("clock", "2020-01-01T00:00", *at, stderr=subprocess.DEVNULL).wait(60) == 2
+    assert platform.state.clock.read_bytes() == before
+
+
+def test_a_token_stands_alone_on_stdout(platform: Platform) -> None:
+    words = ("token", "--office", "kantoor-noord", "--role", "counsellor", "--role", "coordinator", "--person", "anna")
+    asked = huurspoor(*words, "--state", platform.state.root, stdout=subprocess.PIPE)
+    said, _ = asked.communicate(timeout=30)
+    assert asked.returncode == 0
+    assert len(said.decode().strip().split(".")) == 3
+    assert said.count(b"\n") == 1

@@ -1,17 +1,15 @@
 """The bus keeper: the one process that may make streams and consumers, and makes again whatever is missing.
 
-Once a second it looks whether each publisher's stream is there, and each reader's durable consumer in it, under the same
-names as ever; so the pulls of the services come alive again after a wiped store without anybody being restarted. What a
-consumer may hear is decided here (contract 4), not by who reads it. It deletes nothing and reads no message.
+Once a second it looks whether each publisher's stream is there, and each reader's durable consumer in it, under the
+same names as ever; so the pulls of the services come alive again after a wiped store without anybody being restarted.
+What a consumer may hear is decided here (contract 4), not by who reads it. It deletes nothing and reads no message.
 """
 
-import argparse
 import asyncio
 import contextlib
 import json
 import signal
 import sys
-from pathlib import Path
 from typing import Any
 
 from shared.bus import NOT_FOUND, SERVICES, Bus, BusAway, BusRefused, Seldom, filters, stream_of, subjects_of
@@ -96,25 +94,23 @@ async def tend(bus: Bus) -> list[str]:
     return done
 
 
-async def keep(bus: Bus, *, beat: Path | None = None) -> None:
-    """Tend the bus once a second until cancelled; ``beat`` is touched each time all is in place."""
+async def keep(bus: Bus) -> None:
+    """Tend the bus once a second until cancelled."""
     seldom = Seldom()
     while True:
         await bus.connected()
         try:
             for what in await tend(bus):
                 _say("tended", what=what)
-            if beat is not None:
-                beat.touch()
         except (BusAway, BusRefused) as why:
             seldom.warn("bus-not-tended", str(why))
         await asyncio.sleep(TICK_SECONDS)
 
 
-async def serve(settings: Settings, *, beat: Path | None) -> None:
+async def serve(settings: Settings) -> None:
     """Keep the bus until SIGTERM or SIGINT."""
     bus = Bus(settings.nats, user=USER, seed_file=settings.nats_seed_file)
-    tasks = [asyncio.create_task(bus.keep_connected()), asyncio.create_task(keep(bus, beat=beat))]
+    tasks = [asyncio.create_task(bus.keep_connected()), asyncio.create_task(keep(bus))]
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
@@ -150,12 +146,5 @@ def _say(event: str, **beside: str) -> None:
     print(json.dumps({"event": event, **beside}), file=sys.stderr, flush=True)
 
 
-def main() -> None:
-    """Run the bus keeper (``python -m operate.bus_keeper [--beat FILE]``)."""
-    arguments = argparse.ArgumentParser(prog="bus_keeper", description="keeps streams and consumers in place")
-    arguments.add_argument("--beat", type=Path, help="a file that is touched whenever all is in place")
-    asyncio.run(serve(Settings(), beat=arguments.parse_args().beat))
-
-
 if __name__ == "__main__":
-    main()
+    asyncio.run(serve(Settings()))

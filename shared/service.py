@@ -23,15 +23,17 @@ from shared import observability, web
 from shared.bus import Bus
 from shared.clock import clock_of
 from shared.codec import Codec
+from shared.correspondence import Correspondence
 from shared.day import DayLoop, Days
 from shared.decisions import AnyStream
 from shared.event_sourcing import EventStore
-from shared.inbox import Inbox, Reactions
+from shared.heads import STREAMS, with_heads
 from shared.keys import Seals, read_master_key
 from shared.log import event_log, lay_out
 from shared.outbox import Relay
 from shared.rebuild import rebuild
 from shared.settings import Settings, with_password
+from shared.told import Reactions
 from shared.views import Resource, View
 from shared.web import Doors
 from shared.wording import Wording
@@ -98,8 +100,8 @@ class Service:
         rebuild(
             self.name,
             _dsn(with_password(settings.database_owner, settings.database_owner_password_file)),
-            codec=Codec(self.streams),
-            streams=self.streams,
+            codec=Codec((*self.streams, *STREAMS)),
+            streams=(*self.streams, *STREAMS),
             resources=self.resources,
             views=self.views,
         )
@@ -124,13 +126,14 @@ class Service:
             own, min_size=0, max_size=10, command_timeout=20, server_settings=STATEMENT_TIMEOUTS, timeout=5
         )
         every_office = asyncpg.create_pool(of_all, min_size=0, max_size=4, command_timeout=20, timeout=5)
-        codec = Codec(self.streams)
+        streams = (*self.streams, *STREAMS)
+        codec = Codec(streams)
         writer = Writer(
             service=self.name,
             connect=lambda: asyncpg.connect(own, timeout=5, command_timeout=20, server_settings=STATEMENT_TIMEOUTS),
             codec=codec,
-            streams=self.streams,
-            published=self.published,
+            streams=streams,
+            published=with_heads(self.published),
             resources=self.resources,
             views=self.views,
             authority_stream=self.authority,
@@ -140,7 +143,7 @@ class Service:
         store = EventStore(writer, codec, pool, seals)
         bus = Bus(settings.nats, user=self.name, seed_file=settings.nats_seed_file)
         relay = Relay(self.name, bus, lambda: asyncpg.connect(of_all, timeout=5, command_timeout=20), writer.committed)
-        inbox = Inbox(self.name, store, bus, relay, self.reactions, clock=clock, every_office=every_office)
+        inbox = Correspondence(self.name, store, bus, relay, self.reactions, clock=clock, every_office=every_office)
         days = DayLoop(self.days, store, clock, every_office)
 
         async def ready() -> dict[str, Any]:
@@ -216,7 +219,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def _readiness(writer: Writer, relay: Relay, inbox: Inbox, days: DayLoop) -> dict[str, Any]:
+async def _readiness(writer: Writer, relay: Relay, inbox: Correspondence, days: DayLoop) -> dict[str, Any]:
     """Say whether this process can do its work, and if not why; holds no personal data."""
     why: list[str] = []
     if not writer.ready.is_set():

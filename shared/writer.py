@@ -852,7 +852,7 @@ class Writer:
                 id=str(uuid.uuid4()),
                 occurred_on=by.occurred_on or local_date(batch.moment),
                 recorded_at=batch.moment,
-                actor=by.actor,
+                actor=by.actor if told is None else "SYS",  # what follows from a message is nobody's own act
                 mandate=mandate,
                 policy_version=by.policy_version,
                 checklist_version=by.checklist_version,

@@ -22,6 +22,19 @@ class VoidFrom:
     position: int
 
 
+class HistoryRequestedV1(Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
+    """A consumer misses events of ``publisher``; who publishes them sends those bytes again and announces its head.
+
+    With ``from`` behind ``until`` nothing is missing and only the head is asked for.
+    """
+
+    # Not a dataclass as the others: the public name ``from`` is a keyword of Python.
+    publisher: str
+    epoch: int
+    from_: int
+    until: int  # included
+
+
 @dataclass(frozen=True, kw_only=True)
 class LogHeadAnnouncedV1:
     """How far a service's log reaches, so that a consumer of all or of a part can compare. Daily, and on request.
@@ -35,16 +48,5 @@ class LogHeadAnnouncedV1:
     log_position: int  # the last one of the whole log, private events included
     log_hash: str  # of the whole log, hexadecimal
     void: tuple[VoidFrom, ...] = ()
-
-
-class HistoryRequestedV1(Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
-    """A consumer misses events of ``publisher``; who publishes them sends those bytes again and announces its head.
-
-    With ``from`` behind ``until`` nothing is missing and only the head is asked for.
-    """
-
-    # Not a dataclass as the others: the public name ``from`` is a keyword of Python.
-    publisher: str
-    epoch: int
-    from_: int
-    until: int  # included
+    # What the announcer misses itself, for a publisher that hears nothing else of it (contract 4).
+    misses: tuple[HistoryRequestedV1, ...] = ()

@@ -29,7 +29,7 @@ class Server:
 
     def start(self) -> None:
         with open(self.nats.state.log("nats"), "ab") as log:
-            self._child = subprocess.Popen(self.nats.command(), **self.nats.start_options(log.fileno()))  # type: ignore[call-overload]
+            self._child = subprocess.Popen(self.nats.command(), **self.nats.start_options(log.fileno()))
 
     def kill(self) -> None:
         assert self._child is not None

@@ -1,0 +1,312 @@
+"""Comparing what was told with what was taken in: log heads, and asking for what is missing.
+
+JetStream can lose what it acknowledged without a word, so somebody must compare. Each service announces the head of its
+log daily and on request; each consumer holds it against its inbox and asks the publisher for what never came. Whoever
+hears a publisher only in part compares counts instead of positions.
+"""
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import prometheus_client
+import structlog
+
+from shared.bus import PARTS, Bus, BusAway, BusRefused, Seldom
+from shared.clock import Clock, seconds_running
+from shared.contracts.platform import Count, HistoryRequestedV1, LogHeadAnnouncedV1
+from shared.decisions import AnyStream, Stream
+from shared.event_sourcing import EventStore
+from shared.inbox import AWAY, Inbox, Itself
+from shared.outbox import PLATFORM, Relay
+from shared.told import Reactions, Told
+
+log = structlog.get_logger()
+
+LOOK_SECONDS = 1.0
+PATIENCE_SECONDS = 3.0  # nothing waits on the bus any more, and still something is missing
+LONGEST_PATIENCE_SECONDS = 300.0
+AT_ONCE = 5000  # positions asked for in one request
+
+REQUESTED = prometheus_client.Counter("huurspoor_history_requested", "Requests for what never came", ["publisher"])
+ANSWERED = prometheus_client.Counter("huurspoor_history_answered", "Requests of others that were answered")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogHeadAnnounced:
+    """How far our log reached."""
+
+    epoch: int
+    position: int
+    counts: tuple[Count, ...]
+    log_position: int
+    log_hash: str
+    misses: tuple[HistoryRequestedV1, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class HistoryRequested:
+    """We missed events of ``publisher``, from ``first`` to ``last``; only its head when first lies behind last."""
+
+    publisher: str
+    epoch: int
+    first: int
+    last: int
+
+
+def _latest(_state: Any, event: Any) -> Any:
+    return event
+
+
+# Each in a stream of its own: no message of them ever waits for another.
+HEADS: Stream[LogHeadAnnounced | None, LogHeadAnnounced] = Stream(
+    "log-head", initial=None, evolve=_latest, events=LogHeadAnnounced
+)
+REQUESTS: Stream[HistoryRequested | None, HistoryRequested] = Stream(
+    "history-request", initial=None, evolve=_latest, events=HistoryRequested
+)
+STREAMS: tuple[AnyStream, ...] = (HEADS, REQUESTS)
+
+Publishing = Callable[[Any, Any, str], tuple[Any, ...]]
+
+
+def with_heads(published: Publishing) -> Publishing:
+    """Return what a service publishes, together with what every service says of its log."""
+
+    def all_published(event: Any, state: Any, id: str) -> tuple[Any, ...]:
+        match event:
+            case LogHeadAnnounced():
+                return (
+                    LogHeadAnnouncedV1(
+                        epoch=event.epoch,
+                        position=event.position,
+                        counts=event.counts,
+                        log_position=event.log_position,
+                        log_hash=event.log_hash,
+                        misses=event.misses,
+                    ),
+                )
+            case HistoryRequested():
+                return (_request(event.publisher, event.epoch, event.first, event.last),)
+            case _:
+                return published(event, state, id)
+
+    return all_published
+
+
+@dataclass
+class _Missing:
+    """How patient we still are with a publisher."""
+
+    gaps: tuple[tuple[int, int], ...] = ()
+    since: float = 0.0
+    patience: float = PATIENCE_SECONDS
+    asked: tuple[tuple[int, int], ...] = ()
+    fictional: set[int] = field(default_factory=set)  # ends of gaps of which the publisher knows nothing
+
+
+class Heads:
+    """The heads of a service's log and of those it hears. ``run`` serves until cancelled."""
+
+    def __init__(
+        self,
+        service: str,
+        store: EventStore,
+        bus: Bus,
+        relay: Relay,
+        clock: Clock,
+        *,
+        patience: float = PATIENCE_SECONDS,
+    ) -> None:
+        self.reactions = Reactions()
+        self.reactions.to(LogHeadAnnouncedV1)(self._when_log_head_announced)
+        self.reactions.to(HistoryRequestedV1)(self._when_history_requested)
+        self._service = service
+        self._store = store
+        self._bus = bus
+        self._relay = relay
+        self._clock = clock
+        self._patience = patience
+        self._inbox: Inbox | None = None
+        self._heads: dict[str, LogHeadAnnouncedV1] = {}
+        self._complete_to: dict[str, int] = {}
+        self._completed = asyncio.Event()
+        self._missing: dict[str, _Missing] = {}
+        self._asked_for_head: dict[str, float] = {}
+        self._requests: asyncio.Queue[tuple[int, int]] = asyncio.Queue()
+        self._announced_on: date | None = None
+        self._seldom = Seldom()
+
+    def watch(self, inbox: Inbox) -> None:
+        """Compare with this inbox."""
+        self._inbox = inbox
+        inbox.complete = self.complete
+
+    async def announce(self, *, misses: tuple[HistoryRequestedV1, ...] = ()) -> None:
+        """Announce how far the log reaches now. :raises StoreBusy: the store is away."""
+        head = await self._relay.log_head()
+        event = LogHeadAnnounced(
+            epoch=head.epoch,
+            position=head.position,
+            counts=tuple(
+                Count(office=office, event=name, events=number)
+                for (office, name), number in sorted(head.counts.items())
+            ),
+            log_position=head.log_position,
+            log_hash=head.log_hash.hex(),
+            misses=misses,
+        )
+        id = f"{head.epoch}-{head.position}" + (f"-{uuid.uuid4()}" if misses else "")
+        await self._store.decide(HEADS, id, lambda state: [] if state else [event], by=self._itself())
+
+    async def request(self, publisher: str, first: int, last: int) -> None:
+        """Ask a publisher for a range of its history, or with ``first`` behind ``last`` for its head only."""
+        epoch = self._heads[publisher].epoch if publisher in self._heads else 1
+        if (publisher, self._service) in PARTS:
+            # It may not hear a request of ours, only our head.
+            await self.announce(misses=(_request(publisher, epoch, first, last),))
+            return
+        event = HistoryRequested(publisher=publisher, epoch=epoch, first=first, last=last)
+        await self._store.decide(REQUESTS, str(uuid.uuid4()), lambda _state: [event], by=self._itself())
+
+    async def complete(self, publisher: str, position: int) -> None:
+        """Return once all that we may know of a publisher heard in part has been taken in, up to a position."""
+        while self._complete_to.get(publisher, 0) < position:
+            now = seconds_running()
+            if now - self._asked_for_head.get(publisher, float("-inf")) > 1.0:
+                self._asked_for_head[publisher] = now
+                with contextlib.suppress(*AWAY):
+                    await self.request(publisher, position + 1, position)
+            self._completed.clear()
+            await self._compare_counts(publisher)
+            if self._complete_to.get(publisher, 0) >= position:
+                return
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._completed.wait(), 0.1)
+
+    async def run(self) -> None:
+        """Answer requests, announce daily, and ask for what is missing, until cancelled."""
+        await asyncio.gather(self._answer(), self._look())
+
+    # -- being told ---------------------------------------------------------------------------------------------------
+
+    async def _when_log_head_announced(self, told: Told[LogHeadAnnouncedV1], store: EventStore) -> None:
+        await store.keep(by=told)
+        known = self._heads.get(told.publisher)
+        if known is None or (known.epoch, known.position) <= (told.data.epoch, told.data.position):
+            self._heads[told.publisher] = told.data
+        missing = self._missing.get(told.publisher)
+        if missing is not None:
+            missing.fictional |= {last for first, last in missing.asked if first > told.position}
+        for request in told.data.misses:
+            if request.publisher == self._service:
+                self._requests.put_nowait((request.from_, request.until))
+        self._completed.set()
+
+    async def _when_history_requested(self, told: Told[HistoryRequestedV1], store: EventStore) -> None:
+        await store.keep(by=told)
+        if told.data.publisher == self._service:
+            self._requests.put_nowait((told.data.from_, told.data.until))
+
+    # -- answering ----------------------------------------------------------------------------------------------------
+
+    async def _answer(self) -> None:
+        lately: dict[tuple[int, int], float] = {}
+        while True:
+            asked = {await self._requests.get()}
+            while not self._requests.empty():
+                asked.add(self._requests.get_nowait())
+            try:
+                now = seconds_running()
+                lately = {one: at for one, at in lately.items() if now - at < 2.0}
+                # Consumers that lost the same messages ask at the same time.
+                for first, last in sorted(asked - lately.keys()):
+                    if first <= last:
+                        await self._relay.publish_again(max(1, first), last)
+                        lately[(first, last)] = seconds_running()
+                await self.announce()
+                ANSWERED.inc(len(asked))
+            except (BusAway, BusRefused, *AWAY) as why:
+                self._seldom.warn("history-not-sent", type(why).__name__)
+                await asyncio.sleep(1.0)
+                for one in asked:
+                    self._requests.put_nowait(one)
+            except Exception:
+                log.exception("history-not-sent")
+                await asyncio.sleep(1.0)
+
+    # -- comparing ----------------------------------------------------------------------------------------------------
+
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                await self._announce_daily()
+                if self._inbox is not None and self._inbox.loaded.is_set() and self._bus.client is not None:
+                    for publisher in self._inbox.publishers:
+                        await self._compare(publisher)
+            except (BusAway, BusRefused, *AWAY) as why:
+                self._seldom.warn("not-compared", type(why).__name__)
+            except Exception:
+                log.exception("not-compared")
+
+    async def _announce_daily(self) -> None:
+        today = self._clock.today()
+        if today != self._announced_on and self._store.writer.ready.is_set():
+            if self._store.writer.position > 0:
+                await self.announce()
+            self._announced_on = today
+
+    async def _compare(self, publisher: str) -> None:
+        assert self._inbox is not None
+        state = self._missing.setdefault(publisher, _Missing(patience=self._patience))
+        in_part = publisher in self._inbox.parts
+        gaps: tuple[tuple[int, int], ...]
+        if in_part:
+            gaps = () if await self._compare_counts(publisher) else ((1, self._heads[publisher].position),)
+        else:
+            progress = self._inbox.progress[publisher].known
+            head = self._heads.get(publisher)
+            up_to = max(progress.last, head.position if head is not None else 0)
+            gaps = tuple(gap for gap in progress.gaps(up_to) if gap[1] not in state.fictional)
+        now = seconds_running()
+        if not gaps:
+            state.gaps, state.patience = (), self._patience
+            return
+        if gaps != state.gaps:
+            if state.gaps and gaps[0] > state.gaps[0]:
+                state.patience = self._patience  # it moves
+            state.gaps, state.since = gaps, now
+            return
+        if now - state.since < state.patience or await self._bus.backlog(publisher) > 0:
+            return
+        first, last = gaps[0][0], gaps[-1][1]
+        state.since, state.patience = now, min(state.patience * 2, LONGEST_PATIENCE_SECONDS)
+        state.asked = gaps
+        REQUESTED.labels(publisher).inc()
+        log.warning("history-missing", publisher=publisher, first=first, last=last)
+        await self.request(publisher, first, min(last, first + AT_ONCE - 1) if not in_part else last)
+
+    async def _compare_counts(self, publisher: str) -> bool:
+        """Whether what we may know of a publisher is here up to its latest head; True while we know of no head."""
+        head = self._heads.get(publisher)
+        if head is None or self._inbox is None or self._complete_to.get(publisher, 0) >= head.position:
+            return True
+        heard = PARTS[(self._service, publisher)]
+        taken: Mapping[tuple[str, str], int] = await self._inbox.counts_up_to(publisher, head.position)
+        if all(taken.get((one.office, one.event), 0) >= one.events for one in head.counts if one.event in heard):
+            self._complete_to[publisher] = head.position
+            self._completed.set()
+            return True
+        return False
+
+    def _itself(self) -> Itself:
+        return Itself(office=PLATFORM, correlation_id=str(uuid.uuid4()))
+
+
+def _request(publisher: str, epoch: int, first: int, last: int) -> HistoryRequestedV1:
+    return HistoryRequestedV1(publisher=publisher, epoch=epoch, from_=first, until=last)

@@ -1,0 +1,800 @@
+"""What we were told, once: having it take effect, and what becomes of what cannot be taken in (yet).
+
+A message's effects, its inbox row and the version of its stream are one commit of the writer; it is acknowledged after
+that. Too early, or failing: parked with what it waits for. Unreadable, forged, contradicting, or failing for good: a
+dead letter with its reason. Neither blocks the messages of other streams; those of its own stream wait, visibly.
+"""
+
+import asyncio
+import base64
+import contextlib
+import hashlib
+import weakref
+from collections import Counter, OrderedDict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, Protocol
+
+import msgspec
+import prometheus_client
+import structlog
+
+from shared.bus import SERVICES, Seldom, filters
+from shared.clock import Clock
+from shared.decisions import TooEarly
+from shared.event_sourcing import LOST, Change, EventStore, Message, StoreBusy
+from shared.fail_points import reach
+from shared.keys import OFFICE as OF_NO_LEASE
+from shared.log import DEAD_LETTER, INBOX, INBOX_STREAM
+from shared.progress import Progress, Ranges
+from shared.sealed import Sealed
+from shared.told import Letter, Passed, Reactions, Reader, Reason, Told, letter_id
+
+__all__ = ["Delivery", "Inbox", "Itself", "Reactions", "Told", "TooEarly"]
+
+log = structlog.get_logger()
+
+TRIES = 5
+RETRY_SECONDS = (0.5, 2.0, 8.0, 30.0)  # after the first, second … failure
+SWEEP_SECONDS = 15.0
+PAGE = 200
+AWAY = (StoreBusy, *LOST)
+
+MESSAGES = prometheus_client.Counter(
+    "huurspoor_inbox_messages", "Messages by what became of them", ["publisher", "outcome"]
+)
+DEAD = prometheus_client.Counter("huurspoor_inbox_dead_letters", "Dead letters by reason", ["publisher", "reason"])
+PARKED = prometheus_client.Gauge("huurspoor_inbox_parked", "Messages that wait for another one", ["publisher"])
+
+
+_LONG_AGO = datetime(1900, 1, 1, tzinfo=UTC)
+
+
+class Delivery(Protocol):
+    """A message as the bus delivers it."""
+
+    subject: str
+    data: bytes
+
+    async def ack(self) -> None: ...
+    async def nak(self, delay: int | float | None = None) -> None: ...
+    async def in_progress(self) -> None: ...
+
+
+@dataclass(kw_only=True)
+class Itself:
+    """The inbox as the one who answers for a row it keeps: no act of anybody, no event."""
+
+    office: str
+    actor: str = "SYS"
+    act: str | None = None
+    mandated: bool = False
+    occurred_on: date | None = None
+    source: str = "system"
+    correlation_id: str = "inbox"
+    causation_id: str | None = None
+    policy_version: str | None = None
+    checklist_version: str | None = None
+    device_time: datetime | None = None
+    clock_suspect: bool = False
+    once: str | None = None
+    digest: bytes | None = None
+    if_match: int | None = None
+    message: Message | None = None
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What the store holds about a message that arrives."""
+
+    state: str | None
+    digest: bytes | None
+    applied: int
+
+
+class Inbox:
+    """Everything that a service is told. ``run`` serves until cancelled; ``take_in`` is given what arrives.
+
+    :param every_office: a pool under the role that sees all offices; the inbox reads with it and never writes.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        reactions: Reactions,
+        store: EventStore,
+        clock: Clock,
+        every_office: Any,
+        *,
+        publishers: Sequence[str] | None = None,
+        tries: int = TRIES,
+        retry_seconds: Sequence[float] = RETRY_SECONDS,
+    ) -> None:
+        self.service = service
+        self.publishers = tuple(one for one in (publishers or SERVICES) if one != service)
+        self.progress = {publisher: Progress() for publisher in self.publishers}
+        self.parts = {publisher for publisher in self.publishers if len(filters(service, publisher)) > 1}
+        self.reader = Reader(service, reactions.heard, clock)
+        self.loaded = asyncio.Event()
+        self.complete: Callable[[str, int], Awaitable[None]] | None = None  # shared.heads: for publishers heard in part
+        self._heard = reactions.heard
+        self._store = store
+        self._clock = clock
+        self._every_office = every_office
+        self._tries_allowed = tries
+        self._retry_seconds = retry_seconds
+        self._tries: Counter[tuple[str, str]] = Counter()
+        self._letters: dict[str, str] = {}
+        self._awaited: set[tuple[str, str]] = set()
+        self._moved: OrderedDict[tuple[str, str], tuple[int, int]] = OrderedDict()
+        self._serial = 0
+        self._outcomes: dict[tuple[str, str], str] = {}
+        self._locks: weakref.WeakValueDictionary[tuple[str, str], asyncio.Lock] = weakref.WeakValueDictionary()
+        self._again: asyncio.Queue[tuple[str, ...]] = asyncio.Queue()
+        self._timers: set[asyncio.TimerHandle] = set()
+        self._seldom = Seldom()
+        store.writer.on_taken = self._note
+
+    # -- what others ask ----------------------------------------------------------------------------------------------
+
+    async def seen(self, publisher: str, position: int, *, office: str) -> None:
+        """Return once everything that ``publisher`` meant for us up to ``position`` has been taken in.
+
+        Parked and dead messages have not. It waits for ever; whoever asks sets the limit.
+        """
+        progress = self.progress.get(publisher)
+        if progress is None:
+            await asyncio.Event().wait()
+            return
+        if publisher in self.parts and self.complete is not None:
+            await self.complete(publisher, position)
+            return
+        while progress.done.floor < position:
+            progress.moved.clear()
+            await progress.moved.wait()
+
+    def status(self) -> dict[str, Any]:
+        """Return for each publisher what has arrived, for ``/health/ready``."""
+        return {
+            publisher: {
+                "seen": progress.known.last if publisher in self.parts else progress.known.floor,
+                "parked": len(progress.parked),
+                "dead": len(progress.dead),
+                "counts": dict(sorted(progress.counts.items())),
+            }
+            for publisher, progress in self.progress.items()
+        }
+
+    async def listed(
+        self, *, limit: int, after: Sequence[Any] | None
+    ) -> tuple[list[Mapping[str, Any]], Sequence[Any] | None]:
+        """Return dead letters, oldest first, and the place after the last one where there are more. No content."""
+        since, last = (datetime.fromisoformat(str(after[0])), str(after[1])) if after else (_LONG_AGO, "")
+        rows = await self._read(
+            "select id, office, publisher, epoch, position, stream, reason, headers, state, closed_because, at"
+            " from dead_letter where state = 'open' and (at, id) > ($1, $2) order by at, id limit $3",
+            since,
+            last,
+            limit + 1,
+        )
+        shown: list[Mapping[str, Any]] = [
+            {
+                "id": row["id"],
+                "office": row["office"],
+                "publisher": row["publisher"],
+                "position": f"{row['publisher']}:{row['position']}" if row["position"] else None,
+                "epoch": row["epoch"],
+                "stream": row["stream"],
+                "reason": row["reason"],
+                "envelope": msgspec.json.decode(row["headers"]),
+                "state": row["state"],
+                "at": row["at"].astimezone(UTC).isoformat().replace("+00:00", "Z"),
+            }
+            for row in rows[:limit]
+        ]
+        end = rows[limit - 1] if len(rows) > limit else None
+        return shown, None if end is None else [end["at"].isoformat(), end["id"]]
+
+    async def requeue(self, id: str, *, reason: str, operator: str) -> bool:
+        """Handle a dead letter again; False: there is no such open one. It may become one again."""
+        letter = await self._open_letter(id)
+        if letter is None:
+            return False
+        self._letters[id] = "requeued"
+        row = {**self._letter_row(letter), "state": "requeued", "closed_because": f"{operator}: {reason}"}
+        await self._keep(letter.office, Change(letter.office, DEAD_LETTER, row))
+        if letter.position is not None:
+            self.progress[letter.publisher].dead.discard(letter.position)
+        read = self.reader.read(letter.publisher, letter.subject, letter.body)
+        if isinstance(read, Told):
+            self._tries.pop((read.office, _place(read)), None)
+            await self._one(read)
+        elif isinstance(read, Letter):
+            await self._bury(read)
+        return True
+
+    async def close(self, id: str, *, reason: str, operator: str) -> bool:
+        """Let those behind a dead letter go on without it; False: there is no such open one."""
+        letter = await self._open_letter(id)
+        if letter is None:
+            return False
+        row = {**self._letter_row(letter), "state": "closed", "closed_because": f"{operator}: {reason}"}
+        changes = [Change(letter.office, DEAD_LETTER, row)]
+        holds = letter.reason in ("schema", "unknown-version", "failed") and letter.stream is not None
+        if holds:
+            assert letter.position is not None and letter.version is not None and letter.stream is not None
+            async with self._lock(letter.office, f"{letter.publisher}:{letter.stream}"):
+                known = await self._known_of(letter.office, letter)
+                if known.state not in ("taken", "closed"):
+                    changes.append(Change(letter.office, INBOX, self._closed_row(letter, reason)))
+                if known.applied < letter.version:
+                    moved = {"publisher": letter.publisher, "stream": letter.stream, "version": letter.version}
+                    changes.append(Change(letter.office, INBOX_STREAM, moved))
+                await self._keep(letter.office, *changes)
+            self.progress[letter.publisher].settled(letter.position, letter.type or "")
+            self._has_moved(letter.office, f"{letter.publisher}:{letter.stream}", letter.version)
+        else:
+            await self._keep(letter.office, *changes)
+        self._letters[id] = "closed"
+        return True
+
+    async def missing_since(self, publisher: str, up_to: int) -> list[tuple[int, int]]:
+        """Return the ranges of positions up to there that have not arrived in any state."""
+        await self.loaded.wait()
+        return self.progress[publisher].known.gaps(up_to)
+
+    async def counts_up_to(self, publisher: str, position: int) -> Mapping[tuple[str, str], int]:
+        """Return how many events of each office and name had their effect here, up to a position."""
+        rows = await self._read(
+            "select office, type, count(*) from inbox where publisher = $1 and position <= $2"
+            " and state in ('taken', 'closed') group by office, type",
+            publisher,
+            position,
+        )
+        return {(row[0], row[1]): row[2] for row in rows}
+
+    # -- the loop -----------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Release what waits and try again what failed, until cancelled."""
+        sweeper = asyncio.create_task(self._sweep())
+        try:
+            while True:
+                await self._ready()
+                work = await self._again.get()
+                try:
+                    await self._release(work)
+                except AWAY as why:
+                    self._seldom.warn("inbox-waits", type(why).__name__)
+                    self._later(1.0, work)
+                except Exception:
+                    log.exception("release-failed")
+                    self._later(30.0, work)
+        finally:
+            sweeper.cancel()
+            for timer in self._timers:
+                timer.cancel()
+
+    async def take_in(self, publisher: str, deliveries: Sequence[Delivery]) -> None:
+        """Take in what was delivered from a publisher's stream, and acknowledge each once its effect is committed."""
+        open_ones = dict.fromkeys(range(len(deliveries)))
+        working = asyncio.create_task(_say_so_while(deliveries, open_ones))
+        try:
+            await self._ready()
+            read = [self.reader.read(publisher, one.subject, one.data) for one in deliveries]
+            try:
+                known = await self._known([one for one in read if isinstance(one, Told)])
+            except AWAY as why:
+                self._seldom.warn("inbox-waits", type(why).__name__)
+                await asyncio.gather(*(self._come_back(one) for one in deliveries))
+                return
+            queues: dict[tuple[str, ...], list[tuple[int, Told[Any] | Letter | Passed]]] = {}
+            for number, one in enumerate(read):
+                place = (one.office, one.stream) if isinstance(one, Told) else (str(number),)
+                queues.setdefault(place, []).append((number, one))
+
+            async def settle(queue: list[tuple[int, Told[Any] | Letter | Passed]]) -> None:
+                failing = False
+                for number, one in queue:
+                    failing = failing or not await self._settle(one, known)
+                    if failing:
+                        await self._come_back(deliveries[number])
+                    else:
+                        reach("before the acknowledgement")
+                        with contextlib.suppress(Exception):  # not acknowledged: it comes again, and is a repeat
+                            await deliveries[number].ack()
+                    open_ones.pop(number, None)
+
+            await asyncio.gather(*(settle(queue) for queue in queues.values()))
+            reach("after the acknowledgement")
+        finally:
+            working.cancel()
+
+    async def _settle(self, one: Told[Any] | Letter | Passed, known: Mapping[str, _Known]) -> bool:
+        """Bring a message to its end; False when the store was away and it must come back."""
+        try:
+            if isinstance(one, Letter):
+                await self._bury(one)
+            elif isinstance(one, Told):
+                await self._one(one, known.get(f"{one.office} {_place(one)}"))
+        except AWAY as why:
+            self._seldom.warn("inbox-waits", type(why).__name__)
+            return False
+        except Exception:
+            log.exception("inbox-failed")
+            return False
+        if isinstance(one, Passed):
+            MESSAGES.labels("any", "passed").inc()
+        return True
+
+    async def _come_back(self, delivery: Delivery) -> None:
+        MESSAGES.labels("any", "delayed").inc()
+        with contextlib.suppress(Exception):
+            await delivery.nak(delay=1.0)
+
+    async def _ready(self) -> None:
+        """Wait until this process is the one that writes, and knows what is in the inbox."""
+        while not (self._store.writer.ready.is_set() and self.loaded.is_set()):
+            if not self._store.writer.ready.is_set():
+                # Another process of this service may have written since.
+                self.loaded.clear()
+                await self._store.writer.ready.wait()
+            try:
+                await self._load()
+            except AWAY as why:
+                self._seldom.warn("inbox-waits", type(why).__name__)
+                await asyncio.sleep(0.5)
+
+    # -- one message --------------------------------------------------------------------------------------------------
+
+    async def _one(self, told: Told[Any], known: _Known | None = None) -> None:
+        """Let a message have its effect, or park it, or make it a dead letter."""
+        message = told.message
+        assert message is not None
+        key = f"{told.publisher}:{told.stream}"
+        async with self._lock(told.office, key):
+            if known is None:
+                known = (await self._known([told]))[f"{told.office} {_place(told)}"]
+            progress = self.progress[told.publisher]
+            began = self._serial
+            if self._letters and self._letters.get(letter_id(told.subject, told.envelope)) in ("open", "closed"):
+                self._count(told, "repeat")
+                return
+            if known.state in ("taken", "closed"):
+                # Of an event published in several versions we may have taken another one before an upgrade.
+                if known.digest != message.digest and len(told.versions) == 1:
+                    await self._bury(self._letter(told, "conflict", "position"))
+                    return
+                progress.settled(told.position, told.type)
+                self._count(told, "repeat")
+                return
+            applied = max(known.applied, self._moved.get((told.office, key), (0, 0))[0])
+            if told.previous > applied:
+                await self._park(told, waits_for=key)
+                if self._moved.get((told.office, key), (0, 0))[1] > began:
+                    self._again.put_nowait(("stream", told.office, key))
+                return
+            try:
+                outcome = await self._react(told)
+            except AWAY:
+                raise
+            except TooEarly as early:
+                await self._park(told, waits_for=early.waits_for)
+                self._look_again(told, early.waits_for, began)
+                return
+            except Exception as why:
+                await self._failed(told, why)
+                return
+        self._count(told, outcome)
+        match outcome:
+            case "done" | "repeat":
+                self._tries.pop((told.office, _place(told)), None)
+                progress.settled(told.position, told.type)
+                if outcome == "done":
+                    self._has_moved(told.office, key, told.version)
+            case "parked":
+                progress.arrived(told.position, told.type)
+                progress.parked.add(told.position)
+                waits_for = await self._waits_for(told)
+                self._awaited.add((told.office, waits_for))
+                self._look_again(told, waits_for, began)
+            case _:
+                await self._bury(self._letter(told, "conflict", "position"))
+        PARKED.labels(told.publisher).set(len(progress.parked))
+
+    async def _react(self, told: Told[Any]) -> str:
+        """Run the reaction; what is not reacted to only moves its stream. Return what the writer made of it."""
+        place = (told.office, _place(told))
+        self._outcomes.pop(place, None)
+        reaction = self._heard.get(type(told.data))
+        if reaction is not None:
+            await reaction(told, self._store)
+        outcome = self._outcomes.pop(place, None)
+        if outcome is None:
+            outcome = (await self._store.keep(by=told)).outcome
+            self._outcomes.pop(place, None)
+        return outcome
+
+    def _note(self, office: str, message: Message, outcome: str) -> None:
+        place = (office, message.place)
+        if place in self._outcomes:
+            # A message has one effect in one commit: the second decision of a reaction was not recorded.
+            log.error("reaction-decides-twice", publisher=message.publisher, type=message.type)
+            return
+        self._outcomes[place] = outcome
+
+    async def _failed(self, told: Told[Any], why: Exception) -> None:
+        """Park a message whose reaction failed, to try it again; or give it up."""
+        place = (told.office, _place(told))
+        self._tries[place] += 1
+        number = self._tries[place]
+        self._seldom.warn("reaction-failed", type(why).__name__, type=told.type, publisher=told.publisher, tries=number)
+        if number < self._tries_allowed:
+            await self._park(told, waits_for=None, reason=type(why).__name__)
+            delay = self._retry_seconds[min(number, len(self._retry_seconds)) - 1]
+            self._later(delay, ("message", told.office, told.publisher, str(told.epoch), str(told.position)))
+            return
+        self._tries.pop(place, None)
+        await self._bury(self._letter(told, "failed", type(why).__name__))
+
+    async def _park(self, told: Told[Any], *, waits_for: str | None, reason: str | None = None) -> None:
+        await self._keep(told.office, Change(told.office, INBOX, self._parked_row(told, waits_for, reason)))
+        progress = self.progress[told.publisher]
+        progress.arrived(told.position, told.type)
+        progress.parked.add(told.position)
+        PARKED.labels(told.publisher).set(len(progress.parked))
+        if waits_for is not None:
+            self._awaited.add((told.office, waits_for))
+        self._count(told, "parked")
+
+    async def _bury(self, letter: Letter) -> None:
+        """Store a dead letter; a message that was parked is parked no more."""
+        if self._letters.get(letter.id) in ("open", "closed"):
+            return
+        row = {**self._letter_row(letter), "envelope": await self._sealed(letter)}
+        changes = [Change(letter.office, DEAD_LETTER, row)]
+        parked = letter.reason == "failed" and letter.position is not None
+        if parked:
+            place = {"publisher": letter.publisher, "epoch": letter.epoch, "position": letter.position}
+            changes.append(Change(letter.office, INBOX, place, "delete"))
+        await self._keep(letter.office, *changes)
+        self._letters[letter.id] = "open"
+        DEAD.labels(letter.publisher, letter.reason).inc()
+        MESSAGES.labels(letter.publisher, "dead").inc()
+        if letter.position is not None and letter.reason != "conflict":
+            progress = self.progress[letter.publisher]
+            progress.arrived(letter.position, letter.type or "")
+            progress.parked.discard(letter.position)
+            progress.dead.add(letter.position)
+        say = log.error if letter.reason in ("forged", "conflict") else log.warning
+        say("dead-letter", security=letter.reason == "forged", reason=letter.reason, why=letter.why, id=letter.id)
+
+    # -- what waits ---------------------------------------------------------------------------------------------------
+
+    async def _release(self, work: tuple[str, ...]) -> None:
+        """Run what was parked for a stream that moved, or one message whose time has come."""
+        what, office, *rest = work
+        if what == "message":
+            rows = await self._read(
+                "select publisher, envelope, position from inbox where office = $1 and publisher = $2 and epoch = $3"
+                " and position = $4 and state = 'parked'",
+                office,
+                rest[0],
+                int(rest[1]),
+                int(rest[2]),
+            )
+            for row in rows:
+                await self._rerun(row["publisher"], row["envelope"])
+            return
+        (key,) = rest
+        after = 0
+        while True:
+            rows = await self._read(
+                "select publisher, envelope, position from inbox where office = $1 and waits_for = $2"
+                " and state = 'parked' and position > $3 order by position limit $4",
+                office,
+                key,
+                after,
+                PAGE,
+            )
+            if not rows and after == 0:
+                self._awaited.discard((office, key))
+                return
+            went = False
+            for row in rows:
+                went = await self._rerun(row["publisher"], row["envelope"]) or went
+            if not went or len(rows) < PAGE:
+                return
+            after = rows[-1]["position"]
+
+    async def _rerun(self, publisher: str, body: bytes) -> bool:
+        """Try a parked message; whether it had its effect."""
+        read = self.reader.again(publisher, body)
+        if isinstance(read, Letter):
+            await self._bury(read)
+        elif isinstance(read, Told):
+            await self._one(read)
+            return read.position in self.progress[publisher].done
+        return False
+
+    def _has_moved(self, office: str, key: str, version: int) -> None:
+        self._serial += 1
+        self._moved[(office, key)] = (version, self._serial)
+        self._moved.move_to_end((office, key))
+        if len(self._moved) > 50_000:
+            self._moved.popitem(last=False)
+        if (office, key) in self._awaited:
+            self._again.put_nowait(("stream", office, key))
+
+    def _look_again(self, told: Told[Any], waits_for: str, began: int) -> None:
+        """What a message waits for may have come between its decision and its parking."""
+        if self._moved.get((told.office, waits_for), (0, 0))[1] > began:
+            self._again.put_nowait(("stream", told.office, waits_for))
+
+    async def _sweep(self) -> None:
+        """Once in a while run all that waits for something that is there: the net under the releases."""
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            if not self.loaded.is_set():
+                continue
+            with contextlib.suppress(*AWAY):
+                for row in await self._read(
+                    "select distinct i.office, i.waits_for from inbox i join inbox_stream s on s.office = i.office"
+                    " and s.publisher = split_part(i.waits_for, ':', 1)"
+                    " and s.stream = substr(i.waits_for, strpos(i.waits_for, ':') + 1)"
+                    " where i.state = 'parked' and i.waits_for is not null limit 200"
+                ):
+                    self._again.put_nowait(("stream", row["office"], row["waits_for"]))
+
+    def _later(self, seconds: float, work: tuple[str, ...]) -> None:
+        def now() -> None:
+            self._timers.discard(timer)
+            self._again.put_nowait(work)
+
+        timer = asyncio.get_running_loop().call_later(seconds, now)
+        self._timers.add(timer)
+
+    # -- the store ----------------------------------------------------------------------------------------------------
+
+    async def _load(self) -> None:
+        """Read how far each publisher has come, what waits, and what failed."""
+        progress = {publisher: Progress() for publisher in self.publishers}
+        ranges: dict[tuple[str, bool], list[tuple[int, int]]] = {}
+        for publisher, settled, first, last in await self._read(
+            "select publisher, settled, min(position), max(position) from (select publisher, position,"
+            " state in ('taken', 'closed') settled, position - row_number() over"
+            " (partition by publisher, state in ('taken', 'closed') order by position) island"
+            " from (select distinct publisher, position, state from inbox) i) x group by publisher, settled, island"
+        ):
+            ranges.setdefault((publisher, settled), []).append((first, last))
+        for publisher, one in progress.items():
+            one.done = Ranges(ranges.get((publisher, True), ()))
+            one.known = Ranges([*ranges.get((publisher, True), ()), *ranges.get((publisher, False), ())])
+            one.moved = self.progress[publisher].moved
+        for publisher, event, number in await self._read(
+            "select publisher, type, count(*) from inbox group by publisher, type"
+        ):
+            if publisher in progress:
+                progress[publisher].counts[event] = number
+        for row in await self._read(
+            "select office, publisher, epoch, position, waits_for from inbox where state = 'parked'"
+        ):
+            if row["publisher"] not in progress:
+                continue
+            progress[row["publisher"]].parked.add(row["position"])
+            if row["waits_for"] is not None:
+                self._awaited.add((row["office"], row["waits_for"]))
+            else:
+                self._again.put_nowait(
+                    ("message", row["office"], row["publisher"], str(row["epoch"]), str(row["position"]))
+                )
+        self._letters = {}
+        readable = []
+        for row in await self._read("select id, publisher, position, reason, headers, state from dead_letter"):
+            self._letters[row["id"]] = row["state"]
+            placed = row["position"] is not None and row["reason"] != "conflict" and row["publisher"] in progress
+            if row["state"] == "open" and placed:
+                if row["position"] not in progress[row["publisher"]].done:
+                    headers = msgspec.json.decode(row["headers"])
+                    progress[row["publisher"]].arrived(row["position"], headers.get("type") or "")
+                    progress[row["publisher"]].dead.add(row["position"])
+                if row["reason"] == "unknown-version":
+                    readable.append(row["id"])
+        self.progress.update(progress)
+        self._moved.clear()
+        self.loaded.set()
+        for publisher, one in progress.items():
+            PARKED.labels(publisher).set(len(one.parked))
+            one.moved.set()
+        for id in readable:
+            # After an upgrade what was of an unknown version may be read, and those behind it run in order.
+            letter = await self._open_letter(id)
+            if letter is not None and isinstance(self.reader.read(letter.publisher, letter.subject, letter.body), Told):
+                await self.requeue(id, reason="this version is known now", operator="SYS")
+
+    async def _known(self, told: Sequence[Told[Any]]) -> dict[str, _Known]:
+        if not told:
+            return {}
+        rows = await self._read(
+            "select i.state, i.digest, coalesce(s.version, 0) as applied"
+            " from unnest($1::text[], $2::text[], $3::int[], $4::bigint[], $5::text[])"
+            " with ordinality x(office, publisher, epoch, position, stream, number)"
+            " left join inbox i on i.office = x.office and i.publisher = x.publisher and i.epoch = x.epoch"
+            " and i.position = x.position"
+            " left join inbox_stream s on s.office = x.office and s.publisher = x.publisher and s.stream = x.stream"
+            " order by x.number",
+            [one.office for one in told],
+            [one.publisher for one in told],
+            [one.epoch for one in told],
+            [one.position for one in told],
+            [one.stream for one in told],
+        )
+        return {
+            f"{one.office} {_place(one)}": _Known(row["state"], row["digest"], row["applied"])
+            for one, row in zip(told, rows, strict=True)
+        }
+
+    async def _known_of(self, office: str, letter: Letter) -> _Known:
+        rows = await self._read(
+            "select (select state from inbox where office = $1 and publisher = $2 and epoch = $3 and position = $4)"
+            " as state,"
+            " (select version from inbox_stream where office = $1 and publisher = $2 and stream = $5) as applied",
+            office,
+            letter.publisher,
+            letter.epoch,
+            letter.position,
+            letter.stream,
+        )
+        return _Known(rows[0]["state"], None, rows[0]["applied"] or 0)
+
+    async def _waits_for(self, told: Told[Any]) -> str:
+        rows = await self._read(
+            "select waits_for from inbox where office = $1 and publisher = $2 and epoch = $3 and position = $4",
+            told.office,
+            told.publisher,
+            told.epoch,
+            told.position,
+        )
+        return str(rows[0]["waits_for"]) if rows else f"{told.publisher}:{told.stream}"
+
+    async def _open_letter(self, id: str) -> Letter | None:
+        rows = await self._read("select * from dead_letter where id = $1 and state = 'open'", id)
+        if not rows:
+            return None
+        row = rows[0]
+        headers = msgspec.json.decode(row["headers"])
+        sealed = msgspec.json.decode(row["envelope"], type=Sealed)
+        text = await self._store.seals.open(row["office"], "envelope", sealed)
+        if text is None:
+            return None  # its key was destroyed: nobody can handle it any more
+        return Letter(
+            id=row["id"],
+            office=row["office"],
+            publisher=row["publisher"],
+            reason=row["reason"],
+            why=headers["why"],
+            subject=headers["subject"],
+            body=base64.b64decode(text.removeprefix("base64:")),
+            epoch=row["epoch"],
+            position=row["position"],
+            stream=row["stream"],
+            version=headers["version"],
+            previous=headers["previous"],
+            type=headers["type"],
+        )
+
+    async def _sealed(self, letter: Letter) -> str:
+        """Return a letter's bytes sealed, as hexadecimal: what cannot be read may hold anything."""
+        text = "base64:" + base64.b64encode(letter.body).decode()
+        sealed = await self._store.seals.seal(letter.office, OF_NO_LEASE, "B", "envelope", text)
+        return "\\x" + msgspec.json.encode(sealed).hex()
+
+    def _letter(self, told: Told[Any], reason: Reason, why: str) -> Letter:
+        return Letter(
+            letter_id(told.subject, told.envelope),
+            told.office,
+            told.publisher,
+            reason,
+            why,
+            told.subject,
+            told.envelope,
+            told.epoch,
+            told.position,
+            told.stream,
+            told.version,
+            told.previous,
+            told.type,
+        )
+
+    def _letter_row(self, letter: Letter) -> dict[str, Any]:
+        return {
+            "id": letter.id,
+            "publisher": letter.publisher,
+            "epoch": letter.epoch,
+            "position": letter.position,
+            "stream": letter.stream,
+            "reason": letter.reason,
+            "headers": {
+                "subject": letter.subject.replace("\0", ""),
+                "why": letter.why,
+                "type": letter.type,
+                "version": letter.version,
+                "previous": letter.previous,
+                "bytes": len(letter.body),
+            },
+            "envelope": None,
+            "state": "open",
+            "closed_because": None,
+            "at": self._clock.now(),
+        }
+
+    def _parked_row(self, told: Told[Any], waits_for: str | None, reason: str | None) -> dict[str, Any]:
+        return {
+            "publisher": told.publisher,
+            "epoch": told.epoch,
+            "position": told.position,
+            "state": "parked",
+            "stream": told.stream,
+            "version": told.version,
+            "type": told.type,
+            "digest": _hex(hashlib.sha256(told.envelope).digest()),
+            "waits_for": waits_for,
+            "reason": reason,
+            "envelope": _hex(told.envelope),
+            "taken_at": told.at,
+        }
+
+    def _closed_row(self, letter: Letter, reason: str) -> dict[str, Any]:
+        return {
+            "publisher": letter.publisher,
+            "epoch": letter.epoch,
+            "position": letter.position,
+            "state": "closed",
+            "stream": letter.stream,
+            "version": letter.version,
+            "type": letter.type,
+            "digest": _hex(hashlib.sha256(letter.body).digest()),
+            "waits_for": None,
+            "reason": reason,
+            "envelope": None,
+            "taken_at": self._clock.now(),
+        }
+
+    async def _keep(self, office: str, *changes: Change) -> None:
+        await self._store.keep(by=Itself(office=office), rows=changes)
+
+    async def _read(self, sql: str, *values: Any) -> list[Any]:
+        try:
+            rows: list[Any] = await self._every_office.fetch(sql, *values)
+        except LOST:
+            # A restart of PostgreSQL leaves dead connections in the pool.
+            await self._every_office.expire_connections()
+            rows = await self._every_office.fetch(sql, *values)
+        return rows
+
+    def _lock(self, office: str, key: str) -> asyncio.Lock:
+        lock = self._locks.get((office, key))
+        if lock is None:
+            lock = self._locks[(office, key)] = asyncio.Lock()
+        return lock
+
+    def _count(self, told: Told[Any], outcome: str) -> None:
+        MESSAGES.labels(told.publisher, outcome).inc()
+
+
+async def _say_so_while(deliveries: Sequence[Delivery], open_ones: Mapping[int, Any]) -> None:
+    """Tell the bus every two seconds that we are still at it, so that it does not deliver everything again."""
+    while True:
+        await asyncio.sleep(2)
+        for number in list(open_ones):
+            with contextlib.suppress(Exception):
+                await deliveries[number].in_progress()
+
+
+def _place(told: Told[Any]) -> str:
+    return f"{told.publisher}:{told.epoch}:{told.position}"
+
+
+def _hex(value: bytes) -> str:
+    return "\\x" + value.hex()

@@ -1,0 +1,363 @@
+"""What another service told us: declaring what is heard, and making sense of bytes from the bus.
+
+A message is read strictly where meaning hangs on it, and leniently where a newer publisher may have added something.
+What cannot be taken in becomes a ``Letter`` with a reason from a closed list.
+"""
+
+import contextlib
+import hashlib
+import importlib
+import inspect
+import re
+import typing
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import cache
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+import msgspec
+
+from shared.clock import Clock
+from shared.decisions import AnyStream
+from shared.event_sourcing import EventStore, Message
+from shared.outbox import OFFICE, PLATFORM, event_and_version, subject_of
+
+C = TypeVar("C")
+PLATFORM_EVENTS = ("LogHeadAnnounced", "HistoryRequested")
+
+Reason = Literal["unreadable", "schema", "forged", "unknown-version", "conflict", "failed"]
+
+
+# -- what a service declares ------------------------------------------------------------------------------------------
+
+
+@dataclass(kw_only=True, eq=False)
+class Told(Generic[C]):
+    """A fact that another service told us; it answers for what we do about it.
+
+    ``actor``, ``mandate`` and the dates are those of the fact itself. What a reaction records beside it is an act of
+    the system, on the day of the fact.
+    """
+
+    data: C
+    id: str
+    publisher: str
+    position: int
+    epoch: int
+    stream: str
+    version: int
+    previous: int
+    office: str
+    occurred_on: date | None
+    recorded_at: datetime
+    actor: str
+    mandate: str | None
+    correlation_id: str
+    type: str
+    envelope: bytes
+    at: datetime
+    today: date
+    message: Message | None
+    causation_id: str | None
+    subject: str  # where it was published
+    versions: tuple[int, ...]  # all versions in which it was published
+    source: str = "system"
+    policy_version: str | None = None
+    checklist_version: str | None = None
+    act: str | None = None
+    mandated: bool = False
+    device_time: datetime | None = None
+    clock_suspect: bool = False
+    once: str | None = None
+    digest: bytes | None = None
+    if_match: int | None = None
+
+
+Reaction = Callable[[Told[Any], EventStore], Awaitable[None]]
+
+
+class Reactions:
+    """What a service does when another one tells it something; each public contract at most once."""
+
+    def __init__(self) -> None:
+        self.heard: dict[type, Reaction] = {}
+
+    def to(self, *contracts: type) -> Callable[[Callable[[Any, EventStore], Awaitable[None]]], Reaction]:
+        """React to these contracts. The reaction decides exactly once, ``by=told``, or not at all."""
+
+        def declare(reaction: Callable[[Any, EventStore], Awaitable[None]]) -> Reaction:
+            for contract in contracts:
+                self._declare(contract, reaction)
+            return reaction
+
+        return declare
+
+    def keep(self, stream: AnyStream, *contracts: type, of: Callable[[Told[Any]], str]) -> None:
+        """Let these contracts become events of a stream of ours; ``of`` says which."""
+
+        async def keep(told: Told[Any], store: EventStore) -> None:
+            await store.decide(stream, of(told), lambda _state: [told.data], by=told)
+
+        for contract in contracts:
+            self._declare(contract, keep)
+
+    def with_those_of(self, other: "Reactions") -> "Reactions":
+        """Return both together."""
+        both = Reactions()
+        for contract, reaction in (*self.heard.items(), *other.heard.items()):
+            both._declare(contract, reaction)
+        return both
+
+    def _declare(self, contract: type, reaction: Reaction) -> None:
+        event_and_version(contract)
+        if contract in self.heard:
+            raise ValueError(f"{contract.__name__} is reacted to twice; a message has one effect, in one commit")
+        self.heard[contract] = reaction
+
+
+@cache
+def contracts_of(publisher: str) -> Mapping[str, Mapping[int, type]]:
+    """Return the public contracts of a service: event name to version to class."""
+    found: dict[str, dict[int, type]] = {}
+    for module in (importlib.import_module(f"shared.contracts.{name}") for name in (publisher, PLATFORM)):
+        union = getattr(module, "Contract", None)
+        members = typing.get_args(union) if union is not None else ()
+        if isinstance(union, tuple):
+            members = union
+        for contract in members or [
+            one for _, one in inspect.getmembers(module, inspect.isclass) if one.__module__ == module.__name__
+        ]:
+            with contextlib.suppress(ValueError):
+                event, version = event_and_version(contract)
+                found.setdefault(event, {})[version] = contract
+    return found
+
+
+# -- reading ----------------------------------------------------------------------------------------------------------
+
+_AtLeastOne = Annotated[int, msgspec.Meta(ge=1, le=2**62)]
+_Word = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+
+
+class _Arrived(msgspec.Struct, kw_only=True, frozen=True):
+    """An envelope as it must be (contract 4); what a newer publisher says beyond that is let through."""
+
+    specversion: Literal["1.0"]
+    id: _Word
+    source: _Word
+    type: _Word
+    subject: _Word
+    time: Annotated[datetime, msgspec.Meta(tz=True)]
+    office: _Word
+    position: _AtLeastOne
+    epoch: _AtLeastOne
+    stream: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]+/[!-~]{1,120}$")]
+    streamversion: _AtLeastOne
+    streamprevious: Annotated[int, msgspec.Meta(ge=0, le=2**62)]
+    occurredon: date
+    actor: _Word
+    correlationid: _Word
+    clock: Literal["system", "simulated"]
+    data: msgspec.Raw
+    versions: Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]{0,5}(,[1-9][0-9]{0,5})*$")] = ""
+    arrived: _Word = "system"
+    causationid: str | None = None
+    mandate: str | None = None
+    policyversion: str | None = None
+    checklistversion: str | None = None
+    clocksuspect: bool = False
+
+
+_SUBJECT = re.compile(
+    r"huurspoor\.(?P<office>[^.]+)\.(?P<service>[^.]+)\.(?P<event>[A-Z][A-Za-z0-9]{0,80})\.v(?P<version>[1-9][0-9]{0,5})\Z"
+)
+_arrived = msgspec.json.Decoder(_Arrived)
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A message that cannot be taken in, and why. Only what can be trusted of it is filled in.
+
+    :ivar why: closed words or a class name; never what the message says.
+    """
+
+    id: str
+    office: str
+    publisher: str
+    reason: Reason
+    why: str
+    subject: str
+    body: bytes
+    epoch: int | None = None
+    position: int | None = None
+    stream: str | None = None
+    version: int | None = None
+    previous: int | None = None
+    type: str | None = None
+
+
+@dataclass(frozen=True)
+class Passed:
+    """A version that we do not take, of an event of which we take another one. It is acknowledged without effect."""
+
+
+class Reader:
+    """Makes a ``Told`` of a message, or says why not. Pure but for the clock."""
+
+    def __init__(self, service: str, heard: Mapping[type, Any], clock: Clock) -> None:
+        self._service = service
+        self._heard = heard
+        self._clock = clock
+        self._decoders: dict[type, msgspec.json.Decoder[Any]] = {}
+
+    def read(self, publisher: str, subject: str, body: bytes) -> Told[Any] | Letter | Passed:
+        """Read a message that came from the stream of ``publisher``."""
+        named = _SUBJECT.match(subject)
+        office = named["office"] if named is not None and OFFICE.match(named["office"]) else PLATFORM
+
+        def dead(reason: Reason, why: str, *, of: str = office, envelope: _Arrived | None = None) -> Letter:
+            placed: dict[str, Any] = {}
+            if envelope is not None:
+                placed = {
+                    "epoch": envelope.epoch,
+                    "position": envelope.position,
+                    "stream": envelope.stream,
+                    "version": envelope.streamversion,
+                    "previous": envelope.streamprevious,
+                    "type": event,
+                }
+            return Letter(letter_id(subject, body), of, publisher, reason, why, subject, body, **placed)
+
+        if named is None:
+            return dead("forged", "subject")
+        event, version = named["event"], int(named["version"])
+        try:
+            envelope = _arrived.decode(body)
+        except msgspec.ValidationError:
+            return dead("schema", "envelope")
+        except ValueError:  # not JSON, not UTF-8
+            return dead("unreadable", "not JSON")
+        if named["service"] != publisher or envelope.source != f"/services/{publisher}":
+            return dead("forged", "publisher", of=PLATFORM)
+        if envelope.type != f"huurspoor.{publisher}.{event}.v{version}":
+            return dead("forged", "type", of=PLATFORM)
+        if envelope.office != named["office"] or not OFFICE.match(envelope.office):
+            return dead("forged", "office", of=PLATFORM)
+        if (envelope.office == PLATFORM) != (event in PLATFORM_EVENTS):
+            return dead("forged", "platform", of=PLATFORM)
+        versions = sorted({int(number) for number in envelope.versions.split(",")}) if envelope.versions else [version]
+        if version not in versions or envelope.streamprevious >= envelope.streamversion:
+            return dead("schema", "numbers")
+        if b"\\u0000" in body and _holds_nul(msgspec.json.decode(body)):
+            return dead("schema", "NUL", envelope=envelope)
+        known = contracts_of(publisher).get(event, {})
+        taken = [number for number, contract in known.items() if contract in self._heard]
+        chosen = max((number for number in versions if number in taken), default=None) if taken else versions[0]
+        if chosen is None:
+            return dead("unknown-version", f"v{version}", envelope=envelope)
+        if chosen != version:
+            return Passed()
+        contract = known.get(version)
+        data: Any = None
+        if contract is not None:
+            try:
+                data = self._decoder(contract).decode(envelope.data)
+            except ValueError:
+                return dead("schema", "data", envelope=envelope)
+            lease = getattr(data, "lease", None)
+            if envelope.subject != (f"lease/{lease}" if lease else f"office/{envelope.office}"):
+                return dead("forged", "lease", of=PLATFORM)
+        return self._told(publisher, subject, event, envelope, data, body, versions)
+
+    def again(self, publisher: str, body: bytes) -> Told[Any] | Letter | Passed:
+        """Read a message that was parked: it was sound when it came, so its subject follows from it."""
+        try:
+            envelope = _arrived.decode(body)
+            _, _, event, version = envelope.type.split(".")
+            subject = subject_of(envelope.office, publisher, event, int(version.removeprefix("v")))
+        except ValueError:
+            subject = ""
+        return self.read(publisher, subject, body)
+
+    def _told(
+        self,
+        publisher: str,
+        subject: str,
+        event: str,
+        envelope: _Arrived,
+        data: Any,
+        body: bytes,
+        versions: Sequence[int],
+    ) -> Told[Any]:
+        digest = hashlib.sha256(body).digest()
+        message = Message(
+            publisher=publisher,
+            epoch=envelope.epoch,
+            position=envelope.position,
+            stream=envelope.stream,
+            version=envelope.streamversion,
+            previous=envelope.streamprevious,
+            type=event,
+            digest=digest,
+            envelope=body,
+            event_id=envelope.id,
+            occurred_on=envelope.occurredon,
+            recorded_at=envelope.time,
+            actor=envelope.actor,
+            mandate=envelope.mandate,
+            policy_version=envelope.policyversion,
+            checklist_version=envelope.checklistversion,
+            source=envelope.arrived,
+            subject=envelope.subject,
+            clock_suspect=envelope.clocksuspect,
+        )
+        return Told(
+            data=data,
+            id=envelope.id,
+            publisher=publisher,
+            position=envelope.position,
+            epoch=envelope.epoch,
+            stream=envelope.stream,
+            version=envelope.streamversion,
+            previous=envelope.streamprevious,
+            office=envelope.office,
+            occurred_on=envelope.occurredon,
+            recorded_at=envelope.time.astimezone(UTC),
+            actor=envelope.actor,
+            mandate=envelope.mandate,
+            correlation_id=envelope.correlationid,
+            causation_id=envelope.id,
+            subject=subject,
+            versions=tuple(versions),
+            type=event,
+            envelope=body,
+            at=self._clock.now(),
+            today=self._clock.today(),
+            message=message,
+            policy_version=envelope.policyversion,
+            checklist_version=envelope.checklistversion,
+        )
+
+    def _decoder(self, contract: type) -> msgspec.json.Decoder[Any]:
+        found = self._decoders.get(contract)
+        if found is None:
+            found = self._decoders[contract] = msgspec.json.Decoder(contract)
+        return found
+
+
+def letter_id(subject: str, body: bytes) -> str:
+    """Return the id of a dead letter: the same message delivered again is the same letter."""
+    return hashlib.sha256(subject.encode("utf-8", "surrogateescape") + b"\0" + body).hexdigest()[:32]
+
+
+def _holds_nul(value: Any) -> bool:
+    match value:
+        case str():
+            return "\0" in value
+        case dict():
+            return any(_holds_nul(part) for pair in value.items() for part in pair)
+        case list():
+            return any(_holds_nul(part) for part in value)
+        case _:
+            return False

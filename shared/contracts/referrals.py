@@ -375,3 +375,36 @@ class DataSharingProtocolRetiredV1:
     protocol: str
     partner: str
     retired_on: date
+
+
+# Everything that is published; what is nested in a contract is not in it.
+Contract = (
+    ReferralOfferedV1
+    | OcmwConsultedV1
+    | OcmwAnsweredV1
+    | ReferralProposedV1
+    | ReferralConsentAskedV1
+    | ReferralConsentGivenV1
+    | ReferralConsentRefusedV1
+    | ReferralConsentWithdrawnV1
+    | ContactDetailsGivenV1
+    | CalledTogetherV1
+    | ReferralAccompaniedV1
+    | IntakeConfirmedV1
+    | ReferralFinishedV1
+    | ReferralBrokenOffV1
+    | ReferralFellSilentV1
+    | BridgeFigureRequestedV1
+    | PartnerListedV1
+    | PartnerChangedV1
+    | PartnerRetiredV1
+    | BridgeFigureListedV1
+    | BridgeFigureChangedV1
+    | BridgeFigureRetiredV1
+    | InterpreterListedV1
+    | InterpreterChangedV1
+    | InterpreterRetiredV1
+    | DataSharingProtocolListedV1
+    | DataSharingProtocolChangedV1
+    | DataSharingProtocolRetiredV1
+)

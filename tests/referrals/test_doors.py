@@ -14,7 +14,7 @@ from tests.referrals.test_referral import REGISTERED, STARTED
 
 TODAY = "2026-03-02"  # by the clock of these tests
 LEASE, PARTY = "7d2f6f0a-5a53-4f0a-9a51-0d6f4a6f0001", "7d2f6f0a-5a53-4f0a-9a51-0d6f4a6f0002"
-NORA = {"sub": "nora"}
+NORA: dict[str, Any] = {"sub": "nora"}
 
 
 def registered(lease: str = LEASE, **other: Any) -> LeaseRegisteredV1:
@@ -66,7 +66,7 @@ async def test_a_warm_referral_from_offer_to_end(referrals: Referrals) -> None:
     referral = await proposed(referrals, await partner_with_protocol(referrals))
     await agreed(referrals, referral)
     at = f"/referrals/{referral}"
-    steps = [
+    steps: list[tuple[str, dict[str, Any], str, str]] = [
         ("give-contact-details", {"shared": ["naam"]}, "ContactDetailsGiven", "details_given"),
         ("call-together", {"minutes": 20, "spoke_with": "onthaal"}, "CalledTogether", "called_together"),
         ("accompany", {"on": TODAY, "minutes": 90}, "ReferralAccompanied", "accompanied"),
@@ -123,7 +123,8 @@ async def test_refusals_in_words(referrals: Referrals) -> None:
     assert reason(await referrals.act("/referrals", elsewhere, **NORA)) == (409, "not-yet-known")
     referral = await proposed(referrals, partner)
     at = f"/referrals/{referral}"
-    for nothing in ({}, {"what_is_shared": None}, {"what_is_shared": []}, {"what_is_shared": ["  "]}):
+    empty: list[dict[str, Any]] = [{}, {"what_is_shared": None}, {"what_is_shared": []}, {"what_is_shared": ["  "]}]
+    for nothing in empty:
         assert reason(await referrals.act(f"{at}/ask-consent", nothing, **NORA)) == (409, "share-list-missing")
     assert reason(await referrals.act(f"{at}/call-together", **NORA)) == (409, "no-consent")
     assert reason(await referrals.act(f"{at}/give-contact-details", **NORA)) == (409, "no-consent")
@@ -268,8 +269,11 @@ async def test_a_bridge_figure_goes_along_and_learns_nothing(referrals: Referral
 
 async def test_an_acquaintance_who_interprets_is_known_to_the_coordinator_only(referrals: Referrals) -> None:
     young = {"kind": "informal_adult", "name": "Ela", "phone": "0470 00 00 00", "languages": ["tr"]}
-    for age in ({}, {"age_over_18": False}):
-        assert reason(await referrals.act("/interpreters", {**young, **age})) == (409, "interpreter-is-minor")
+    for age in (None, False):
+        assert reason(await referrals.act("/interpreters", {**young, "age_over_18": age})) == (
+            409,
+            "interpreter-is-minor",
+        )
     listed = await referrals.act("/interpreters", {**young, "age_over_18": True})
     at = listed.headers["location"]
     assert (await referrals.read(at, role="coordinator")).json()["name"] == "Ela"

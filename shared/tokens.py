@@ -93,10 +93,12 @@ class IssuerKeys:
 
     async def _refresh(self) -> None:
         now = seconds_running()
-        if now - self._read_at < FRESH_SECONDS and not self._file_changed():
-            return
-        if now - self._read_at < STALE_SECONDS and (now - self._tried_at < _PATIENCE_SECONDS or self._reading.locked()):
-            return
+        if not self._file_changed():
+            if now - self._read_at < FRESH_SECONDS:
+                return
+            being_asked = self._reading.locked() or now - self._tried_at < _PATIENCE_SECONDS
+            if now - self._read_at < STALE_SECONDS and being_asked:
+                return
         async with self._reading:
             now = seconds_running()
             if now - self._read_at < FRESH_SECONDS and not self._file_changed():

@@ -419,6 +419,7 @@ class ReportFixed:
     """The report stands."""
 
     fixed_on: date
+    late: bool
     findings: tuple[str, ...]
     goes_well: Sealed | None = None
     needs: tuple[Sealed, ...] = ()

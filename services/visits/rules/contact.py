@@ -1,4 +1,4 @@
-"""Contacts outside home visits: coffee, calls, questions, requests, repair reports, complaints (domain 3.2, seed P12)."""
+"""Contacts outside home visits: coffee, calls, questions, requests, repairs, complaints (domain 3.2, seed P12)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -35,6 +35,7 @@ from services.visits.events import (
     StandstillKind,
     StandstillStarted,
 )
+from services.visits.rules.due import overdue
 from services.visits.rules.policy import Policies, policy_called, policy_on
 from services.visits.rules.refusals import NotPermitted
 from shared.authority import MandateRegister, mandate_for
@@ -106,6 +107,11 @@ class Lease:
         if not self.runs:
             return None
         return self.first_visit_due if self.last_visit_on is None else self.next_due_on
+
+    @property
+    def overdue(self) -> bool:
+        """Whether it was noted that the next visit is overdue."""
+        return self.next_visit_due is not None and self.next_visit_due in self.overdue_noted
 
     @property
     def no_visit_due_because(self) -> Literal["not_running", "cadence_not_set"] | None:
@@ -205,7 +211,7 @@ def assign_counsellor(
         assigned.append(FirstVisitDue(due_on=lease.registered.first_visit_due))
     if lease.registered.start <= today:
         assigned.append(LeaseStarted())
-    return assigned
+    return _and_overdue(lease, assigned, today=today)
 
 
 def may_visit(mandates: MandateRegister, *, person: str, days: tuple[date, ...]) -> None:
@@ -220,13 +226,14 @@ def start(lease: Lease, *, today: date) -> list[LeaseEvent]:
     """Let a prepared lease that has its counsellor run from its start on."""
     if lease.state != "prepared" or lease.registered is None or lease.counsellor is None:
         return []
-    return [LeaseStarted()] if lease.registered.start <= today else []
+    return _and_overdue(lease, [LeaseStarted()], today=today) if lease.registered.start <= today else []
 
 
-def be_visited(lease: Lease, *, visit: str, on: date) -> list[LeaseEvent]:
+def be_visited(lease: Lease, *, visit: str, on: date, today: date) -> list[LeaseEvent]:
     """Note that a visit was carried out. The next one follows from the latest one and the cadence (domain 5.4)."""
     latest = on if lease.last_visit_on is None else max(on, lease.last_visit_on)
-    return [LeaseVisited(visit=visit, visited_on=on, next_due_on=_next_due(latest, lease.cadence_months))]
+    visited = LeaseVisited(visit=visit, visited_on=on, next_due_on=_next_due(latest, lease.cadence_months))
+    return _and_overdue(lease, [visited], today=today)
 
 
 def _next_due(last_visit_on: date, months: int | None) -> date | None:
@@ -234,7 +241,7 @@ def _next_due(last_visit_on: date, months: int | None) -> date | None:
 
 
 def set_cadence(
-    lease: Lease, *, months: int, reason: Sealed | None, on: date, by: Person, policies: Policies
+    lease: Lease, *, months: int, reason: Sealed | None, on: date, today: date, by: Person, policies: Policies
 ) -> list[LeaseEvent]:
     """Choose how often to visit, after the first visit carried out. Counsellors do so for their own leases.
 
@@ -250,15 +257,23 @@ def set_cadence(
     if reason is None:
         raise ReasonMissing
     due = next_working_day(add_months(lease.last_visit_on, months))
-    return [CadenceSet(months=months, reason=reason, next_due_on=due)]
+    return _and_overdue(lease, [CadenceSet(months=months, reason=reason, next_due_on=due)], today=today)
 
 
 def note_overdue(lease: Lease, *, today: date) -> list[LeaseEvent]:
     """Note, once for each due date, that it passed without a visit carried out."""
     due = lease.next_visit_due
-    if due is None or due >= today or due in lease.overdue_noted:
+    if due is None or not overdue(due, on=today) or due in lease.overdue_noted:
         return []
     return [FirstVisitOverdue(due_on=due)] if lease.last_visit_on is None else [NextVisitOverdue(due_on=due)]
+
+
+def _and_overdue(lease: Lease, events: list[LeaseEvent], *, today: date) -> list[LeaseEvent]:
+    """Add what is overdue at once: an act entered late need not wait for the next day's work."""
+    after = lease
+    for event in events:
+        after = evolve(after, event)
+    return [*events, *note_overdue(after, today=today)]
 
 
 def record_balance(
@@ -266,9 +281,11 @@ def record_balance(
 ) -> list[LeaseEvent]:
     """Note what was owed on a day."""
     noted = BalanceRecorded(balance_on=on, amount_cents=amount_cents, month_rent_cents=month_rent_cents, source=source)
+    if lease.balance and replace(lease.balance, source=source) == noted:
+        return []
     if not lease.runs:
         raise WrongState
-    return [] if lease.balance and replace(lease.balance, source=source) == noted else [noted]
+    return [noted]
 
 
 def inform_of_policy(

@@ -243,6 +243,7 @@ def record(
     interpreter: InterpreterKind,
     interpreter_over_18: bool | None,
     actor: str,
+    today: date,
     lease: Lease,
     policies: Policies,
 ) -> list[VisitEvent | Elsewhere]:
@@ -268,7 +269,7 @@ def record(
         interpreter_over_18=interpreter_over_18,
         report_due_on=report_due_on(policies, visited_on=on),
     )
-    return [done, *(Elsewhere(LEASE, visit.lease, event) for event in be_visited(lease, visit=id, on=on))]
+    return [done, *(Elsewhere(LEASE, visit.lease, event) for event in be_visited(lease, visit=id, on=on, today=today))]
 
 
 def report_due_on(policies: Policies, *, visited_on: date) -> date:
@@ -363,8 +364,10 @@ def fix_report(
             raise Unknown
         if finding not in from_here:
             raise NoSource
+    due = report_due_on(policies, visited_on=visit.day)
     fixed = ReportFixed(
         fixed_on=today,
+        late=today > due,
         findings=from_here if findings is None else findings,
         goes_well=goes_well,
         needs=needs,
@@ -372,8 +375,7 @@ def fix_report(
         needs_support=needs_support,
         observed_by=observed_by,
     )
-    due = report_due_on(policies, visited_on=visit.day)
-    return [fixed, ReportLate(due_on=due, fixed_on=today)] if today > due else [fixed]
+    return [fixed, ReportLate(due_on=due, fixed_on=today)] if fixed.late else [fixed]
 
 
 def correct_report(visit: Visit, *, what: Sealed, why: Sealed | None, author: str) -> list[VisitEvent]:

@@ -1,0 +1,486 @@
+"""Leases over HTTP (domain 3.1)."""
+
+from functools import partial
+from typing import Annotated
+from uuid import uuid4
+
+from pydantic import Field
+
+from services.visits.api.door import (
+    OF_THE_POLICIES,
+    Act,
+    ContactPointTold,
+    DatedAct,
+    Language,
+    SomeLine,
+    Who,
+    api,
+    contact_points,
+    policies_known,
+)
+from services.visits.events import (
+    AdministratorScope,
+    EndingGround,
+    EndingMode,
+    Household,
+    Party,
+    Role,
+    StandstillKind,
+)
+from services.visits.rules import ending, handover
+from services.visits.rules import lease as rules
+from services.visits.rules.agreement import AGREEMENT
+from services.visits.rules.contact import CONTACT
+from services.visits.rules.lease import LEASE
+from services.visits.rules.policy import OFFICE, policy_on
+from services.visits.rules.termination import TERMINATIONS
+from services.visits.rules.visit import VISIT
+from services.visits.views import LEASES
+from shared.authority import MANDATES
+from shared.bodies import new_id
+from shared.web import Acted, Body, Caller, Day, Id, Line, Store, Words, every, may, one
+
+OF_THE_MANDATES = one(MANDATES, OFFICE)
+Cents = Annotated[int, Field(ge=-100_000_000_00, le=100_000_000_00)]
+OfficeCode = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{1,30}$")]
+
+
+class Dwelling(Body):
+    """Where the renter lives."""
+
+    reference: SomeLine
+    address: SomeLine
+
+
+class PartyTold(Body):
+    """Somebody who rents, or lives there."""
+
+    id: Id | None = None
+    name: SomeLine
+    role: Role
+    language: Language = "nl"
+    household: Household | None = None
+    contacts: Annotated[tuple[ContactPointTold, ...], Field(max_length=20)] = ()
+
+
+class RegisterLease(DatedAct):
+    """A lease, and the policy its renters were given."""
+
+    id: Id | None = None
+    dwelling: Dwelling
+    landlord: SomeLine
+    parties: Annotated[list[PartyTold], Field(max_length=30)] | None = None
+    start: Day
+    informed_on: Day | None = None
+    inventory_ref: Line | None = None
+    policy_version: Annotated[Line, Field(min_length=1, max_length=40)] | None = None
+
+
+async def _party(by: Caller, told: PartyTold) -> Party:
+    id = new_id(told.id, uuid4())
+    name = await by.seal_one("A", id, "name", told.name)
+    contacts = await contact_points(by, id, told.contacts)
+    return Party(id=id, name=name, role=told.role, language=told.language, household=told.household, contacts=contacts)
+
+
+@api.post("/leases", status_code=201)
+async def register_lease(
+    body: RegisterLease, by: Annotated[Caller, may("register_lease", "administration", "coordinator")], store: Store
+) -> Acted:
+    """Register a lease."""
+    policies = await policies_known(store, by=by)
+    id = new_id(body.id, uuid4())
+    parties = tuple([await _party(by, told) for told in body.parties or ()])
+    sealed = await by.seal(
+        "A",
+        id,
+        dwelling_reference=body.dwelling.reference,
+        dwelling_address=body.dwelling.address,
+        landlord=body.landlord,
+        inventory_ref=body.inventory_ref,
+    )
+    decision = partial(
+        rules.register,
+        parties=parties,
+        dwelling_reference=sealed.dwelling_reference,
+        dwelling_address=sealed.dwelling_address,
+        landlord=sealed.landlord,
+        start=body.start,
+        informed_on=body.informed_on,
+        policy_version=body.policy_version,
+        inventory_ref=sealed.inventory_ref,
+        today=by.today,
+    )
+    stamped = by.under(policy=body.policy_version or policy_on(policies, on=body.start).version)
+    return await store.begin(LEASE, id, decision, by=stamped, reads={"policies": OF_THE_POLICIES})
+
+
+class AssignCounsellor(DatedAct):
+    """Who guides the lease."""
+
+    counsellor: Who
+    from_: Annotated[Day | None, Field(alias="from")] = None
+
+
+@api.post("/leases/{lease}/assign-counsellor")
+async def assign_counsellor(
+    lease: str,
+    body: AssignCounsellor,
+    by: Annotated[Caller, may("assign_counsellor", "coordinator", of=LEASE)],
+    store: Store,
+) -> Acted:
+    """Give a prepared lease its counsellor; it runs from its start on."""
+    decision = partial(rules.assign_counsellor, counsellor=body.counsellor, from_=body.from_ or by.day, today=by.today)
+    return await store.decide(LEASE, lease, decision, by=by, reads={"mandates": OF_THE_MANDATES})
+
+
+class ChangeCounsellor(DatedAct):
+    """Who guides the lease from now on, and why."""
+
+    counsellor: Who
+    from_: Annotated[Day | None, Field(alias="from")] = None
+    reason: Words | None = None
+
+
+@api.post("/leases/{lease}/change-counsellor")
+async def change_counsellor(
+    lease: str,
+    body: ChangeCounsellor,
+    by: Annotated[Caller, may("change_counsellor", "coordinator", of=LEASE)],
+    store: Store,
+) -> Acted:
+    """Give the lease another counsellor; open visits move along."""
+    reason = await by.seal_one("A", lease, "reason", body.reason)
+    decision = partial(
+        handover.change_counsellor,
+        counsellor=body.counsellor,
+        from_=body.from_ or by.day,
+        reason=reason,
+        today=by.today,
+    )
+    reads = {"mandates": OF_THE_MANDATES, "visits": every(VISIT, lease)}
+    return await store.decide(LEASE, lease, decision, by=by, reads=reads)
+
+
+class InformOfPolicy(Act):
+    """Which policy version the renters were given, when, with what proof."""
+
+    policy_version: Annotated[Line, Field(min_length=1, max_length=40)]
+    delivered_on: Day | None = None
+    proof: Line | None = None
+
+
+@api.post("/leases/{lease}/inform-of-policy")
+async def inform_of_policy(
+    lease: str,
+    body: InformOfPolicy,
+    by: Annotated[Caller, may("inform_of_policy", "administration", "counsellor", "coordinator", of=LEASE)],
+    store: Store,
+) -> Acted:
+    """Note that the renters were given a later policy version."""
+    await policies_known(store, by=by)
+    proof = await by.seal_one("A", lease, "proof", body.proof)
+    decision = partial(
+        rules.inform_of_policy, policy_version=body.policy_version, delivered_on=body.delivered_on, proof=proof
+    )
+    stamped = by.on(body.delivered_on).under(policy=body.policy_version)
+    return await store.decide(LEASE, lease, decision, by=stamped, reads={"policies": OF_THE_POLICIES})
+
+
+class AddParty(Act):
+    """Who joins, from when."""
+
+    party: PartyTold
+    date: Day | None = None
+    reason: Words | None = None
+
+
+@api.post("/leases/{lease}/add-party")
+async def add_party(
+    lease: str,
+    body: AddParty,
+    by: Annotated[Caller, may("add_party", "administration", "coordinator", of=LEASE)],
+    store: Store,
+) -> Acted:
+    """Let somebody join the lease or the household."""
+    by = by.on(body.date)
+    party = await _party(by, body.party)
+    reason = await by.seal_one("A", lease, "reason", body.reason)
+    return await store.decide(LEASE, lease, partial(rules.add_party, party=party, on=by.day, reason=reason), by=by)
+
+
+class PartyLeaves(Act):
+    """Who leaves, when and why."""
+
+    party: Id
+    date: Day | None = None
+    reason: Words | None = None
+
+
+@api.post("/leases/{lease}/party-leaves")
+async def party_leaves(
+    lease: str,
+    body: PartyLeaves,
+    by: Annotated[Caller, may("party_leaves", "administration", "coordinator", of=LEASE)],
+    store: Store,
+) -> Acted:
+    """Let a party leave the lease; the last one does not."""
+    by = by.on(body.date)
+    reason = await by.seal_one("A", lease, "reason", body.reason)
+    decision = partial(rules.party_leaves, party=body.party, on=by.day, reason=reason)
+    return await store.decide(LEASE, lease, decision, by=by)
+
+
+class AppointAdministrator(DatedAct):
+    """Whom a judge appointed, for what, from when."""
+
+    id: Id | None = None
+    from_: Annotated[Day, Field(alias="from")]
+    scope: AdministratorScope
+    judgment_ref: Line | None = None
+    name: Line | None = None
+    party: Id | None = None
+    contacts: Annotated[tuple[ContactPointTold, ...], Field(max_length=20)] = ()
+
+
+@api.post("/leases/{lease}/appoint-administrator")
+async def appoint_administrator(
+    lease: str,
+    body: AppointAdministrator,
+    by: Annotated[Caller, may("appoint_administrator", "administration", "coordinator", of=LEASE)],
+    store: Store,
+) -> Acted:
+    """Note that a judge appointed an administrator."""
+    id = new_id(body.id, uuid4())
+    sealed = await by.seal("A", lease, judgment_ref=body.judgment_ref, name=body.name)
+    decision = partial(
+        rules.appoint_administrator,
+        administrator=id,
+        from_=body.from_,
+        scope=body.scope,
+        judgment_ref=sealed.judgment_ref,
+        name=sealed.name,
+        party=body.party,
+        contacts=await contact_points(by, lease, body.contacts),
+    )
+    return await store.decide(LEASE, lease, decision, by=by)
+
+
+class EndAdministration(Act):
+    """Which administration ended (the only one, if not said), and its last day."""
+
+    administrator: Id | None = None
+    on: Day | None = None
+
+
+@api.post("/leases/{lease}/end-administration")
+async def end_administration(
+    lease: str,
+    body: EndAdministration,
+    by: Annotated[Caller, may("end_administration", "administration", "coordinator", of=LEASE)],
+    store: Store,
+) -> Acted:
+    """End an administration."""
+    by = by.on(body.on)
+    decision = partial(rules.end_administration, administrator=body.administrator, on=by.day)
+    return await store.decide(LEASE, lease, decision, by=by)
+
+
+class StartStandstill(DatedAct):
+    """What blocks steps against arrears, from when; and the debt mediator, where there is one."""
+
+    id: Id | None = None
+    from_: Annotated[Day, Field(alias="from")]
+    kind: StandstillKind
+    ref: Line | None = None
+    mediator_name: Line | None = None
+    mediator_contacts: Annotated[tuple[ContactPointTold, ...], Field(max_length=20)] = ()
+
+
+@api.post("/leases/{lease}/start-standstill")
+async def start_standstill(
+    lease: str,
+    body: StartStandstill,
+    by: Annotated[Caller, may("start_standstill", "administration", "coordinator", of=LEASE)],
+    store: Store,
+) -> Acted:
+    """Note that steps against arrears are blocked."""
+    id = new_id(body.id, uuid4())
+    sealed = await by.seal("A", lease, ref=body.ref, mediator_name=body.mediator_name)
+    decision = partial(
+        rules.start_standstill,
+        standstill=id,
+        from_=body.from_,
+        kind=body.kind,
+        ref=sealed.ref,
+        mediator_name=sealed.mediator_name,
+        mediator_contacts=await contact_points(by, lease, body.mediator_contacts),
+    )
+    return await store.decide(LEASE, lease, decision, by=by)
+
+
+class EndStandstill(Act):
+    """Which standstill ended (the only one, if not said), and its last day."""
+
+    standstill: Id | None = None
+    on: Day | None = None
+
+
+@api.post("/leases/{lease}/end-standstill")
+async def end_standstill(
+    lease: str,
+    body: EndStandstill,
+    by: Annotated[Caller, may("end_standstill", "administration", "coordinator", of=LEASE)],
+    store: Store,
+) -> Acted:
+    """End a standstill."""
+    by = by.on(body.on)
+    decision = partial(rules.end_standstill, standstill=body.standstill, on=by.day)
+    return await store.decide(LEASE, lease, decision, by=by)
+
+
+class ChangeLandlord(DatedAct):
+    """Who lets from when."""
+
+    to: SomeLine
+    from_: Annotated[Day, Field(alias="from")]
+
+
+@api.post("/leases/{lease}/change-landlord")
+async def change_landlord(
+    lease: str, body: ChangeLandlord, by: Annotated[Caller, may("change_landlord", "director", of=LEASE)], store: Store
+) -> Acted:
+    """Note that another legal entity is landlord."""
+    to = await by.seal_one("A", lease, "landlord", body.to)
+    return await store.decide(LEASE, lease, partial(rules.change_landlord, to=to, from_=body.from_), by=by)
+
+
+class ChangeOffice(DatedAct):
+    """Which office is competent from when."""
+
+    to: OfficeCode
+    from_: Annotated[Day, Field(alias="from")]
+
+
+@api.post("/leases/{lease}/change-office")
+async def change_office(
+    lease: str, body: ChangeOffice, by: Annotated[Caller, may("change_office", "director", of=LEASE)], store: Store
+) -> Acted:
+    """Note that another office is competent."""
+    return await store.decide(LEASE, lease, partial(rules.change_office, to=body.to, from_=body.from_), by=by)
+
+
+class ReportHeadLeaseEnd(DatedAct):
+    """When the head lease ends; that may lie ahead."""
+
+    on: Day
+
+
+@api.post("/leases/{lease}/report-head-lease-end")
+async def report_head_lease_end(
+    lease: str,
+    body: ReportHeadLeaseEnd,
+    by: Annotated[Caller, may("report_head_lease_end", "coordinator", "director", of=LEASE)],
+    store: Store,
+) -> Acted:
+    """Mark that the owner ends the head lease; nothing against the renter follows from it."""
+    return await store.decide(LEASE, lease, partial(rules.report_head_lease_end, on=body.on), by=by)
+
+
+class RecordBalance(Act):
+    """What was owed on a day, and a month's rent then."""
+
+    on: Day
+    amount_cents: Cents
+    month_rent_cents: Annotated[int, Field(ge=0, le=100_000_000_00)]
+    source: Line | None = None
+
+
+@api.post("/leases/{lease}/record-balance")
+async def record_balance(
+    lease: str,
+    body: RecordBalance,
+    by: Annotated[Caller, may("record_balance", "administration", of=LEASE)],
+    store: Store,
+) -> Acted:
+    """Note what was owed on a day."""
+    source = await by.seal_one("A", lease, "source", body.source)
+    decision = partial(
+        rules.record_balance,
+        on=body.on,
+        amount_cents=body.amount_cents,
+        month_rent_cents=body.month_rent_cents,
+        source=source,
+    )
+    return await store.decide(LEASE, lease, decision, by=by.on(body.on))
+
+
+class SetCadence(DatedAct):
+    """A visit every so many months, and why."""
+
+    months: Annotated[int, Field(ge=1, le=120)]
+    reason: Words | None = None
+
+
+@api.post("/leases/{lease}/set-cadence")
+async def set_cadence(
+    lease: str,
+    body: SetCadence,
+    by: Annotated[Caller, may("set_cadence", "counsellor", "coordinator", of=LEASE)],
+    store: Store,
+) -> Acted:
+    """Choose how often to visit, after the first visit."""
+    policies = await policies_known(store, by=by)
+    reason = await by.seal_one("B", lease, "reason", body.reason)
+    decision = partial(rules.set_cadence, months=body.months, reason=reason, on=by.day, today=by.today, by=by.person)
+    stamped = by.under(policy=policy_on(policies, on=by.day).version)
+    return await store.decide(LEASE, lease, decision, by=stamped, reads={"policies": OF_THE_POLICIES})
+
+
+class EndLease(Act):
+    """How the lease ended, why, and when."""
+
+    mode: EndingMode | None = None
+    ground: EndingGround | None = None
+    secondary_grounds: Annotated[tuple[EndingGround, ...], Field(max_length=15)] = ()
+    on: Day
+    judgment_says_neglect: bool = False
+
+
+@api.post("/leases/{lease}/end")
+async def end_lease(
+    lease: str,
+    body: EndLease,
+    by: Annotated[Caller, may("end_lease", "administration", "coordinator", of=LEASE)],
+    store: Store,
+) -> Acted:
+    """End the lease; open notes lapse."""
+    decision = partial(
+        ending.end,
+        mode=body.mode,
+        ground=body.ground,
+        secondary_grounds=tuple(body.secondary_grounds),
+        on=body.on,
+        judgment_says_neglect=body.judgment_says_neglect,
+    )
+    return await store.decide(LEASE, lease, decision, by=by.on(body.on), reads={"agreements": every(AGREEMENT, lease)})
+
+
+class CloseFile(DatedAct):
+    """The inventory at the end."""
+
+    out_inventory_ref: Line | None = None
+
+
+@api.post("/leases/{lease}/close")
+async def close_file(
+    lease: str, body: CloseFile, by: Annotated[Caller, may("close_file", "coordinator", of=LEASE)], store: Store
+) -> Acted:
+    """Close the file of a lease that ended."""
+    out_inventory_ref = await by.seal_one("A", lease, "out_inventory_ref", body.out_inventory_ref)
+    decision = partial(ending.close, out_inventory_ref=out_inventory_ref)
+    reads = {"terminations": one(TERMINATIONS, lease), "contacts": every(CONTACT, lease)}
+    return await store.decide(LEASE, lease, decision, by=by, reads=reads)
+
+
+api.collection(LEASES, readers=("counsellor", "coordinator", "director", "administration", "technical", "dpo"))

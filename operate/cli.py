@@ -44,12 +44,13 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 def main() -> NoReturn:
     """Run one command; what can go wrong by itself ends with one sentence and a code."""
+    # Every block that is open is left in order: whoever started a platform stops it.
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         app(standalone_mode=True)
     except (NotRunning, Refused, AlreadyRunning, DidNotStart, Away, clockwork.NotSettled, RuntimeError) as why:
         _end(str(why), code=1)
-    except KeyboardInterrupt:
-        sys.exit(130)
     sys.exit(0)
 
 

@@ -16,6 +16,7 @@ from typing import Any, Self
 from operate import clockwork, issuer
 from operate.children import how_to_start, stop
 from operate.door import Away, Door
+from operate.postgres import forget
 from operate.state import PROJECT, SERVICES, State
 from operate.supervisor import SECONDS_TO_READY, DidNotStart, is_running
 from shared.clock import BRUSSELS, SettableClock, local_date, machine_time, set_clock
@@ -37,6 +38,7 @@ class Platform:
 
     state: State
     supervisor: "subprocess.Popen[bytes] | None" = None
+    thrown_away: bool = False
 
     @classmethod
     def start(
@@ -46,11 +48,13 @@ class Platform:
         clock: str | None = None,
         port: int | None = None,
         first: Mapping[str, Mapping[str, str]] | None = None,
+        thrown_away: bool = False,
     ) -> Self:
         """Start a platform whose supervisor is a child of ours, and wait until it is ready. It dies with us.
 
         :param clock: the local time at which a settable clock begins, for a new state folder.
         :param first: settings for the first start of a service only, by its name.
+        :param thrown_away: leave no data behind at the end, wherever PostgreSQL's account made it lie.
         :raises DidNotStart: it did not become ready.
         :raises ValueError: ``clock`` is not a local time.
         """
@@ -65,7 +69,7 @@ class Platform:
         with place.log("supervisor").open("ab") as log:
             options = how_to_start(log=log, env=env, dies_by=signal.SIGTERM, cwd=PROJECT)
             child = subprocess.Popen(words, **options)
-        platform = cls(state=place, supervisor=child)
+        platform = cls(state=place, supervisor=child, thrown_away=thrown_away)
         try:
             wait_until_ready(place, child)
         except BaseException:
@@ -95,6 +99,8 @@ class Platform:
             stop(self.supervisor, by=signal.SIGTERM, seconds=_SECONDS_TO_STOP)
         else:
             ask_to_stop(self.state)
+        if self.thrown_away:
+            forget(self.state)
 
     @property
     def components(self) -> dict[str, dict[str, Any]]:

@@ -116,12 +116,8 @@ def own_nats(tmp_path: Path) -> Iterator[Nats]:
 
 def started(folder: Path, **how: Any) -> Iterator[Platform]:
     """Run a platform of its own on a settable clock, and leave nothing of it behind."""
-    state = State(folder / "state")
-    try:
-        with Platform.start(state.root, clock=BEGIN, **how) as running:
-            yield running
-    finally:
-        forget(state)
+    with Platform.start(folder / "state", clock=BEGIN, thrown_away=True, **how) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -59,7 +59,7 @@ class Correspondence:
         self._bus = bus
         self._relay = relay
         self._pulls = {publisher: Pull(bus, publisher, largest=LARGEST_BATCH) for publisher in self.inbox.publishers}
-        self._broker, self._subscribers = declare(service, self.inbox.publishers, self._take_in)
+        self._broker, self._subscribers = declare(service, self.inbox.publishers, self._take_in, bus.connected)
         self._silent: dict[str, str] = {publisher: "not asked yet" for publisher in self.inbox.publishers}
 
     async def seen(self, publisher: str, position: int, *, office: str) -> None:
@@ -91,12 +91,13 @@ class Correspondence:
         for publisher, subscriber in self._subscribers.items():
             # FastStream takes our pull for its subscription, and makes none of its own.
             subscriber.subscription = self._pulls[publisher]
-            await subscriber.start()
-        pulling = [asyncio.create_task(self._pull(publisher)) for publisher in self._pulls]
+        starting = asyncio.create_task(self._broker.start())
+        pulling = [asyncio.create_task(self._pull(publisher, starting)) for publisher in self._pulls]
         serving = [asyncio.create_task(work) for work in (self.inbox.run(), self.heads.run(), self._look())]
         try:
             await asyncio.gather(*pulling, *serving)
         finally:
+            starting.cancel()
             for pull in self._pulls.values():
                 await pull.stop()
             await asyncio.wait(pulling, timeout=SECONDS_TO_FINISH)
@@ -104,8 +105,9 @@ class Correspondence:
                 task.cancel()
             await asyncio.gather(*pulling, *serving, return_exceptions=True)
 
-    async def _pull(self, publisher: str) -> None:
+    async def _pull(self, publisher: str, starting: "asyncio.Task[None]") -> None:
         pull, subscriber = self._pulls[publisher], self._subscribers[publisher]
+        await starting
         while True:
             try:
                 async for batch in pull.batches():

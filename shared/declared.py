@@ -12,6 +12,7 @@ from faststream.message import StreamMessage
 from faststream.nats import JStream, NatsBroker, PullSub
 from faststream.prometheus import ConsumeAttrs, MetricsSettingsProvider, PrometheusMiddleware
 from faststream.response import PublishCommand
+from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js.api import ConsumerConfig
 from prometheus_client import REGISTRY
@@ -42,12 +43,27 @@ class _BySource(MetricsSettingsProvider[Any, PublishCommand]):
         return "huurspoor"
 
 
-def declare(service: str, publishers: Sequence[str], handle: Handler) -> tuple[NatsBroker, Mapping[str, Any]]:
+class _Broker(NatsBroker):
+    """Works on the connection that ``shared.bus`` keeps, and closes nothing."""
+
+    def __init__(self, connected: Callable[[], Awaitable[Client]]) -> None:
+        super().__init__(logger=None, apply_types=False, middlewares=[_counted()])
+        self._connected = connected
+
+    async def _connect(self) -> Client:
+        client = await self._connected()
+        self.config.connect(client)
+        return client
+
+
+def declare(
+    service: str, publishers: Sequence[str], handle: Handler, connected: Callable[[], Awaitable[Client]]
+) -> tuple[NatsBroker, Mapping[str, Any]]:
     """Declare what a service hears; return the broker and the subscriber of each publisher, to which batches are given.
 
-    FastStream connects nowhere and acknowledges nothing: each message is acknowledged after its own effect.
+    FastStream acknowledges nothing: each message is acknowledged after its own effect.
     """
-    broker = NatsBroker(logger=None, apply_types=False, middlewares=[_counted()])
+    broker = _Broker(connected)
     subscribers = {publisher: _subscriber(broker, service, publisher, handle) for publisher in publishers}
     return broker, subscribers
 

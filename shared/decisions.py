@@ -72,11 +72,15 @@ AnyStream = Stream[Any, Any] | DatedStream[Any, Any]
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """An event that a decision records in another stream than its own, in the same commit."""
+    """An event that a decision records in another stream than its own, in the same commit.
+
+    :ivar follows: it follows by itself, whoever's act it follows from: recorded as the system's own, today.
+    """
 
     stream: AnyStream
     id: str
     event: Any
+    follows: bool = False
 
 
 @dataclass(frozen=True)

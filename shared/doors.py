@@ -101,13 +101,17 @@ class Doors(APIRouter):
         self.open_routes.add(path)
         return self.get(path, **options)
 
-    def collection(self, resource: Resource, *, readers: Iterable[str]) -> None:
-        """Declare ``GET /<collection>`` and ``GET /<collection>/{id}``. Auditors read every collection."""
+    def collection(self, resource: Resource, *, readers: Iterable[str], single: bool = True) -> None:
+        """Declare ``GET /<collection>`` and ``GET /<collection>/{id}``. Auditors read every collection.
+
+        :param single: False where the service declares the read of one thing itself.
+        """
         allowed = frozenset(readers) | {"auditor"}
         self.readers[resource.collection] = allowed
         self.add_api_route(f"/{resource.collection}", _list_of(resource, allowed), methods=["GET"])
-        one_path = f"/{resource.collection}/{{id}}"
-        self.add_api_route(one_path, _one_of(resource, allowed), methods=["GET"], resource=True)
+        if single:
+            one_path = f"/{resource.collection}/{{id}}"
+            self.add_api_route(one_path, _one_of(resource, allowed), methods=["GET"], resource=True)
 
     def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         """Declare a door; what FastAPI's decorators call."""

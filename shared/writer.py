@@ -758,9 +758,10 @@ class Writer:
             raise Missing
         if by.if_match is not None and by.if_match != held.version:
             raise ChangedMeanwhile(held.state, held.version)
-        mandate = self._mandate(one, batch)
+        mandate: str | None = None
         facts = {name: self._want(batch, one.office, read) for name, read in one.reads.items()}
         try:
+            mandate = self._mandate(one, batch)
             events = list(one.decision(held.state, **facts))
         except TooEarly as early:
             if by.message is None:
@@ -816,14 +817,24 @@ class Writer:
         recorded = []
         for event in events:
             if isinstance(event, Elsewhere):
-                recorded.append(self._append(one, event.stream, event.id, event.event, batch, mandate))
+                recorded.append(
+                    self._append(one, event.stream, event.id, event.event, batch, mandate, follows=event.follows)
+                )
             else:
                 assert one.stream is not None
                 recorded.append(self._append(one, one.stream, one.id, event, batch, mandate))
         return tuple(recorded)
 
     def _append(
-        self, one: _Asked, stream: AnyStream, id: str, event: Any, batch: _Batch, mandate: str | None
+        self,
+        one: _Asked,
+        stream: AnyStream,
+        id: str,
+        event: Any,
+        batch: _Batch,
+        mandate: str | None,
+        *,
+        follows: bool = False,
     ) -> Recorded[Any]:
         office, by = one.office, one.by
         held = self._look(batch, office, stream, id)
@@ -850,15 +861,16 @@ class Writer:
         else:
             beside = Beside(
                 id=str(uuid.uuid4()),
-                occurred_on=by.occurred_on or local_date(batch.moment),
+                occurred_on=local_date(batch.moment) if follows else by.occurred_on or local_date(batch.moment),
                 recorded_at=batch.moment,
-                actor=by.actor if told is None else "SYS",  # what follows from a message is nobody's own act
-                mandate=mandate,
+                # What follows from a message, or by itself, is nobody's own act.
+                actor="SYS" if follows or told is not None else by.actor,
+                mandate=None if follows else mandate,
                 policy_version=by.policy_version,
                 checklist_version=by.checklist_version,
-                source=by.source,
-                clock_suspect=by.clock_suspect,
-                device_time=by.device_time,
+                source="system" if follows else by.source,
+                clock_suspect=by.clock_suspect and not follows,
+                device_time=None if follows else by.device_time,
                 correlation_id=by.correlation_id,
                 causation_id=by.causation_id,
                 clock="simulated" if self._clock.simulated else "system",

@@ -1,5 +1,6 @@
 """Doors that every service has: health, metrics, documents, read log, dead letters, days of a settable clock."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -13,13 +14,29 @@ from shared.bodies import Body, Day, Id, Line
 from shared.callers import Caller
 from shared.door import asks_for_facts
 from shared.doors import DEFAULT_LIMIT, Cursor, Doors, Limit, may
-from shared.reception import json_response, reception_of
+from shared.reception import DeadLetters, json_response, reception_of
+from shared.refusals import ReasonMissing
 
 
-class Reason(Body):
+class Why(Body):
     """Why an operator does this; no personal data."""
 
-    reason: Line
+    reason: Line | None = None
+
+
+async def _open_letter(request: Request, id: str, body: Why) -> tuple[DeadLetters, str]:
+    """Return the dead letters and the reason given. :raises Problem: there is no such open one (404)."""
+    letters = reception_of(request).dead_letters
+    after: Sequence[Any] | None = None
+    while letters is not None:
+        items, after = await letters.listed(limit=200, after=after)
+        if any(item["id"] == id for item in items):
+            if body.reason is None or not body.reason.strip():
+                raise ReasonMissing
+            return letters, body.reason
+        if after is None:
+            break
+    raise problems.not_found()
 
 
 def add_system_doors(doors: Doors, *, with_days: bool) -> None:
@@ -85,31 +102,27 @@ def add_system_doors(doors: Doors, *, with_days: bool) -> None:
     ) -> Any:
         """Messages that could not be handled, oldest first: reason and envelope, no content."""
         web = reception_of(request)
+        after = web.cursors.read(cursor, ["dead-letters"]) if cursor is not None else None
         if web.dead_letters is None:
             return {"items": [], "next": None}
-        after = web.cursors.read(cursor, ["dead-letters"]) if cursor is not None else None
         items, more = await web.dead_letters.listed(limit=limit, after=after)
         return {"items": items, "next": web.cursors.make(more, ["dead-letters"]) if more else None}
 
     async def requeue(
-        request: Request, id: str, body: Reason, by: Annotated[Caller, may("requeue_dead_letter", "operator")]
+        request: Request, id: str, body: Why, by: Annotated[Caller, may("requeue_dead_letter", "operator")]
     ) -> Any:
         """Handle a dead letter again."""
-        web = reception_of(request)
-        if web.dead_letters is None:
-            raise problems.not_found()
-        if not await web.dead_letters.requeue(id, reason=body.reason, operator=by.actor):
+        letters, reason = await _open_letter(request, id, body)
+        if not await letters.requeue(id, reason=reason, operator=by.actor):
             raise problems.not_found()
         return {"id": id, "state": "requeued"}
 
     async def close(
-        request: Request, id: str, body: Reason, by: Annotated[Caller, may("close_dead_letter", "operator")]
+        request: Request, id: str, body: Why, by: Annotated[Caller, may("close_dead_letter", "operator")]
     ) -> Any:
         """Give a dead letter up; those behind it go on without it."""
-        web = reception_of(request)
-        if web.dead_letters is None:
-            raise problems.not_found()
-        if not await web.dead_letters.close(id, reason=body.reason, operator=by.actor):
+        letters, reason = await _open_letter(request, id, body)
+        if not await letters.close(id, reason=reason, operator=by.actor):
             raise problems.not_found()
         return {"id": id, "state": "closed"}
 

@@ -78,11 +78,14 @@ class MasterKeyUnreadable(ValueError):
 
 
 @dataclass(frozen=True)
-class _DataKey:
+class DataKey:
+    """The key of the texts of one office, subject and category."""
+
     office: str
     secret: bytes
 
     def seal(self, id: str, field: str, text: str) -> Sealed:
+        """Seal a text under this key, whose id is ``id``, for the field of that name."""
         name = field.encode()
         salt = os.urandom(_SALT)
         text_key = _text_key(self.secret, salt, name)
@@ -205,7 +208,7 @@ class Seals:
     def __init__(self, pool: Any, master_key: bytes) -> None:
         self._pool = pool
         self._master = master_key
-        self._keys: dict[str, _DataKey | None] = {}  # None: destroyed, or not for us
+        self._keys: dict[str, DataKey | None] = {}  # None: destroyed, or not for us
         self._current: dict[tuple[str, str, str], str] = {}
         self._offices: dict[str, bytes] = {}
         self._erasures = -1
@@ -314,7 +317,7 @@ class Seals:
             raise MayNotSeal("only evaluations signs") from why
         return cast("bytes | None", rows[0]["wrapped"])
 
-    async def _key_for(self, office: str, subject: str, category: Category) -> tuple[str, _DataKey]:
+    async def _key_for(self, office: str, subject: str, category: Category) -> tuple[str, DataKey]:
         await self._notice_erasures()
         whose = (office, subject, category)
         current = self._current.get(whose, "")
@@ -329,17 +332,17 @@ class Seals:
         except asyncpg.InsufficientPrivilegeError as why:
             raise MayNotSeal(f"no right to category {category}") from why
         current = str(rows[0]["id"])
-        key = _DataKey(office, _unwrap(office_key, rows[0]["wrapped"], _place_of_key(office, current)))
+        key = DataKey(office, _unwrap(office_key, rows[0]["wrapped"], _place_of_key(office, current)))
         self._remember({current: key})
         self._current[whose] = current
         return current, key
 
-    async def _fetch(self, office: str, ids: set[str]) -> dict[str, _DataKey | None]:
+    async def _fetch(self, office: str, ids: set[str]) -> dict[str, DataKey | None]:
         rows = await self._ask("select * from keys_of($1, $2)", office, list(ids))
         readable = {row["id"]: row["wrapped"] for row in rows}
         office_key = await self._office_key(office) if readable else b""
         found = dict.fromkeys(ids) | {
-            key: _DataKey(office, _unwrap(office_key, wrapped, _place_of_key(office, key)))
+            key: DataKey(office, _unwrap(office_key, wrapped, _place_of_key(office, key)))
             for key, wrapped in readable.items()
         }
         self._remember(found)
@@ -363,7 +366,7 @@ class Seals:
             self._erasures = rows[0]["number"]
         self._checked = seconds_running()
 
-    def _remember(self, found: Mapping[str, _DataKey | None]) -> None:
+    def _remember(self, found: Mapping[str, DataKey | None]) -> None:
         if len(self._keys) + len(found) > _CACHED_KEYS:
             self._forget()
         self._keys.update(found)

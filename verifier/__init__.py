@@ -1,0 +1,1 @@
+"""The offline verifier of court files and ledger exports: a second opinion, which imports nothing of the platform."""

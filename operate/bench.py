@@ -2,8 +2,8 @@
 
 A cell is a series of pairs: the reference for a second, then ours for one and a half, alternating, on one PostgreSQL
 with fsync on. The verdict is the median of the pairs' ratios; where the reference itself varies by more than three
-times, the cell says that it was too noisy. After each cell it is checked that what was acknowledged is stored, once, and
-readable in order; a cell whose check fails counts as not measured.
+times, the cell says that it was too noisy. After each cell it is checked that what was acknowledged is stored, once,
+and readable in order; a cell whose check fails counts as not measured.
 """
 
 import asyncio

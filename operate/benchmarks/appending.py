@@ -121,7 +121,8 @@ class Ground:
         ]
         words += ["-h", "127.0.0.1", "-p", str(self.server.port), "-U", "visits_owner", database]
         env = {**self.server.environment(), "PGPASSWORD": self.server.state.password("visits_owner").read_text()}
-        await asyncio.to_thread(subprocess.run, words, env=env, check=True, capture_output=True, cwd=self.folder)
+        bench = partial(subprocess.run, words, env=env, check=True, capture_output=True, cwd=self.folder)
+        await asyncio.to_thread(bench)
         times = [
             int(line.split()[2]) / 1e6
             for log in self.folder.glob("times*")

@@ -2,48 +2,17 @@
 
 import asyncio
 import contextlib
-import os
-import signal
-import subprocess
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from operate.bus_keeper import keep, tend
-from operate.children import stop
-from operate.nats import STOPS_BY, Nats, prepare
+from operate.bus_keeper import tend
+from operate.nats import prepare
 from operate.state import State
 from shared.bus import DUPLICATE_IN_BATCH, Bus, BusAway, BusRefused, Pull, filters
-
-
-class Server:
-    """A NATS server that a test may kill, wipe and start again on the same port."""
-
-    def __init__(self, nats: Nats) -> None:
-        self.nats = nats
-        self._child: subprocess.Popen[bytes] | None = None
-        self.start()
-
-    def start(self) -> None:
-        with open(self.nats.state.log("nats"), "ab") as log:
-            self._child = subprocess.Popen(self.nats.command(), **self.nats.start_options(log.fileno()))
-
-    def kill(self) -> None:
-        assert self._child is not None
-        os.kill(self._child.pid, signal.SIGKILL)
-        self._child.wait()
-
-    def wipe(self) -> None:
-        import shutil
-
-        shutil.rmtree(self.nats.store, ignore_errors=True)
-
-    def end(self) -> None:
-        assert self._child is not None
-        stop(self._child, by=STOPS_BY)
+from tests.shared.correspondents import Server, kept, soon, until, user
 
 
 @pytest.fixture
@@ -54,44 +23,6 @@ def server(tmp_path: Path) -> Iterator[Server]:
     made.end()
 
 
-@contextlib.asynccontextmanager
-async def on(server: Server, user: str) -> AsyncIterator[Bus]:
-    """A bus of a user, connected in the background."""
-    bus = Bus(server.nats.address, user=user, seed_file=server.nats.seed(user))
-    task = asyncio.create_task(bus.keep_connected())
-    try:
-        await asyncio.wait_for(bus.connected(), 10)
-        yield bus
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-
-
-@contextlib.asynccontextmanager
-async def kept(server: Server) -> AsyncIterator[Bus]:
-    """A server that a keeper tends."""
-    async with on(server, "bus-keeper") as bus:
-        task = asyncio.create_task(keep(bus))
-        try:
-            await soon(lambda: bus.stream("notifications"))
-            yield bus
-        finally:
-            task.cancel()
-
-
-async def soon(ask: Callable[[], Awaitable[Any]], *, seconds: float = 10) -> Any:
-    """Ask until it answers."""
-    until = time.monotonic() + seconds
-    while True:
-        try:
-            return await ask()
-        except (BusAway, BusRefused):
-            if time.monotonic() > until:
-                raise
-            await asyncio.sleep(0.05)
-
-
 async def collect(pull: Pull, into: list[bytes]) -> None:
     async for batch in pull.batches():
         for message in batch:
@@ -99,20 +30,12 @@ async def collect(pull: Pull, into: list[bytes]) -> None:
             await message.ack()
 
 
-async def until(holds: Callable[[], bool], *, seconds: float = 10) -> float:
-    began = time.monotonic()
-    while not holds():
-        assert time.monotonic() - began < seconds, "it did not come"
-        await asyncio.sleep(0.02)
-    return time.monotonic() - began
-
-
 SUBJECT = "huurspoor.kantoor-noord.visits.VisitRecorded.v1"
 
 
 def test_the_keeper_makes_what_is_missing_once(server: Server) -> None:
     async def story() -> None:
-        async with on(server, "bus-keeper") as bus:
+        async with user(server.nats, "bus-keeper") as bus:
             first = await soon(lambda: tend(bus))
             assert len(first) == 16
             assert await tend(bus) == []
@@ -133,7 +56,7 @@ def test_evaluations_hear_four_types_of_referrals_and_no_more() -> None:
 
 def test_a_batch_comes_whole_and_a_duplicate_in_it_refuses_it(server: Server) -> None:
     async def story() -> None:
-        async with kept(server), on(server, "visits") as bus:
+        async with kept(server.nats), user(server.nats, "visits") as bus:
             batch = [(SUBJECT, f"visits-1-{n}-v1", b"{}") for n in range(1, 6)]
             await bus.publish_batch(batch)
             assert (await bus.stream("visits")).messages == 5
@@ -148,7 +71,7 @@ def test_a_batch_comes_whole_and_a_duplicate_in_it_refuses_it(server: Server) ->
 
 def test_a_service_may_publish_only_its_own(server: Server) -> None:
     async def story() -> None:
-        async with kept(server), on(server, "visits") as bus:
+        async with kept(server.nats), user(server.nats, "visits") as bus:
             with pytest.raises(BusAway):
                 await bus.publish("huurspoor.kantoor-noord.evaluations.ThresholdReached.v1", b"{}", msg_id="x")
             assert bus.denied is not None
@@ -164,7 +87,11 @@ def test_a_service_may_publish_only_its_own(server: Server) -> None:
 @pytest.mark.parametrize("fault", ["kill", "wipe", "delete-stream", "delete-consumer"])
 def test_a_pull_comes_alive_again_by_itself(server: Server, fault: str) -> None:
     async def story() -> None:
-        async with kept(server) as keeper, on(server, "visits") as visits, on(server, "referrals") as referrals:
+        async with (
+            kept(server.nats) as keeper,
+            user(server.nats, "visits") as visits,
+            user(server.nats, "referrals") as referrals,
+        ):
             got: list[bytes] = []
             pull = Pull(referrals, "visits")
             task = asyncio.create_task(collect(pull, got))

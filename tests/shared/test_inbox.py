@@ -1,26 +1,42 @@
 """Two small services on real PostgreSQL and NATS: each message has its effect once, whatever happens to it."""
 
 import asyncio
-from collections.abc import Iterator
+import contextlib
+import json
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from operate.nats import prepare
 from operate.state import State
+from shared.contracts.visits import FirstVisitDueV1
+from shared.decisions import TooEarly
+from shared.event_sourcing import EventStore
+from shared.told import Reactions, Told
 from tests.conftest import ScratchDatabases
 from tests.shared.correspondents import (
     A_DAY,
+    NOTICED,
+    OFFICE,
     Ground,
+    Noticed,
     Server,
+    Small,
     at_work,
     ground,
     kept,
     new_lease,
     noticing,
     until,
+    user,
 )
+
+Two = tuple[Small, Small]
+NEXT_DAY = A_DAY + timedelta(days=1)
 
 
 @pytest.fixture
@@ -37,31 +53,380 @@ def here(databases: ScratchDatabases) -> Ground:
     return ground(databases)
 
 
+@contextlib.asynccontextmanager
+async def two(server: Server, here: Ground, reactions: Reactions | None = None) -> AsyncIterator[Two]:
+    """Visits that tells, referrals that notices, on a bus that is kept."""
+    async with (
+        kept(server.nats),
+        at_work("visits", here.visits, here.keys, server.nats) as visits,
+        at_work("referrals", here.referrals, here.keys, server.nats, reactions=reactions or noticing()) as referrals,
+    ):
+        yield visits, referrals
+
+
+async def seen(referrals: Small, position: int, *, seconds: float = 10) -> None:
+    async with asyncio.timeout(seconds):
+        await referrals.post.seen("visits", position, office=OFFICE)
+
+
+async def letters(small: Small) -> list[Any]:
+    return (await small.post.dead_letters.listed(limit=50, after=None))[0]
+
+
+async def inject(server: Server, body: bytes | dict[str, Any], *, subject: str | None = None) -> None:
+    """Publish anything as visits, past its outbox."""
+    async with user(server.nats, "visits") as bus:
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        told = subject or f"huurspoor.{OFFICE}.visits.FirstVisitDue.v1"
+        await bus.publish(told, raw, msg_id=secrets.token_hex(8))
+
+
+def message(lease: str, **other: Any) -> dict[str, Any]:
+    """An envelope as visits could send it, far ahead of what it did send."""
+    return {
+        "specversion": "1.0",
+        "id": secrets.token_hex(8),
+        "source": "/services/visits",
+        "type": "huurspoor.visits.FirstVisitDue.v1",
+        "subject": f"lease/{lease}",
+        "time": "2026-03-02T09:30:00Z",
+        "datacontenttype": "application/json",
+        "dataschema": "/schemas/visits.FirstVisitDue.v1.json",
+        "office": OFFICE,
+        "position": 5000,
+        "epoch": 1,
+        "stream": f"lease/{lease}",
+        "streamversion": 1,
+        "streamprevious": 0,
+        "occurredon": "2026-03-02",
+        "actor": "anna",
+        "correlationid": "c",
+        "clock": "system",
+        "versions": "1",
+        "data": {"lease": lease, "due_on": "2026-03-02"},
+        **other,
+    }
+
+
+def run(story: Callable[[], Awaitable[None]]) -> None:
+    asyncio.run(story())  # type: ignore[arg-type]
+
+
 def test_what_is_told_has_its_effect_once(server: Server, here: Ground) -> None:
     async def story() -> None:
         leases = [new_lease() for _ in range(50)]
-        async with (
-            kept(server.nats),
-            at_work("visits", here.visits, here.keys, server.nats) as visits,
-            at_work("referrals", here.referrals, here.keys, server.nats, reactions=noticing()) as referrals,
-        ):
+        async with two(server, here) as (visits, referrals):
             await visits.tell(*leases)
-            await visits.tell(*leases, due_on=A_DAY + timedelta(days=1))
-            async with asyncio.timeout(10):
-                await referrals.post.seen("visits", visits.store.writer.position, office="kantoor-noord")
+            await visits.tell(*leases, due_on=NEXT_DAY)
+            await seen(referrals, visits.store.writer.position)
             for lease in leases:
-                assert await referrals.noticed(lease) == (A_DAY, A_DAY + timedelta(days=1))
-            took = await one_way(visits, referrals)
-            assert took < 0.5
+                assert await referrals.noticed(lease) == (A_DAY, NEXT_DAY)
+            await visits.tell("one-more")
+            assert await until(lambda: referrals.noticed("one-more")) < 0.5
             outbox = await visits.relay.status()
             inbox = (await referrals.post.status())["visits"]
             assert outbox["counts"]["FirstVisitDue"] == inbox["counts"]["FirstVisitDue"] == 101
             await until(lambda: visits.post.why_not is None and referrals.post.why_not is None)
+            recorded = await referrals.store.history(NOTICED, leases[0], by=told_as(OFFICE))
+            assert [one.actor for one in recorded] == ["SYS", "SYS"]
 
-    asyncio.run(story())
+    run(story)
 
 
-async def one_way(visits, referrals) -> float:  # type: ignore[no-untyped-def]
-    lease = new_lease()
-    await visits.tell(lease)
-    return await until(lambda: referrals.noticed(lease))
+def told_as(office: str) -> Any:
+    from shared.inbox import Itself
+
+    return Itself(office=office)
+
+
+@pytest.mark.parametrize(
+    ("what", "body", "subject", "reason"),
+    [
+        ("not JSON", b"{", None, "unreadable"),
+        ("empty", b"", None, "unreadable"),
+        ("not UTF-8", b'{"specversion": "\xff"}', None, "unreadable"),
+        ("no field", {"specversion": "1.0"}, None, "schema"),
+        ("wrong data", message("l", data={"lease": "l", "due_on": "soon"}), None, "schema"),
+        ("missing data", message("l", data={"due_on": "2026-03-02"}), None, "schema"),
+        ("NUL", message("l\0", data={"lease": "l\0", "due_on": "2026-03-02"}), None, "schema"),
+        ("text for a number", message("l", position="7"), None, "schema"),
+        ("true for a number", message("l", streamversion=True), None, "schema"),
+        ("another office", message("l", office="kantoor-midden"), None, "forged"),
+        ("another service", message("l", source="/services/evaluations"), None, "forged"),
+        ("another lease", message("l", subject="lease/m"), None, "forged"),
+        ("another type", message("l", type="huurspoor.visits.LeaseEnded.v1"), None, "forged"),
+        ("office platform", message("l", office="platform"), "huurspoor.platform.visits.FirstVisitDue.v1", "forged"),
+        (
+            "unknown version",
+            message("l", type="huurspoor.visits.FirstVisitDue.v7", versions="7"),
+            f"huurspoor.{OFFICE}.visits.FirstVisitDue.v7",
+            "unknown-version",
+        ),
+    ],
+)
+def test_what_cannot_be_taken_in_is_a_dead_letter_and_the_next_message_is_handled(
+    server: Server, here: Ground, what: str, body: bytes | dict[str, Any], subject: str | None, reason: str
+) -> None:
+    async def story() -> None:
+        async with two(server, here) as (visits, referrals):
+            await inject(server, body, subject=subject)
+            await visits.tell("the-next")
+            await until(lambda: referrals.noticed("the-next"))
+            await until(lambda: letters(referrals))
+            (letter,) = await letters(referrals)
+            assert letter["reason"] == reason
+            assert await referrals.noticed("l") == ()
+            assert await referrals.sql("select 1 from inbox where stream = 'lease/l'") == []
+            stored = await referrals.sql("select envelope from dead_letter")
+            raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+            assert len(raw) < 10 or raw not in stored[0][0]  # sealed
+
+    run(story)
+
+
+def test_a_type_nobody_listens_to_is_taken_in_without_effect(server: Server, here: Ground) -> None:
+    async def story() -> None:
+        async with two(server, here) as (visits, referrals):
+            unheard = message(
+                "l", type="huurspoor.visits.SomethingNew.v1", data={"new": True}, subject=f"office/{OFFICE}"
+            )
+            await inject(server, unheard, subject=f"huurspoor.{OFFICE}.visits.SomethingNew.v1")
+            await inject(server, message("l", position=5001, streamversion=2, streamprevious=1))
+            await until(lambda: referrals.noticed("l"))
+            assert await letters(referrals) == []
+
+    run(story)
+
+
+def test_a_version_that_another_one_stands_beside_is_passed_over(server: Server, here: Ground) -> None:
+    async def story() -> None:
+        async with two(server, here) as (_visits, referrals):
+            second = message(
+                "l", type="huurspoor.visits.FirstVisitDue.v2", versions="1,2", data={"what": "we cannot know"}
+            )
+            await inject(server, second, subject=f"huurspoor.{OFFICE}.visits.FirstVisitDue.v2")
+            await inject(server, message("l", versions="1,2"))
+            await until(lambda: referrals.noticed("l"))
+            assert await letters(referrals) == []
+
+    run(story)
+
+
+def test_a_position_used_again_is_harmless_with_the_same_body_and_a_dead_letter_with_another(
+    server: Server, here: Ground
+) -> None:
+    async def story() -> None:
+        async with two(server, here) as (_visits, referrals):
+            first = message("l")
+            await inject(server, first)
+            await until(lambda: referrals.noticed("l"))
+            await inject(server, first)
+            other = message("m", stream="lease/m")
+            await inject(server, other)
+            await until(lambda: letters(referrals))
+            assert [letter["reason"] for letter in await letters(referrals)] == ["conflict"]
+            assert await referrals.noticed("l") == (A_DAY,)
+            assert await referrals.noticed("m") == ()
+
+    run(story)
+
+
+def test_what_comes_before_its_predecessor_waits_for_it(server: Server, here: Ground) -> None:
+    async def story() -> None:
+        async with two(server, here) as (_visits, referrals):
+            for number in (4, 3, 2):
+                due = f"2026-03-0{number}"
+                data = {"lease": "l", "due_on": due}
+                last = message("l", position=5000 + number, streamversion=number, streamprevious=number - 1, data=data)
+                await inject(server, last)
+            await until(lambda: len(referrals.post.inbox.progress["visits"].parked) == 3)
+            assert (await referrals.post.status())["visits"]["parked"] == 3
+            assert await referrals.noticed("l") == ()
+            await inject(server, message("l", position=5001, data={"lease": "l", "due_on": "2026-03-01"}))
+            await until(lambda: all_four(referrals))
+            assert (await referrals.post.status())["visits"]["parked"] == 0
+            # Older than what was applied, under another number: no effect.
+            await inject(server, message("l", position=5009, streamversion=2, streamprevious=1))
+            await until(lambda: 5009 in referrals.post.inbox.progress["visits"].done)
+            assert len(await referrals.noticed("l")) == 4
+
+    async def all_four(referrals: Small) -> bool:
+        return [day.day for day in await referrals.noticed("l")] == [1, 2, 3, 4]
+
+    run(story)
+
+
+def test_a_dead_letter_holds_back_its_own_stream_until_somebody_closes_it(server: Server, here: Ground) -> None:
+    async def story() -> None:
+        async with two(server, here) as (_visits, referrals):
+            await inject(server, message("l", data={"lease": "l", "due_on": "never"}))
+            await inject(server, message("l", position=5001, streamversion=2, streamprevious=1))
+            await inject(server, message("m", position=5002, stream="lease/m"))
+            await until(lambda: referrals.noticed("m"))
+            await until(lambda: referrals.post.inbox.progress["visits"].parked)
+            (letter,) = await letters(referrals)
+            assert await referrals.noticed("l") == ()
+            assert not await referrals.post.dead_letters.close("unknown", reason="x", operator="olga")
+            assert await referrals.post.dead_letters.requeue(letter["id"], reason="try again", operator="olga")
+            assert [again["id"] for again in await letters(referrals)] == [letter["id"]]
+            assert await referrals.post.dead_letters.close(letter["id"], reason="never was a date", operator="olga")
+            await until(lambda: referrals.noticed("l"))
+            assert await letters(referrals) == []
+
+    run(story)
+
+
+def test_a_failing_reaction_is_tried_again_then_given_up_and_can_be_requeued(server: Server, here: Ground) -> None:
+    broken = {"since": 0, "is": True}
+    reactions = Reactions()
+
+    @reactions.to(FirstVisitDueV1)
+    async def when_due(told: Told[FirstVisitDueV1], store: EventStore) -> None:
+        if told.data.lease == "poison" and broken["is"]:
+            broken["since"] += 1
+            raise KeyError("something is wrong with this one")
+        noticed = Noticed(lease=told.data.lease, due_on=told.data.due_on)
+        await store.decide(NOTICED, told.data.lease, lambda _seen: [noticed], by=told)
+
+    async def story() -> None:
+        async with two(server, here, reactions) as (visits, referrals):
+            referrals.post.inbox._retry_seconds = (0.05,)
+            await visits.tell("poison")
+            await visits.tell("poison", due_on=NEXT_DAY)
+            await visits.tell("sound")
+            await until(lambda: referrals.noticed("sound"))
+            await until(lambda: letters(referrals))
+            assert broken["since"] == 5
+            (letter,) = await letters(referrals)
+            assert (letter["reason"], letter["envelope"]["why"]) == ("failed", "KeyError")
+            assert (await referrals.post.status())["visits"]["dead"] == 1
+            broken["is"] = False
+            assert await referrals.post.dead_letters.requeue(letter["id"], reason="mended", operator="olga")
+            await until(lambda: both(referrals))
+            assert await letters(referrals) == []
+            assert (await referrals.post.status())["visits"]["dead"] == 0
+
+    async def both(referrals: Small) -> bool:
+        return await referrals.noticed("poison") == (A_DAY, NEXT_DAY)
+
+    run(story)
+
+
+def test_what_is_too_early_for_a_reaction_waits_for_the_stream_it_names(server: Server, here: Ground) -> None:
+    reactions = Reactions()
+
+    @reactions.to(FirstVisitDueV1)
+    async def when_due(told: Told[FirstVisitDueV1], store: EventStore) -> None:
+        if told.data.lease == "second" and not await store.state(NOTICED, "first", by=told):
+            raise TooEarly("visits:lease/first")
+        noticed = Noticed(lease=told.data.lease, due_on=told.data.due_on)
+        await store.decide(NOTICED, told.data.lease, lambda _seen: [noticed], by=told)
+
+    async def story() -> None:
+        async with two(server, here, reactions) as (visits, referrals):
+            await visits.tell("second")
+            await until(lambda: referrals.post.inbox.progress["visits"].parked)
+            await visits.tell("first")
+            assert await until(lambda: referrals.noticed("second")) < 2
+
+    run(story)
+
+
+def test_what_waits_still_waits_after_a_restart(server: Server, here: Ground) -> None:
+    async def story() -> None:
+        async with two(server, here) as (_visits, referrals):
+            await inject(server, message("l", position=5002, streamversion=2, streamprevious=1))
+            await inject(server, b"{")
+            await until(lambda: referrals.post.inbox.progress["visits"].parked)
+            await until(lambda: letters(referrals))
+        async with two(server, here) as (_visits, referrals):
+            await until(lambda: referrals.post.inbox.loaded.is_set())
+            assert (await referrals.post.status())["visits"]["parked"] == 1
+            assert len(await letters(referrals)) == 1
+            await inject(server, message("l", position=5001))
+            await until(lambda: twice(referrals))
+
+    async def twice(referrals: Small) -> bool:
+        return len(await referrals.noticed("l")) == 2
+
+    run(story)
+
+
+@pytest.mark.parametrize("fault", ["kill", "wipe", "delete-stream", "delete-consumer"])
+def test_nothing_is_lost_or_doubled_when_the_bus_fails(server: Server, here: Ground, fault: str) -> None:
+    async def story() -> None:
+        leases = [new_lease() for _ in range(300)]
+        async with two(server, here) as (visits, referrals), user(server.nats, "bus-keeper") as keeper:
+            for start in range(0, len(leases), 20):
+                await visits.tell(*leases[start : start + 20])
+                if start == 100:
+                    if fault in ("kill", "wipe"):
+                        server.kill()
+                        if fault == "wipe":
+                            server.wipe()
+                    elif fault == "delete-stream":
+                        await keeper.request("$JS.API.STREAM.DELETE.VISITS", b"")
+                    else:
+                        await keeper.request("$JS.API.CONSUMER.DELETE.VISITS.referrals", b"")
+                if start == 200 and fault in ("kill", "wipe"):
+                    server.start()
+            await seen(referrals, visits.store.writer.position, seconds=15)
+            for lease in leases:
+                assert await referrals.noticed(lease) == (A_DAY,)
+            assert await letters(referrals) == []
+            await until(lambda: visits.post.why_not is None and referrals.post.why_not is None)
+
+    run(story)
+
+
+def test_what_the_bus_lost_without_a_word_is_asked_for_again(server: Server, here: Ground) -> None:
+    async def story() -> None:
+        leases = [new_lease() for _ in range(20)]
+        async with kept(server.nats), at_work("visits", here.visits, here.keys, server.nats) as visits:
+            await visits.tell(*leases)
+            await until(lambda: visits.relay.stuck_seconds == 0 and visits.relay.position >= 20)
+        server.kill()
+        server.wipe()
+        server.start()
+        # The stream is full of other things, and the relay believes that it sent everything.
+        async with kept(server.nats) as keeper:
+            state = await until_there(keeper)
+        here_is = await sql_as_relay(here, state)
+        assert here_is
+        async with two(server, here) as (visits, referrals):
+            for post in (visits.post, referrals.post):
+                post.heads._patience = 0.5
+            await visits.tell("afterwards")
+            await seen(referrals, visits.store.writer.position, seconds=25)
+            for lease in leases:
+                assert await referrals.noticed(lease) == (A_DAY,)
+
+    async def until_there(keeper: Any) -> Any:
+        return await keeper.stream("visits")
+
+    async def sql_as_relay(here: Ground, state: Any) -> bool:
+        import asyncpg
+
+        connection = await asyncpg.connect(here.visits.all_offices)
+        try:
+            done = await connection.execute("update relay set stream_created = $1, stream_messages = 0", state.created)
+            return done == "UPDATE 1"
+        finally:
+            await connection.close()
+
+    run(story)
+
+
+def test_a_burst_is_taken_in_batches(server: Server, here: Ground) -> None:
+    async def story() -> None:
+        import time
+
+        leases = [new_lease() for _ in range(2000)]
+        async with two(server, here) as (visits, referrals):
+            began = time.monotonic()
+            for start in range(0, len(leases), 250):
+                await visits.tell(*leases[start : start + 250])
+            await seen(referrals, visits.store.writer.position, seconds=30)
+            assert len(leases) / (time.monotonic() - began) > 200
+
+    run(story)

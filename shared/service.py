@@ -34,7 +34,7 @@ from shared.outbox import Relay
 from shared.rebuild import rebuild
 from shared.settings import Settings, with_password
 from shared.told import Reactions
-from shared.views import Resource, View
+from shared.views import Resource, Table, View
 from shared.web import Doors
 from shared.wording import Wording
 from shared.writer import Companion, Writer
@@ -92,7 +92,7 @@ class Service:
         log_of_owner = event_log(_dsn(with_password(settings.database_owner, settings.database_owner_password_file)))
         try:
             companions = [table for companion in self.companions(_NO_SEALS) for table in companion.tables]
-            lay_out(log_of_owner, self.name, views=self._view_tables(), companions=companions)
+            lay_out(log_of_owner, self.name, views=self.view_tables, companions=companions)
         finally:
             log_of_owner.datastore.close()
 
@@ -106,7 +106,9 @@ class Service:
             views=self.views,
         )
 
-    def _view_tables(self) -> list[Any]:
+    @property
+    def view_tables(self) -> list[Table]:
+        """All tables that are made of events only."""
         tables = {resource.table.name: resource.table for resource in self.resources}
         tables.update({table.name: table for view in self.views for table in view.tables})
         return list(tables.values())

@@ -1,0 +1,1 @@
+"""Several services on real PostgreSQL and NATS, with real kills."""

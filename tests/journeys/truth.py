@@ -1,0 +1,122 @@
+"""What must hold of a platform after whatever happened to it (hardening 1), looked up from outside."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import asyncpg
+
+from operate.client import Done
+from operate.platform import Platform
+from operate.state import PROJECT, SERVICES
+
+Rows = list[tuple[Any, ...]]
+
+
+def asked(platform: Platform, service: str, sql: str, *values: Any) -> Rows:
+    """Ask a service's database under the role that sees all offices."""
+
+    async def ask() -> Rows:
+        port = platform.components["postgres"]["url"].rpartition(":")[2].partition("/")[0]
+        role = f"{service}_all"
+        password = platform.state.password(role).read_text()
+        connection = await asyncpg.connect(f"postgresql://{role}@127.0.0.1:{port}/{service}", password=password)
+        try:
+            return [tuple(row) for row in await connection.fetch(sql, *values)]
+        finally:
+            await connection.close()
+
+    return asyncio.run(ask())
+
+
+def positions_are_gap_free(platform: Platform) -> None:
+    """Both numbers of each service run from 1 without a gap: over all events, and over the published ones."""
+    for service in SERVICES:
+        log = [row[0] for row in asked(platform, service, "select notification_id from stored_events order by 1")]
+        assert log == list(range(1, len(log) + 1)), f"{service}: the log has a gap"
+        told = [row[0] for row in asked(platform, service, "select distinct position from outbox order by 1")]
+        assert told == list(range(1, len(told) + 1)), f"{service}: the published positions have a gap"
+
+
+def every_acknowledged_act_is_there_once(platform: Platform, acts: list[tuple[str, Done]]) -> None:
+    """Each event that an answer named lies in its service's log exactly once."""
+    for service in SERVICES:
+        found = Counter(
+            row[0]
+            for row in asked(
+                platform, service, "select convert_from(state, 'UTF8')::jsonb -> 'beside' ->> 'id' from stored_events"
+            )
+        )
+        named = [event["id"] for _, done in acts if done.service == service for event in done.body.get("events", ())]
+        wrong = [id for id in named if found[id] != 1]
+        assert not wrong, f"{service}: {len(wrong)} of {len(named)} acknowledged events are not there exactly once"
+
+
+def every_message_was_taken_once(platform: Platform) -> None:
+    """Each inbox holds each published position once, taken; nothing is parked or dead."""
+    for service in SERVICES:
+        states = asked(platform, service, "select publisher, state, count(*) from inbox group by 1, 2")
+        assert all(state == "taken" for _, state, _ in states), f"{service}: {states}"
+        assert not asked(platform, service, "select reason from dead_letter where state = 'open'"), service
+        for publisher in SERVICES:
+            if publisher == service or (service, publisher) == ("evaluations", "referrals"):
+                continue
+            last = asked(platform, publisher, "select coalesce(max(position), 0) from outbox")[0][0]
+            taken = asked(
+                platform, service, "select count(distinct position) from inbox where publisher = $1", publisher
+            )[0][0]
+            assert taken == last, f"{service} took in {taken} of {last} events of {publisher}"
+
+
+def views(platform: Platform, service: str) -> Mapping[str, list[str]]:
+    """Return all rows of all views of a service, each table in the order of its text."""
+    tables = import_module(f"services.{service}.main").SERVICE.view_tables
+    return {
+        table.name: sorted(
+            row[0] for row in asked(platform, service, f'select to_jsonb(t)::text from "{table.name}" t')
+        )
+        for table in tables
+    }
+
+
+def views_equal_their_rebuild(platform: Platform) -> None:
+    """The views are the same after they are built again from the events."""
+    for service in SERVICES:
+        before = views(platform, service)
+        words = [sys.executable, "-P", "-m", "operate", "rebuild", service, "--state", str(platform.state.root)]
+        env = {**os.environ, "PYTHONPATH": str(PROJECT)}
+        subprocess.run(words, check=True, cwd=PROJECT, env=env, capture_output=True)
+        assert views(platform, service) == before, f"{service}: a view differs from its rebuild"
+
+
+def facts(platform: Platform) -> "Counter[tuple[str, ...]]":
+    """Return every public fact without ids, instants and order: what two runs of one story must agree on."""
+    told: Counter[tuple[str, ...]] = Counter()
+    for service in SERVICES:
+        for (envelope,) in asked(platform, service, "select envelope from outbox where office <> 'platform'"):
+            whole = json.loads(envelope)
+            told[(service, whole["type"], whole["office"], whole["occurredon"], whole["actor"])] += 1
+    return told
+
+
+def letters_sent(platform: Platform) -> "Counter[str]":
+    """Return how often each letter was recorded as sent."""
+    sent: Counter[str] = Counter()
+    rows = asked(platform, "notifications", "select originator_id from stored_events where topic = 'CommunicationSent'")
+    for (stream,) in rows:
+        sent[stream] += 1
+    return sent
+
+
+def kill(platform: Platform, component: str) -> None:
+    """End a component with SIGKILL; the supervisor brings it back."""
+    pid = platform.components[component]["pid"]
+    if pid is not None:
+        os.kill(pid, signal.SIGKILL)

@@ -773,12 +773,13 @@ class Writer:
                 told = [Elsewhere(one.refused.stream, one.refused.id, event) for event in one.refused.events(no)]
                 self._record(one, told, batch, mandate)
             raise
+        cause = len(batch.entered)  # what was told goes into the ledger before what follows from it
         recorded = self._record(one, events, batch, mandate)
         batch.changes += one.rows
         after = self._look(batch, one.office, one.stream, one.id)
         decided = Decided(one.id, one.stream, after.state, after.version, recorded)
         if by.message is not None:
-            self._taken(one, by.message, batch, state="taken")
+            self._taken(one, by.message, batch, state="taken", enters_at=cause)
         if by.once is not None:
             answer = one.answer(decided) if one.answer is not None else None
             decided = Decided(one.id, one.stream, after.state, after.version, recorded, answer)
@@ -980,7 +981,15 @@ class Writer:
         return None
 
     def _taken(
-        self, one: _Asked, told: Message, batch: _Batch, *, state: str, waits_for: str | None = None, moves: bool = True
+        self,
+        one: _Asked,
+        told: Message,
+        batch: _Batch,
+        *,
+        state: str,
+        waits_for: str | None = None,
+        moves: bool = True,
+        enters_at: int | None = None,
     ) -> None:
         office = one.office
         batch.inbox[(office, told.place)] = (state, told.digest)
@@ -1001,11 +1010,13 @@ class Writer:
         batch.changes.append(Change(office, INBOX, row))
         if state != "taken":
             return
-        if moves:
-            batch.applied[(office, f"{told.publisher}:{told.stream}")] = told.version
-            moved = {"publisher": told.publisher, "stream": told.stream, "version": told.version}
-            batch.changes.append(Change(office, INBOX_STREAM, moved))
-        batch.entered.append(
+        if not moves:
+            return
+        batch.applied[(office, f"{told.publisher}:{told.stream}")] = told.version
+        moved = {"publisher": told.publisher, "stream": told.stream, "version": told.version}
+        batch.changes.append(Change(office, INBOX_STREAM, moved))
+        batch.entered.insert(
+            len(batch.entered) if enters_at is None else enters_at,
             Entered(
                 office=office,
                 publisher=told.publisher,
@@ -1020,7 +1031,7 @@ class Writer:
                 actor=told.actor,
                 mandate=told.mandate,
                 envelope=told.envelope,
-            )
+            ),
         )
 
     # -- storing ------------------------------------------------------------------------------------------------------

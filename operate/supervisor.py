@@ -229,7 +229,14 @@ class Supervisor:
         quick = 0
         while not self._stopping.is_set():
             began = loop.time()
-            component.process = await self._spawn(component)
+            try:
+                component.process = await self._spawn(component)
+            except OSError as why:
+                if component.starts == 0:
+                    raise
+                self._say(f"{component.name} cannot be started ({why}); trying again")
+                await asyncio.sleep(_DELAYS[-1])
+                continue
             component.starts += 1
             if self._stopping.is_set():
                 _signal(component, signal.SIGKILL)
@@ -260,12 +267,14 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         patience = loop.time() + SECONDS_TO_READY
         component = self._components[name]
+        pause = 0.02
         while not await ready():
             if self._keepers[name].done():
                 self._keepers[name].result()  # it could not even be started
             if component.starts > len(_DELAYS) or loop.time() > patience:
                 raise DidNotStart(f"{name} did not become ready: {_last_words(component.log)}")
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.3, 0.25)
 
     def _service_is_ready(self, service: str) -> Callable[[], Awaitable[bool]]:
         port = int(self._components[service].url.rpartition(":")[2])
@@ -282,8 +291,7 @@ class Supervisor:
         """Stop all in order; whoever takes too long is ended."""
         self._stopping.set()
         self._ready = False
-        with contextlib.suppress(OSError):
-            self._tell()
+        self._tell()
         await self._stop_these(SERVICES, seconds=12)
         await self._stop_these((BUS_KEEPER, "nats"), seconds=10)
         await self._stop_these(("postgres",), seconds=30)
@@ -307,15 +315,16 @@ class Supervisor:
             await asyncio.wait(late)
 
     def _tell(self) -> None:
-        """Write the status file, in one step."""
+        """Write the status file, in one step. On a full disk the old one stays: what runs goes on running."""
         told = {
             "supervisor": os.getpid(),
             "ready": self._ready,
             "components": {name: component.seen() for name, component in self._components.items()},
         }
         part = self._state.status.with_suffix(".part")
-        part.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-        part.replace(self._state.status)
+        with contextlib.suppress(OSError):
+            part.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+            part.replace(self._state.status)
 
 
 def bus_settings(state: State, bus: int, user: str) -> dict[str, str]:

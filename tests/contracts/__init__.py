@@ -18,7 +18,6 @@ from shared.sealed import Sealed
 from shared.service import Service
 
 HERE = Path(__file__).parent
-SCHEMAS = HERE.parents[1] / "shared" / "contracts" / "schemas"
 SERVICES = ("visits", "evaluations", "referrals", "notifications")
 OF_NO_SERVICE = "platform"
 

@@ -1,18 +1,26 @@
-"""Writes what is committed and compared: an example of each version that has none yet, and the schemas.
+"""Writes what is committed and compared: an example of each version that has none yet, and the OpenAPI documents.
 
     python -m tests.contracts.examples
 
-An example that is there is never written again: it is what was once stored or published.
+An example that is there is never written again: it is what was once stored or published. The schemas and AsyncAPI
+documents of a service are written by ``python -m services.<name>.main schemas``.
 """
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
 
-import msgspec
+import httpx
 
 from shared.codec import Beside
-from tests.contracts import HERE, OF_NO_SERVICE, SCHEMAS, SERVICES, codec, contracts, example, own_events, plain
+from shared.settings import Settings
+from shared.web import application
+from shared.wording import Wording
+from tests.contracts import HERE, OF_NO_SERVICE, SERVICES, codec, contracts, example, own_events, plain, service
+from tests.shared.shop import FixedClock, MemoryStore
+
+OPENAPI = HERE.parents[1] / "docs" / "openapi"
 
 
 def stored_file(service: str) -> Path:
@@ -30,15 +38,22 @@ def read(file: Path) -> dict[str, Any]:
     return dict(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else {}
 
 
-def schema_files() -> dict[str, str]:
-    """Return the schema of each public contract, by the name of its file."""
-    files = {}
-    for publisher in (*SERVICES, OF_NO_SERVICE):
-        for name, contract in contracts(publisher).items():
-            schema = msgspec.json.schema(contract, ref_template="#/$defs/{name}")
-            whole = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
-            files[f"{publisher}.{name}.json"] = json.dumps(whole, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
-    return files
+def openapi(name: str) -> str:
+    """Return the OpenAPI document of a service, as its door answers it."""
+    return asyncio.run(_openapi(name)) + "\n"
+
+
+async def _openapi(name: str) -> str:
+    store: Any = MemoryStore()
+    app: Any = application(
+        service(name), store, store.seals, Settings(), clock=FixedClock(), wording=Wording(), ready=_ready
+    )
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://service") as client:
+        return json.dumps((await client.get("/openapi.json")).json(), indent=1, ensure_ascii=False, sort_keys=True)
+
+
+async def _ready() -> dict[str, Any]:
+    return {"ready": True}
 
 
 def _add(file: Path, examples: dict[str, Any]) -> None:
@@ -51,21 +66,17 @@ def _add(file: Path, examples: dict[str, Any]) -> None:
 
 def main() -> None:
     """Write what is missing."""
-    for service in SERVICES:
-        stored = {}
-        for name, event in own_events(service).items():
-            stored[name] = json.loads(codec(service).encode(example(event), example(Beside)))
-        _add(stored_file(service), stored)
+    OPENAPI.mkdir(exist_ok=True)
+    for name in SERVICES:
+        stored = {
+            event: json.loads(codec(name).encode(example(kind), example(Beside)))
+            for event, kind in own_events(name).items()
+        }
+        _add(stored_file(name), stored)
+        (OPENAPI / f"{name}.json").write_text(openapi(name), encoding="utf-8")
     for publisher in (*SERVICES, OF_NO_SERVICE):
         told = {name: plain(example(one)) for name, one in contracts(publisher).items()}
         _add(published_file(publisher), told)
-    SCHEMAS.mkdir(exist_ok=True)
-    schemas = schema_files()
-    for file in SCHEMAS.glob("*.json"):
-        if file.name not in schemas:
-            file.unlink()
-    for name, text in schemas.items():
-        (SCHEMAS / name).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

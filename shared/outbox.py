@@ -17,6 +17,7 @@ import prometheus_client
 
 from shared.bus import DUPLICATE_IN_BATCH, NOT_FOUND, Bus, BusAway, BusRefused, Seldom, StreamState
 from shared.clock import seconds_running
+from shared.contracts import platform
 from shared.decisions import Recorded
 from shared.fail_points import reach
 
@@ -142,6 +143,7 @@ def envelope(
     """
     event, version = event_and_version(type(contract))
     lease = getattr(contract, "lease", None)
+    of_every_service = type(contract).__module__ == platform.__name__
     whole = Envelope(
         specversion="1.0",
         id=recorded.id,
@@ -150,7 +152,7 @@ def envelope(
         subject=f"lease/{lease}" if lease else f"office/{office}",
         time=recorded.recorded_at,
         datacontenttype="application/json",
-        dataschema=f"/schemas/{service}.{event}.v{version}.json",
+        dataschema=f"/schemas/{PLATFORM if of_every_service else service}.{event}.v{version}.json",
         office=office,
         position=position,
         epoch=epoch,

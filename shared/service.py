@@ -1,7 +1,7 @@
 """The wiring of one service process; only a ``main`` imports it.
 
 ``python -m services.<name>.main`` serves. ``… migrate`` lays out the database as its owner, ``… rebuild`` builds the
-views again beside a running service.
+views again beside a running service, ``… schemas`` writes the documents of its public contracts.
 """
 
 import asyncio
@@ -23,6 +23,7 @@ from shared import observability, web
 from shared.bus import Bus
 from shared.clock import clock_of
 from shared.codec import Codec
+from shared.contract_documents import write
 from shared.correspondence import Correspondence
 from shared.day import DayLoop, Days
 from shared.decisions import AnyStream
@@ -81,8 +82,10 @@ class Service:
                 self._migrate(settings)
             case ["rebuild"]:
                 self._rebuild(settings)
+            case ["schemas"]:
+                print(f"{len(write(self.name, list(self.reactions.heard)))} documents written")
             case _:
-                print("usage: main [migrate | rebuild]", file=sys.stderr)
+                print("usage: main [migrate | rebuild | schemas]", file=sys.stderr)
                 sys.exit(2)
         sys.exit(0)
 

@@ -298,6 +298,7 @@ TaskEvent = TaskOpened | TaskDone | TaskClosed | TaskHandedOver
 class TemplateAdopted:
     """The office writes this kind of letter like this from a day on; what was sent stays as it was."""
 
+    id: str
     template: str  # "L-05/nl"
     kind: Kind
     language: str
@@ -321,6 +322,7 @@ class Helpline:
 class OfficeDetailsAdopted:
     """How the office is reached, and who helps renters where it works. An organisation's data, no person's."""
 
+    id: str
     address: str
     phone: str
     email: str

@@ -91,6 +91,7 @@ class CommunicationSentV1:
     sent_on: date
     required: tuple[str, ...] = ()  # addressees that must all be reached, as of the letter date
     tracking: Sealed | None = None
+    again: str | None = None  # the first communication, when this one is the same letter sent again
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,3 +225,31 @@ class LetterReachedV1:
     communicated_on: date | None
     sent_on: date  # the letter date
     supersedes: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttemptRefusedV1:
+    """An act on a letter was refused. It changed nothing."""
+
+    lease: str
+    act: str
+    about: str  # "communication/<id>"
+    code: str  # NOT_BAD_NEWS_SENDER, TRANSLATION_MISSING …
+    named: tuple[str, ...] = ()  # the codes inside it: the missing parts
+
+
+Contract = (
+    CommunicationDraftedV1
+    | CommunicationApprovedV1
+    | CommunicationApprovalTakenBackV1
+    | CommunicationSentV1
+    | CommunicationDeliveredV1
+    | CommunicationNotCollectedV1
+    | CommunicationRefusedV1
+    | CommunicationReturnedV1
+    | CommunicationSentAgainV1
+    | ProofCorrectedV1
+    | CommunicationDroppedV1
+    | LetterReachedV1
+    | AttemptRefusedV1
+)

@@ -83,6 +83,7 @@ from tests.notifications.letters import (
 from tests.specification import given, recorded, state_of
 
 READY: dict[str, Any] = {"today": DECIDED, "policy": "coordinator", "missing": (), "frozen": FROZEN}
+BY_TOM: dict[str, Any] = {"by": TOM, "policy": "coordinator"}
 TOLD: dict[str, Any] = {"id": LETTER, "letters": {}}
 REACHED_AN = Reached(addressee=AN, party=AN, outcome="delivered", on=HANDED_OVER)
 LETTER_REACHED = LetterReached(addressees=(REACHED_AN,), communicated_on=HANDED_OVER, sent_on=SENT)
@@ -262,33 +263,42 @@ def test_a_letter_whose_count_no_longer_holds_is_dropped_unless_it_was_sent() ->
 
 
 def test_bad_news_goes_registered() -> None:
-    given(COMMUNICATION, drafted(), APPROVED).when(send, method="registered_paper", on=SENT, file=file_of()).then(
-        sent()
-    )
+    given(COMMUNICATION, drafted(), APPROVED).when(
+        send, **BY_TOM, method="registered_paper", on=SENT, file=file_of()
+    ).then(sent())
 
 
 def test_sending_twice_the_same_way_is_once() -> None:
     given(COMMUNICATION, drafted(), APPROVED, sent()).when(
-        send, method="registered_paper", on=SENT, file=file_of()
+        send, **BY_TOM, method="registered_paper", on=SENT, file=file_of()
     ).then_nothing_happens()
 
 
 @pytest.mark.parametrize("chat", ["sms", "whatsapp", "facebook", "email", "letter", "phone"])
 def test_bad_news_never_goes_by_chat_or_plain_post(chat: str) -> None:
-    given(COMMUNICATION, drafted(), APPROVED).when(send, method=chat, on=SENT, file=file_of()).then_refused(
+    given(COMMUNICATION, drafted(), APPROVED).when(send, **BY_TOM, method=chat, on=SENT, file=file_of()).then_refused(
         ChannelNotAllowed
     )
 
 
+def test_the_counsellor_does_not_send_what_the_counsellor_may_not_bring() -> None:
+    facts: dict[str, Any] = {"by": FATMA, "method": "handover", "on": SENT, "file": file_of()}
+    base = given(COMMUNICATION, drafted(), APPROVED)
+    base.when(send, policy="coordinator", **facts).then_refused(NotBadNewsSender)
+    base.when(send, policy="counsellor", **facts).then(sent(method="handover"))
+
+
 def test_a_draft_is_not_sent() -> None:
-    given(COMMUNICATION, drafted()).when(send, method="handover", on=SENT, file=file_of()).then_refused(WrongState)
+    given(COMMUNICATION, drafted()).when(send, **BY_TOM, method="handover", on=SENT, file=file_of()).then_refused(
+        WrongState
+    )
 
 
 def test_a_notice_is_posted_by_evaluations_only() -> None:
     notice = drafted(kind="L-09", about_kind="termination", about_id="t-1")
-    given(COMMUNICATION, notice, APPROVED).when(send, method="registered_paper", on=SENT, file=file_of()).then_refused(
-        WrongState
-    )
+    given(COMMUNICATION, notice, APPROVED).when(
+        send, **BY_TOM, method="registered_paper", on=SENT, file=file_of()
+    ).then_refused(WrongState)
     given(COMMUNICATION, notice, APPROVED).when(
         post_with_notice, method="registered_paper", on=SENT, file=file_of()
     ).then(sent())
@@ -299,37 +309,39 @@ def test_a_notice_is_posted_by_evaluations_only() -> None:
 
 def test_the_spouse_is_not_forgotten() -> None:
     married = file_of(registered(party(AN), party(BERT, "spouse")))
-    given(COMMUNICATION, drafted(), APPROVED).when(send, method="registered_paper", on=SENT, file=married).then_refused(
-        AddresseeMissing, "party"
-    )
+    given(COMMUNICATION, drafted(), APPROVED).when(
+        send, **BY_TOM, method="registered_paper", on=SENT, file=married
+    ).then_refused(AddresseeMissing, "party")
 
 
 def test_a_household_member_need_not_be_addressed() -> None:
     family = file_of(registered(party(AN), party(BERT, "household_member")))
-    given(COMMUNICATION, drafted(), APPROVED).when(send, method="registered_paper", on=SENT, file=family).then(sent())
+    given(COMMUNICATION, drafted(), APPROVED).when(
+        send, **BY_TOM, method="registered_paper", on=SENT, file=family
+    ).then(sent())
 
 
 def test_ec_21_who_left_the_lease_before_the_letter_date_is_left_out() -> None:
     left = PartyLeftV1(lease=LEASE, party=BERT, left_on=date(2026, 5, 1))
     divorced = file_of(registered(party(AN), party(BERT, "spouse")), left)
     given(COMMUNICATION, drafted(to(AN), to(BERT)), APPROVED).when(
-        send, method="registered_paper", on=SENT, file=divorced
+        send, **BY_TOM, method="registered_paper", on=SENT, file=divorced
     ).then(CommunicationSent(method="registered_paper", sent_on=SENT, required=(AN,), left_out=(BERT,)))
 
 
 def test_ec_22_an_administrator_appointed_after_the_letter_date_is_not_required() -> None:
     april = file_of(registered(), appointed(date(2026, 4, 1)))
     given(COMMUNICATION, drafted(), APPROVED).when(
-        send, method="registered_paper", on=date(2026, 3, 30), file=april
+        send, **BY_TOM, method="registered_paper", on=date(2026, 3, 30), file=april
     ).then(sent(on=date(2026, 3, 30)))
     given(COMMUNICATION, drafted(), APPROVED).when(
-        send, method="registered_paper", on=date(2026, 4, 1), file=april
+        send, **BY_TOM, method="registered_paper", on=date(2026, 4, 1), file=april
     ).then_refused(AddresseeMissing, "administrator")
 
 
 def test_an_administrator_of_goods_gets_a_copy_and_is_not_required() -> None:
     goods = file_of(registered(), appointed(date(2026, 1, 1), "goods"))
-    given(COMMUNICATION, drafted(), APPROVED).when(send, method="handover", on=SENT, file=goods).then(
+    given(COMMUNICATION, drafted(), APPROVED).when(send, **BY_TOM, method="handover", on=SENT, file=goods).then(
         sent(method="handover")
     )
 

@@ -224,16 +224,20 @@ def approve_reminder(communication: Communication, *, frozen: CommunicationAppro
 def _may_approve(communication: Communication, *, by: Person, policy: BadNewsSender) -> None:
     if not communication.bad_news:
         return
-    if not may_send_bad_news(
+    if not _may_bring(communication, by=by, policy=policy):
+        raise NotBadNewsSender
+    if by.is_one_of(communication.drafter):
+        raise SelfApproval
+
+
+def _may_bring(communication: Communication, *, by: Person, policy: BadNewsSender) -> bool:
+    return may_send_bad_news(
         by,
         kind=communication.kind,
         about_kind=communication.about_kind,
         senders=communication.senders,
         policy=policy,
-    ):
-        raise NotBadNewsSender
-    if by.is_one_of(communication.drafter):
-        raise SelfApproval
+    )
 
 
 def take_back_approval(
@@ -259,13 +263,7 @@ def drop(communication: Communication, *, by: Person, policy: BadNewsSender) -> 
     if (
         communication.bad_news
         and not by.is_one_of(communication.drafter)
-        and not may_send_bad_news(
-            by,
-            kind=communication.kind,
-            about_kind=communication.about_kind,
-            senders=communication.senders,
-            policy=policy,
-        )
+        and not _may_bring(communication, by=by, policy=policy)
     ):
         raise NotBadNewsSender
     if communication.lease is None or communication.stage == "sent":
@@ -289,18 +287,29 @@ def drop_for(
 
 
 def send(
-    communication: Communication, *, method: Method, on: date, file: LeaseFile, tracking: Sealed | None = None
+    communication: Communication,
+    *,
+    by: Person,
+    policy: BadNewsSender,
+    method: Method,
+    on: date,
+    file: LeaseFile,
+    tracking: Sealed | None = None,
 ) -> list[CommunicationEvent]:
     """Hand the letter to its carrier; ``on`` is the letter date that fixes who must be reached.
 
     Addressees who are no party any more on that day are left out: the letter is not for them.
 
+    :raises NotBadNewsSender: it is bad news, and this person neither may bring it nor posts letters for the office.
     :raises WrongState: it is not approved, or it is a notice, which only ``post_notice`` of evaluations posts.
     :raises ChannelNotAllowed: this kind may not go this way.
     :raises AddresseeMissing: somebody required on that day is not among the addressees; each is named.
     """
     if communication.stage == "sent" and (communication.method, communication.sent_on) == (method, on):
         return []
+    posts_only = "administration" in by.roles
+    if communication.bad_news and not posts_only and not _may_bring(communication, by=by, policy=policy):
+        raise NotBadNewsSender
     if communication.lease is None or communication.stage != "approved":
         raise WrongState
     if method not in CHANNELS[communication.kind]:

@@ -108,6 +108,29 @@ def common(facts: Facts) -> Values:
     }
 
 
+COMMON_FIELDS = frozenset(
+    {
+        "office",
+        "landlord",
+        "dwelling",
+        "names",
+        "counsellor",
+        "counsellor_phone",
+        "counsellor_hours",
+        "counsellor_channels",
+        "office_phone",
+        "office_email",
+        "helplines",
+        "announce_days",
+        "contest_days",
+        "threshold",
+        "validity",
+        "cure_days",
+    }
+)
+"""What letters of every kind can fill in."""
+
+
 def _of_policy(policy: PolicyAdoptedV1 | None) -> Values:
     if policy is None:
         return {}
@@ -456,3 +479,58 @@ def _items(facts: Facts, texts: tuple[Sealed, ...]) -> str | None:
 def _sentence(text: str | None) -> str:
     words = " ".join((text or "zie uw dossier").split())
     return words if words.endswith((".", "!", "?")) else f"{words}."
+
+
+def in_language(values: Values, facts: Facts, language: str) -> Values:
+    """Return the values for a translation: days, numbers and lines said in that language.
+
+    Only letters without anybody's own words are translated this way; what is not translated stays out.
+    """
+    words = _TRANSLATED.get(language)
+    if words is None:
+        return values
+    policy, file = facts.policy, facts.file
+    own: Values = {name: values.get(name) for name in _SAME_IN_EVERY_LANGUAGE}
+    own["counsellor"] = values.get("counsellor") or words["counsellor"]
+    own["counsellor_phone"] = (values.get("counsellor_phone") or "").replace("via ons kantoor", words["via_office"])
+    own["helplines"] = "\n".join(words["helplines"].splitlines())
+    if policy is not None:
+        own |= {
+            "announce_days": number_in_words(policy.visit_announce_days, language),
+            "contest_days": number_told(policy.contest_days, language),
+            "threshold": number_told(policy.threshold_n, language),
+            "validity": f"{number_told(policy.validity_months, language)} {words['months']}",
+        }
+    if file.registered is not None:
+        own["first_visit_due"] = day_in_words(file.registered.first_visit_due, language)
+    return own
+
+
+def days_in_language(values: Values, language: str, **days: date | None) -> Values:
+    """Return the values with these days said in a language."""
+    return {**values, **{name: weekday_in_words(day, language) for name, day in days.items() if day is not None}}
+
+
+_SAME_IN_EVERY_LANGUAGE = (
+    "office",
+    "landlord",
+    "dwelling",
+    "names",
+    "office_phone",
+    "office_email",
+    "visit_time",
+)
+_TRANSLATED: Mapping[str, Mapping[str, str]] = {
+    "fr": {
+        "counsellor": "votre accompagnateur",
+        "via_office": "par notre bureau",
+        "months": "mois",
+        "helplines": "- Huurdersbond : conseil gratuit pour les locataires.\n- Le CPAS (OCMW) de votre commune aide.",
+    },
+    "en": {
+        "counsellor": "your counsellor",
+        "via_office": "through our office",
+        "months": "months",
+        "helplines": "- Huurdersbond: free advice for renters.\n- The OCMW of your municipality helps.",
+    },
+}

@@ -94,3 +94,23 @@ def says(text: str, part: str) -> bool:
 def missing_in(text: str, kind: Kind) -> tuple[str, ...]:
     """Return the mandatory parts that ``text`` does not say, in the order of domain 9.2."""
     return tuple(part for part in mandatory(kind) if not says(text, part))
+
+
+def dressed(text: str, kind: Kind, *, frame: str, standing: Mapping[str, str]) -> str:
+    """Return a person's words with subject and summary on top, and with what the office says in every such letter.
+
+    :param frame: the filled template of the kind, for its subject and summary where the words have none.
+    :param standing: sentences by part; one is added where its part is not said.
+    """
+    lines = text.splitlines()
+    top = [line for line in lines if line.startswith(("# ", "> "))]
+    rest = [line for line in lines if not line.startswith(("# ", "> "))]
+    subject = [line for line in top if line.startswith("# ")][:1] or _marked(frame, "# ")[:1]
+    summary = [line for line in top if line.startswith("> ")] or _marked(frame, "> ")
+    body = "\n".join(rest).strip()
+    added = [sentence for part, sentence in standing.items() if not says(body, part)]
+    return "\n".join((*subject, *summary[:SUMMARY_LINES], "", body, "", *added)).strip() + "\n"
+
+
+def _marked(text: str, mark: str) -> list[str]:
+    return [line for line in text.splitlines() if line.startswith(mark)]

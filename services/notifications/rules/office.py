@@ -50,16 +50,23 @@ OFFICE_CARD = Stream(
 )
 
 Details = OfficeDetailsAdopted | None
-NOT_ENTERED: Details = None
+Adopted = tuple[OfficeDetailsAdopted, ...]
+NONE_YET: Adopted = ()
 
 
-def adopt_details(details: Details, *, adopted: OfficeDetailsAdopted) -> list[OfficeDetailsEvent]:
+def current(adopted: Adopted) -> Details:
+    """Return how the office is reached now, None before it said so."""
+    return adopted[-1] if adopted else None
+
+
+def adopt_details(adopted: Adopted, *, details: OfficeDetailsAdopted) -> list[OfficeDetailsEvent]:
     """Say how the office is reached from now on."""
-    return [] if details == adopted else [adopted]
+    now = current(adopted)
+    return [] if now is not None and replace(now, id=details.id) == details else [details]
 
 
-def evolve(details: Details, event: OfficeDetailsEvent) -> Details:
-    return event
+def evolve(adopted: Adopted, event: OfficeDetailsEvent) -> Adopted:
+    return (*adopted, event)
 
 
-OFFICE_DETAILS = Stream("office-details", initial=NOT_ENTERED, evolve=evolve, events=OfficeDetailsEvent)
+OFFICE_DETAILS = Stream("office-details", initial=NONE_YET, evolve=evolve, events=OfficeDetailsEvent)

@@ -78,7 +78,15 @@ def in_force(adopted: Adopted, *, kind: Kind, language: str, on: date) -> Templa
 
 
 def adopt(
-    adopted: Adopted, *, kind: Kind, language: str, text: str, in_force_from: date, today: date, known: Iterable[str]
+    adopted: Adopted,
+    *,
+    id: str,
+    kind: Kind,
+    language: str,
+    text: str,
+    in_force_from: date,
+    today: date,
+    known: Iterable[str],
 ) -> list[TemplateEvent]:
     """Write a kind of letter like this from a day on.
 
@@ -103,6 +111,7 @@ def adopt(
         raise ContentMissing(*lacking)
     return [
         TemplateAdopted(
+            id=id,
             template=f"{kind}/{language}",
             kind=kind,
             language=language,

@@ -1,0 +1,449 @@
+"""Making letters: facts opened, told in words, sealed again; and, at approval, set in type and frozen.
+
+Between the doors and reactions, which know who asks, and the rules, which know what a letter must say.
+"""
+
+import asyncio
+import base64
+import hashlib
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass, replace
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from services.notifications.events import Addressee, Annex, CommunicationApproved, CommunicationDrafted
+from services.notifications.rules import composing
+from services.notifications.rules.communication import Communication
+from services.notifications.rules.composing import Facts, Values
+from services.notifications.rules.content import dressed, missing_in
+from services.notifications.rules.in_words import day_in_words
+from services.notifications.rules.kinds import OFFICIAL, POLICIES, category_of, is_bad_news, policy_in_force
+from services.notifications.rules.lease_file import LEASE_FILE, EvaluationTold, LeaseFile, TerminationTold
+from services.notifications.rules.office import OFFICE_CARD, OFFICE_DETAILS, current
+from services.notifications.rules.template import TEMPLATES, Filled, fill, in_force, open_marks, with_marks
+from services.notifications.typesetting import Recipient, Sheet, Translation, set_in_type
+from shared.contracts.notifications import About, Kind
+from shared.contracts.visits import CounsellorAssignedV1, LandlordChangedV1, OfficeChangedV1, ReportFixedV1
+from shared.event_sourcing import OfOffice
+from shared.keys import Seals
+from shared.sealed import Sealed
+from shared.settings import Settings
+
+HERE: Final = Path(__file__).parent
+OFFICE: Final = "office"
+_ROLES: Final = {
+    "director": "directie",
+    "coordinator": "coördinator",
+    "counsellor": "huurbegeleider",
+    "administration": "administratie",
+}
+# The bytes of a letter are sealed as text. Without digits, no run of them can be taken for a national register number.
+_DIGITS: Final = "0123456789"
+_SIGNS: Final = "!#$%&()*,;"
+
+
+class Reads(Protocol):
+    """The store, as far as letters need it: at a door or in a reaction."""
+
+    seals: Seals
+
+    async def state(self, stream: Any, id: str, *, by: Any) -> Any:
+        """Return the state of a stream."""
+
+
+# Facts
+
+
+async def facts_of(store: Reads, lease: str, *, by: OfOffice, on: date, about: Iterable[Any] = ()) -> Facts:
+    """Return what letters of a lease can be made of, with the texts they can need opened.
+
+    :param about: what the letter is about; its texts are opened too.
+    """
+    file: LeaseFile = await store.state(LEASE_FILE, lease, by=by)
+    return await facts_with(store, lease, file, by=by, on=on, about=about)
+
+
+async def facts_with(
+    store: Reads, lease: str, file: LeaseFile, *, by: OfOffice, on: date, about: Iterable[Any] = ()
+) -> Facts:
+    """Return the same for a file that is at hand, perhaps with one more fact than is recorded."""
+    card = await store.state(OFFICE_CARD, OFFICE, by=by)
+    details = current(await store.state(OFFICE_DETAILS, OFFICE, by=by))
+    policies = await store.state(POLICIES, OFFICE, by=by)
+    standing = (file.registered, file.landlords, file.parties, file.administrators, file.standstills)
+    wanted = set(sealed_in((standing, card.counsellors, tuple(about))))
+    opened = await store.seals.open_all(by.office, wanted)
+
+    def read(sealed: Sealed | None) -> str | None:
+        found = opened.get(sealed) if sealed is not None else None
+        return found.text if found is not None else None
+
+    return Facts(
+        lease=lease,
+        file=file,
+        office=card,
+        details=details,
+        policy=policy_in_force(policies, on=on),
+        read=read,
+        on=on,
+    )
+
+
+def sealed_in(value: Any) -> Iterable[Sealed]:
+    """Return every sealed text inside a value made of dataclasses, tuples and mappings."""
+    if isinstance(value, Sealed):
+        yield value
+    elif is_dataclass(value) and not isinstance(value, type):
+        for one in fields(value):
+            yield from sealed_in(getattr(value, one.name))
+    elif isinstance(value, Mapping):
+        for held in value.values():
+            yield from sealed_in(held)
+    elif isinstance(value, tuple):
+        for held in value:
+            yield from sealed_in(held)
+
+
+def matter_of(file: LeaseFile, about_kind: str, about_id: str) -> tuple[Any, ...]:
+    """Return what a letter about this thing may quote."""
+    match about_kind:
+        case "agreement":
+            return (file.notes.get(about_id),)
+        case "evaluation":
+            return (file.evaluations.get(about_id),)
+        case "termination":
+            told = file.terminations.get(about_id)
+            grounds = told.decided.grounds if told and told.decided else ()
+            return (told, tuple(file.findings.get(ground.finding) for ground in grounds))
+        case _:
+            return ()
+
+
+# Words
+
+
+def values_of(kind: Kind, facts: Facts, *, about_kind: str, about_id: str, told: Any = None) -> Values:
+    """Return what a letter of this kind about this thing fills in.
+
+    :param told: the fact that asked for it, where the lease's file does not keep it.
+    """
+    said: Values = {}
+    match kind:
+        case "L-01":
+            said = composing.welcome(facts)
+        case "L-02":
+            said = composing.visit(facts, about_id)
+        case "L-03" if isinstance(told, ReportFixedV1):
+            said = composing.report(facts, told)
+        case "L-04":
+            said = composing.agreement(facts, about_id)
+        case "L-05":
+            said = composing.negative_evaluation(facts, about_id)
+        case "L-06":
+            said = composing.positive_evaluation(facts, about_id)
+        case "L-07":
+            said = composing.contest_decision(facts, about_id)
+        case "L-09":
+            said = composing.notice(facts, about_id)
+        case "L-10":
+            said = composing.stopped(facts, about_id)
+        case "L-13":
+            consulted = facts.file.consultations.get(about_id)
+            said = composing.ocmw(
+                facts, ground=consulted.ground if consulted else None, claim=about_kind == "termination"
+            )
+        case "L-14" if isinstance(told, CounsellorAssignedV1):
+            said = composing.change_of_counsellor(facts, told)
+        case "L-14" if isinstance(told, LandlordChangedV1):
+            said = composing.change_of_landlord(facts, landlord=told.landlord, starts_on=told.starts_on)
+        case "L-14" if isinstance(told, OfficeChangedV1):
+            said = composing.change_of_office(facts, starts_on=told.starts_on)
+        case "L-16" if about_kind == "visit":
+            said = composing.appointment(facts, about_id)
+        case "L-16" if isinstance(told, ContestTerm):
+            said = composing.contest_term(facts, until=told.until, begins=told.begins)
+        case _:
+            pass
+    return {**composing.common(facts), **said}
+
+
+class ContestTerm:
+    """A renter's term to contest: until when, and whether it begins or nears its end."""
+
+    def __init__(self, *, until: date, begins: bool) -> None:
+        self.until = until
+        self.begins = begins
+
+
+@cache
+def template_of_product(kind: Kind, language: str) -> str | None:
+    """Return the product's own template, None where there is none in that language."""
+    file = HERE / "templates" / language / f"{kind}.txt"
+    return file.read_text(encoding="utf-8") if file.exists() else None
+
+
+@cache
+def languages() -> tuple[str, ...]:
+    """Return the languages in which the product has templates; a further folder adds one."""
+    return tuple(sorted(folder.name for folder in (HERE / "templates").iterdir() if folder.is_dir()))
+
+
+@cache
+def standing_sentences() -> Mapping[str, Mapping[str, str]]:
+    """Return what the office says in every letter of a kind, by part."""
+    return tomllib.loads((HERE / "templates" / "nl" / "standing.toml").read_text(encoding="utf-8"))
+
+
+async def template_in_force(store: Reads, kind: Kind, language: str, *, by: OfOffice, on: date) -> tuple[str, str]:
+    """Return the template of a day, and its name with its version: the office's own, else the product's."""
+    adopted = in_force(await store.state(TEMPLATES, OFFICE, by=by), kind=kind, language=language, on=on)
+    if adopted is not None:
+        return adopted.text, f"{adopted.template}/{adopted.version}"
+    return template_of_product(kind, language) or "", f"{kind}/{language}/0"
+
+
+async def drafted_from_fact(
+    store: Reads,
+    *,
+    by: OfOffice,
+    facts: Facts,
+    kind: Kind,
+    about_kind: About,
+    about_id: str,
+    addressees: tuple[Addressee, ...],
+    told: Any = None,
+    replaces: str | None = None,
+) -> CommunicationDrafted:
+    """Return the letter that a fact asks for. What it lacks is named in it, and approval waits for that."""
+    template, name = await template_in_force(store, kind, "nl", by=by, on=facts.on)
+    values = values_of(kind, facts, about_kind=about_kind, about_id=about_id, told=told)
+    filled = fill(template, values)
+    text = await store.seals.seal(by.office, facts.lease, category_of(kind), "text_nl", filled.text)
+    assert text is not None
+    evaluation = facts.file.evaluations.get(about_id, EvaluationTold())
+    termination = facts.file.terminations.get(about_id, TerminationTold())
+    return CommunicationDrafted(
+        lease=facts.lease,
+        kind=kind,
+        about_kind=about_kind,
+        about_id=about_id,
+        addressees=await _addressed(store, addressees, facts=facts, kind=kind, by=by),
+        text_nl=text,
+        annexes=await _annexes(store, kind, facts, addressees, values, by=by),
+        bad_news=is_bad_news(kind, upheld=evaluation.upheld is not None and evaluation.annulled is None),
+        senders=_senders(kind, evaluation),
+        missing=_missing(filled, values, kind),
+        template=name,
+        notice_dates=composing.notice_rows(termination.decided) if kind == "L-09" and termination.decided else (),
+        replaces=replaces,
+    )
+
+
+def _senders(kind: Kind, evaluation: EvaluationTold) -> tuple[str, ...]:
+    outcome = evaluation.annulled or evaluation.upheld
+    return (outcome.decided_by,) if kind == "L-07" and outcome is not None else ()
+
+
+def _missing(filled: Filled, values: Values, kind: Kind) -> tuple[str, ...]:
+    frame = ("office", "landlord", "dwelling") if kind in OFFICIAL else ("office",)
+    return tuple(dict.fromkeys((*filled.missing, *(name for name in frame if not values.get(name)))))
+
+
+async def _addressed(
+    store: Reads, addressees: tuple[Addressee, ...], *, facts: Facts, kind: Kind, by: OfOffice
+) -> tuple[Addressee, ...]:
+    """Return the addressees, those outside the lease with their names sealed for the letter."""
+    result = []
+    for one in addressees:
+        name = _name_outside(facts, one)
+        sealed = await store.seals.seal(by.office, facts.lease, category_of(kind), "name", name) if name else one.name
+        result.append(replace(one, name=sealed))
+    return tuple(result)
+
+
+def _name_outside(facts: Facts, one: Addressee) -> str | None:
+    if one.role == "ocmw":
+        return facts.details.ocmw.name if facts.details and facts.details.ocmw else "OCMW"
+    if one.role == "administrator":
+        administration = facts.file.administrators.get(one.addressee)
+        return (facts.read(administration.appointed.name) if administration else None) or "De bewindvoerder"
+    if one.role == "debt_mediator":
+        standstill = facts.file.standstills.get(one.addressee)
+        return (facts.read(standstill.started.mediator_name) if standstill else None) or "De schuldbemiddelaar"
+    return None
+
+
+async def _annexes(
+    store: Reads, kind: Kind, facts: Facts, addressees: tuple[Addressee, ...], values: Values, *, by: OfOffice
+) -> tuple[Annex, ...]:
+    """Return translations of what can be translated without a person: letters without anybody's own words."""
+    asked = dict.fromkeys(one.language for one in addressees if one.language not in (None, "nl"))
+    made = []
+    for language in asked:
+        template, name = await template_in_force(store, kind, language or "", by=by, on=facts.on)
+        if not template:
+            continue
+        text = fill(template, composing.in_language(values, facts, language or "")).text
+        sealed = await store.seals.seal(by.office, facts.lease, category_of(kind), "text", text)
+        translator = await store.seals.seal(
+            by.office, facts.lease, category_of(kind), "translator", f"Huurspoor {name}"
+        )
+        if sealed is not None:
+            made.append(Annex(language=language or "", text=sealed, translator=translator, translation_of="nl"))
+    return tuple(made)
+
+
+async def words_of_person(
+    store: Reads, kind: Kind, text: str, *, facts: Facts, about_kind: str, about_id: str, by: OfOffice
+) -> tuple[str, tuple[str, ...]]:
+    """Return a person's words as a letter of this kind, and the mandatory parts that it does not say."""
+    template, _ = await template_in_force(store, kind, "nl", by=by, on=facts.on)
+    values = values_of(kind, facts, about_kind=about_kind, about_id=about_id)
+    standing = {
+        part: fill(sentence, values).text.strip() for part, sentence in standing_sentences().get(kind, {}).items()
+    }
+    whole = dressed(text, kind, frame=fill(template, values).text, standing=standing)
+    frame = ("office", "landlord", "dwelling") if kind in OFFICIAL else ()
+    lacking = tuple(name for name in frame if not values.get(name))
+    return whole, (*lacking, *missing_in(_body_of(whole), kind))
+
+
+def _body_of(text: str) -> str:
+    return "\n".join(line for line in text.splitlines() if not line.startswith(("# ", "> ")))
+
+
+# Bytes
+
+
+async def frozen(
+    store: Reads, communication: Communication, *, by: OfOffice, today: date, signed_by: str, roles: Iterable[str]
+) -> tuple[tuple[str, ...], CommunicationApproved | None]:
+    """Return what the letter lacks, and its bytes with the text they show; no bytes while something is missing."""
+    assert communication.lease is not None and communication.text_nl is not None
+    file: LeaseFile = await store.state(LEASE_FILE, communication.lease, by=by)
+    own = (communication.text_nl, communication.annexes, tuple(one.to for one in communication.addressed))
+    facts = await facts_with(store, communication.lease, file, by=by, on=today, about=own)
+    values = composing.common(facts)
+    frame = ("office", "landlord", "dwelling") if communication.kind in OFFICIAL else ("office",)
+    lacking = [*communication.missing, *(name for name in frame if not values.get(name))]
+    text = facts.read(communication.text_nl)
+    row = composing.notice_row_on(communication.notice_dates, today)
+    if text is None:
+        lacking.append("text")
+    if communication.kind == "L-09" and row is None:
+        lacking.append("notice_dates")
+    missing = tuple(part for part in dict.fromkeys(lacking) if not values.get(part))
+    if missing or text is None:
+        return missing, None
+    marks = {"letter_date": day_in_words(today), "signed_by": signed_by}
+    if row is not None:
+        marks |= {
+            "notice_start": day_in_words(row.start),
+            "notice_end": day_in_words(row.end),
+            "post_until": day_in_words(row.posted_until),
+            "exit_inspection": day_in_words(composing.exit_inspection_on(row.end)),
+        }
+    whole = with_marks(text, marks)
+    if open_marks(whole):
+        return open_marks(whole), None
+    sheet = _sheet(communication, facts, values, text=whole, signed_by=signed_by, roles=roles)
+    made = await asyncio.to_thread(set_in_type, sheet)
+    category = category_of(communication.kind)
+    sealed = await store.seals.seal_all(
+        by.office, communication.lease, category, {"text_nl": whole, "pdf": in_letters(made)}
+    )
+    assert sealed["text_nl"] is not None and sealed["pdf"] is not None
+    approved = CommunicationApproved(
+        approved_on=today,
+        text_nl=sealed["text_nl"],
+        document=hashlib.sha256(made).hexdigest(),
+        pdf=sealed["pdf"],
+        notice_start=row.start if row else None,
+        notice_end=row.end if row else None,
+        post_until=row.posted_until if row else None,
+    )
+    return (), approved
+
+
+async def frozen_reminder(
+    store: Reads, communication: Communication, *, by: OfOffice, today: date
+) -> CommunicationApproved | None:
+    """Return the bytes of a reminder that the system signs with the office's name; None while something is missing."""
+    card = await store.state(OFFICE_CARD, OFFICE, by=by)
+    if communication.text_nl is None:
+        return None
+    _, made = await frozen(store, communication, by=by, today=today, signed_by=card.name or "", roles=())
+    return made
+
+
+def _sheet(
+    communication: Communication, facts: Facts, values: Values, *, text: str, signed_by: str, roles: Iterable[str]
+) -> Sheet:
+    details, file = facts.details, facts.file
+    reference = facts.read(file.registered.dwelling_reference) if file.registered else None
+    lines = (details.address, details.phone, details.email) if details else ()
+    role = next((_ROLES[one] for one in _ROLES if one in set(roles)), "")
+    return Sheet(
+        text=text,
+        on=facts.on,
+        date_in_words=day_in_words(facts.on),
+        file_number=f"{reference or facts.lease[:8]} / {facts.lease[:8]}",
+        office=values.get("office") or "",
+        office_lines=tuple(line for line in lines if line),
+        landlord=values.get("landlord") or "",
+        dwelling=values.get("dwelling") or "",
+        contact=values.get("counsellor") or "",
+        contact_phone=values.get("counsellor_phone") or "",
+        signed_by=signed_by,
+        signed_as=role,
+        recipients=tuple(_recipient(facts, one.to) for one in communication.addressed),
+        annexes=tuple(
+            Translation(
+                language=annex.language, text=facts.read(annex.text) or "", translator=facts.read(annex.translator)
+            )
+            for annex in communication.annexes
+        ),
+        simulated=clock_is_simulated(),
+    )
+
+
+def _recipient(facts: Facts, to: Addressee) -> Recipient:
+    party = facts.file.parties.get(to.party or "")
+    name = facts.read(party.party.name) if party else facts.read(to.name)
+    return Recipient(name=name or "", lines=_address_lines(facts, to), copy=to.copy)
+
+
+def _address_lines(facts: Facts, to: Addressee) -> tuple[str, ...]:
+    given = facts.read(to.address)
+    party = facts.file.parties.get(to.party or "")
+    if given is None and party is not None:
+        posted = next((one.value for one in party.party.contacts if one.kind == "letter"), None)
+        given = facts.read(posted) or (
+            facts.read(facts.file.registered.dwelling_address) if facts.file.registered else None
+        )
+    if given is None and to.role == "administrator" and to.addressee in facts.file.administrators:
+        contacts = facts.file.administrators[to.addressee].appointed.contacts
+        given = facts.read(next((one.value for one in contacts if one.kind == "letter"), None))
+    if given is None and to.role == "debt_mediator" and to.addressee in facts.file.standstills:
+        contacts = facts.file.standstills[to.addressee].started.mediator_contacts
+        given = facts.read(next((one.value for one in contacts if one.kind == "letter"), None))
+    return tuple(line.strip() for part in (given or "").splitlines() for line in part.split(",") if line.strip())
+
+
+@cache
+def clock_is_simulated() -> bool:
+    """Whether this platform runs on a settable clock; letters then say so in large letters."""
+    return Settings().clock_file is not None
+
+
+def in_letters(made: bytes) -> str:
+    """Return bytes as text without digits."""
+    return base64.b64encode(made).decode().translate(str.maketrans(_DIGITS, _SIGNS))
+
+
+def from_letters(text: str) -> bytes:
+    """Return the bytes again."""
+    return base64.b64decode(text.translate(str.maketrans(_SIGNS, _DIGITS)))

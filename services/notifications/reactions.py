@@ -1,0 +1,616 @@
+"""What notifications does when another service tells it something: it keeps it, drafts letters, opens tasks."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+from services.notifications.events import Addressee, CommunicationDrafted
+from services.notifications.letters import (
+    OFFICE,
+    ContestTerm,
+    drafted_from_fact,
+    facts_with,
+    matter_of,
+)
+from services.notifications.names import letter_named, task_named
+from services.notifications.rules.communication import (
+    COMMUNICATION,
+    SYSTEM,
+    Communication,
+    Letters,
+    post_with_notice,
+    take_back_approval,
+)
+from services.notifications.rules.following import Closing, Opening, and_tasks, take_in, task_events
+from services.notifications.rules.kinds import OFFICIAL, POLICIES
+from services.notifications.rules.lease_file import LEASE_FILE, LeaseFile, addressees_of
+from services.notifications.rules.office import OFFICE_CARD, OFFICE_DETAILS
+from services.notifications.rules.task import TASK
+from shared.authority import MANDATES
+from shared.codec import events_of
+from shared.contracts.evaluations import (
+    AttemptRefusedV1,
+    ChecklistPublishedV1,
+    ClaimFiledV1,
+    EvaluationAnnulledV1,
+    EvaluationCommunicatedV1,
+    EvaluationCommunicationCorrectedV1,
+    EvaluationContestedV1,
+    EvaluationCountRestatedV1,
+    EvaluationDecidedNegativeV1,
+    EvaluationRecordedV1,
+    EvaluationUpheldV1,
+    EvaluationWithdrawnV1,
+    GroundsConfirmedV1,
+    GroundsDoubtfulV1,
+    LateContestAdmittedV1,
+    MandateEndedV1,
+    MandateGivenV1,
+    MandateWasEndedV1,
+    NoticePostedV1,
+    NoticeWithdrawnV1,
+    OfficeFoundedV1,
+    PolicyAdoptedV1,
+    ReviewDueV1,
+    ReviewOpenedV1,
+    TerminationClosedV1,
+    TerminationDecidedV1,
+    TerminationLapsedV1,
+    TerminationNotPursuedV1,
+    TerminationProposedV1,
+)
+from shared.contracts.notifications import About, Kind
+from shared.contracts.referrals import OcmwConsultedV1
+from shared.contracts.visits import (
+    AdministratorAppointedV1,
+    AdministratorEndedV1,
+    AgreementAcceptedV1,
+    AgreementBreachedV1,
+    AgreementDraftedV1,
+    AgreementKeptV1,
+    AgreementLapsedV1,
+    AgreementPartlyKeptV1,
+    AgreementProposedV1,
+    AgreementRevisedV1,
+    AppointmentAgreedV1,
+    BalanceRecordedV1,
+    CommitmentDueV1,
+    CommitmentFollowedUpV1,
+    ContactAnsweredV1,
+    ContactLoggedV1,
+    CounsellorAssignedV1,
+    CounsellorCardMadeV1,
+    FindingEstablishedV1,
+    FindingReattributedV1,
+    FirstVisitDueV1,
+    FirstVisitOverdueV1,
+    HeadLeaseEndingV1,
+    LandlordChangedV1,
+    LeaseEndedV1,
+    LeaseRegisteredV1,
+    NextVisitOverdueV1,
+    OfficeChangedV1,
+    PartyAddedV1,
+    PartyLeftV1,
+    ReportFixedV1,
+    StandstillEndedV1,
+    StandstillStartedV1,
+    VisitAnnouncedV1,
+    VisitCancelledV1,
+    VisitHandedOverV1,
+    VisitPlannedV1,
+    VisitRecordedV1,
+    VisitRescheduledV1,
+)
+from shared.decisions import Elsewhere, TooEarly
+from shared.event_sourcing import EventStore, every, one
+from shared.inbox import Reactions, Told
+from shared.working_days import add_working_days, next_working_day
+
+reactions = Reactions()
+
+Because = Literal["count_restated", "addressees_changed", "cause_gone"]
+_KEPT = events_of(LEASE_FILE)
+_DAYS_TO_ACT = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """A letter that a fact asks for."""
+
+    kind: Kind
+    about_kind: About
+    about_id: str
+    addressees: tuple[Addressee, ...] | None = None  # None: the group of the kind
+    replaces: str | None = None
+    told: Any = None
+
+
+async def follow(
+    told: Told[Any],
+    store: EventStore,
+    *wanted: Wanted,
+    dropped: Mapping[str, tuple[Because, str | None]] | None = None,
+) -> None:
+    """Keep a fact about a lease and record in one commit what follows from it: drafts, drops, tasks."""
+    lease: str = told.data.lease
+    file: LeaseFile = await store.state(LEASE_FILE, lease, by=told)
+    kept = isinstance(told.data, _KEPT)
+    after = LEASE_FILE.evolve(file, told.data) if kept else file
+    if after.registered is None:
+        raise TooEarly(f"visits:lease/{lease}")
+    drafts = [(_id_of(want, told), await _draft(want, told, store, after)) for want in wanted]
+    await store.decide(
+        LEASE_FILE,
+        lease,
+        partial(
+            take_in,
+            told=told.data,
+            kept=kept,
+            lease=lease,
+            today=told.today,
+            named=task_named,
+            drafts=drafts,
+            dropped=dropped,
+        ),
+        by=told,
+        reads={"letters": every(COMMUNICATION, lease), "tasks": every(TASK, lease)},
+    )
+
+
+def _id_of(want: Wanted, told: Told[Any]) -> str:
+    return letter_named(want.kind, f"{told.id} {want.replaces or ''}")
+
+
+async def _draft(want: Wanted, told: Told[Any], store: EventStore, file: LeaseFile) -> CommunicationDrafted:
+    lease: str = told.data.lease
+    about = (matter_of(file, want.about_kind, want.about_id), told.data)
+    facts = await facts_with(store, lease, file, by=told, on=told.today, about=about)
+    return await drafted_from_fact(
+        store,
+        by=told,
+        facts=facts,
+        kind=want.kind,
+        about_kind=want.about_kind,
+        about_id=want.about_id,
+        addressees=want.addressees
+        if want.addressees is not None
+        else addressees_of(file, kind=want.kind, on=told.today, arrears=_arrears(file, want.about_id)),
+        told=want.told or told.data,
+        replaces=want.replaces,
+    )
+
+
+def _arrears(file: LeaseFile, termination: str) -> bool:
+    found = file.terminations.get(termination)
+    return bool(found and found.decided and any(ground.category == "payment" for ground in found.decided.grounds))
+
+
+def _unsent(letters: Letters, *kinds: Kind, about: str | None = None) -> Iterable[tuple[str, Communication]]:
+    for id, letter in letters.items():
+        open_ = letter.lease is not None and letter.stage in ("draft", "approved") and letter.first is None
+        if open_ and (not kinds or letter.kind in kinds) and about in (None, letter.about_id):
+            yield id, letter
+
+
+# -- what is only kept ------------------------------------------------------------------------------------------------
+
+reactions.keep(
+    LEASE_FILE,
+    LeaseRegisteredV1,
+    StandstillStartedV1,
+    StandstillEndedV1,
+    BalanceRecordedV1,
+    VisitPlannedV1,
+    VisitHandedOverV1,
+    AppointmentAgreedV1,
+    FindingEstablishedV1,
+    AgreementDraftedV1,
+    AgreementProposedV1,
+    of=lambda told: told.data.lease,
+)
+reactions.keep(MANDATES, MandateGivenV1, MandateEndedV1, of=lambda told: OFFICE)
+reactions.keep(OFFICE_CARD, ChecklistPublishedV1, of=lambda told: OFFICE)
+
+
+# -- the office -------------------------------------------------------------------------------------------------------
+
+
+@reactions.to(OfficeFoundedV1)
+async def when_office_founded(told: Told[OfficeFoundedV1], store: EventStore) -> None:
+    """Keep its name, and ask for the details that letters show until it says how it is reached."""
+    task = task_named("office_details_missing", told.office)
+    entered = bool(await store.state(OFFICE_DETAILS, OFFICE, by=told))
+    ask = Opening(
+        kind="office_details_missing",
+        about_kind="office",
+        about_id=told.office,
+        owner_role="administration",
+        due_on=add_working_days(told.today, _DAYS_TO_ACT),
+    )
+    await store.decide(
+        OFFICE_CARD,
+        OFFICE,
+        partial(
+            _with_office_task,
+            told=told.data,
+            opens=() if entered else (ask,),
+            closes=(),
+            task=task,
+        ),
+        by=told,
+        reads={"held": one(TASK, task)},
+    )
+
+
+@reactions.to(PolicyAdoptedV1)
+async def when_policy_adopted(told: Told[PolicyAdoptedV1], store: EventStore) -> None:
+    """Keep it; of one that is not the first, somebody informs the renters, for only then can it hold against them."""
+    task = task_named("inform_of_policy", told.data.version)
+    opening = Opening(
+        kind="inform_of_policy",
+        about_kind="policy",
+        about_id=told.data.version,
+        owner_role="administration",
+        due_on=next_working_day(told.data.in_force_from),
+    )
+    await store.decide(
+        POLICIES,
+        OFFICE,
+        partial(
+            _with_office_task,
+            told=told.data,
+            opens=() if told.data.founding else (opening,),
+            closes=(),
+            task=task,
+        ),
+        by=told,
+        reads={"held": one(TASK, task)},
+    )
+
+
+@reactions.to(CounsellorCardMadeV1)
+async def when_counsellor_card_made(told: Told[CounsellorCardMadeV1], store: EventStore) -> None:
+    """Keep the card; letters show it from now on."""
+    task = task_named("counsellor_card_missing", told.data.counsellor)
+    await store.decide(
+        OFFICE_CARD,
+        OFFICE,
+        partial(
+            _with_office_task,
+            told=told.data,
+            opens=(),
+            closes=(Closing(kind="counsellor_card_missing", about_id=told.data.counsellor),),
+            task=task,
+        ),
+        by=told,
+        reads={"held": one(TASK, task)},
+    )
+
+
+def _with_office_task(
+    state: Any, *, told: Any, opens: Iterable[Opening], closes: Iterable[Closing], task: str, held: Any
+) -> list[Any]:
+    return and_tasks(
+        state,
+        decision=lambda _state: [told],
+        opens=lambda _events: opens,
+        closes=lambda _events: closes,
+        lease=None,
+        named=task_named,
+        tasks={task: held},
+    )
+
+
+@reactions.to(MandateWasEndedV1)
+async def when_mandate_was_ended(told: Told[MandateWasEndedV1], store: EventStore) -> None:
+    """Make a letter that was approved under it a draft again, unless it was sent; the director is told."""
+    kind, _, letter = told.data.about.partition("/")
+    task = task_named("mandate_was_ended", told.data.event)
+    opening = Opening(
+        kind="mandate_was_ended",
+        about_kind=kind or "event",
+        about_id=told.data.event,
+        owner_role="director",
+        due_on=add_working_days(told.today, _DAYS_TO_ACT),
+    )
+    approved_here = told.data.service == "notifications" and told.data.event_type == "CommunicationApproved"
+    await store.decide(
+        COMMUNICATION if approved_here and kind == "communication" else TASK,
+        letter if approved_here and kind == "communication" else task,
+        partial(
+            _taken_back_and_told,
+            back=partial(
+                take_back_approval, approval=told.data.event, mandate=told.data.mandate, person=told.data.person
+            )
+            if approved_here and kind == "communication"
+            else None,
+            opening=opening,
+            lease=told.data.lease,
+            task=task,
+        ),
+        by=told,
+        reads={"held": one(TASK, task)},
+    )
+
+
+def _taken_back_and_told(
+    state: Any, *, back: Any, opening: Opening, lease: str | None, task: str, held: Any
+) -> list[Any]:
+    events = list(back(state)) if back is not None else []
+    return [
+        *events,
+        *task_events((opening,), (), lease=lease, tasks={task: held}, named=task_named, told=None),
+    ]
+
+
+# -- who lives there, and who guides ----------------------------------------------------------------------------------
+
+
+@reactions.to(CounsellorAssignedV1)
+async def when_counsellor_assigned(told: Told[CounsellorAssignedV1], store: EventStore) -> None:
+    """Welcome the renters with the first counsellor (L-01); tell them of a later one (L-14)."""
+    kind: Kind = "L-01" if told.data.previous is None else "L-14"
+    await follow(told, store, Wanted(kind=kind, about_kind="lease", about_id=told.data.lease))
+
+
+@reactions.to(LandlordChangedV1, OfficeChangedV1)
+async def when_landlord_or_office_changed(told: Told[LandlordChangedV1 | OfficeChangedV1], store: EventStore) -> None:
+    """Tell the renters (L-14)."""
+    await follow(told, store, Wanted(kind="L-14", about_kind="lease", about_id=told.data.lease))
+
+
+@reactions.to(PartyAddedV1, PartyLeftV1, AdministratorAppointedV1, AdministratorEndedV1)
+async def when_addressees_changed(told: Told[Any], store: EventStore) -> None:
+    """Draft anew the system's unsent official letters, for those whom they must reach now."""
+    letters: Letters = await store.every(COMMUNICATION, told.data.lease, by=told)
+    stale = [
+        (id, Wanted(kind=letter.kind, about_kind=letter.about_kind, about_id=letter.about_id, replaces=id))
+        for id, letter in _unsent(letters)
+        if letter.kind in OFFICIAL and letter.drafter == SYSTEM
+    ]
+    await follow(
+        told,
+        store,
+        *(want for _, want in stale),
+        dropped={id: ("addressees_changed", _id_of(want, told)) for id, want in stale},
+    )
+
+
+@reactions.to(LeaseEndedV1)
+async def when_lease_ended(told: Told[LeaseEndedV1], store: EventStore) -> None:
+    """Write no letter to somebody who died: what was not sent is dropped."""
+    letters: Letters = await store.every(COMMUNICATION, told.data.lease, by=told)
+    died = told.data.ground == "death_last_renter"
+    gone: dict[str, tuple[Because, str | None]] = {id: ("cause_gone", None) for id, _ in _unsent(letters) if died}
+    await follow(told, store, dropped=gone)
+
+
+# -- visits -----------------------------------------------------------------------------------------------------------
+
+
+@reactions.to(VisitAnnouncedV1)
+async def when_visit_announced(told: Told[VisitAnnouncedV1], store: EventStore) -> None:
+    """Confirm the visit (L-02)."""
+    await follow(told, store, Wanted(kind="L-02", about_kind="visit", about_id=told.data.visit))
+
+
+@reactions.to(VisitRescheduledV1)
+async def when_visit_rescheduled(told: Told[VisitRescheduledV1], store: EventStore) -> None:
+    """Tell of the new day (L-02); what was not sent about the old one is dropped."""
+    letters: Letters = await store.every(COMMUNICATION, told.data.lease, by=told)
+    await follow(
+        told,
+        store,
+        Wanted(kind="L-02", about_kind="visit", about_id=told.data.new_visit),
+        dropped={id: ("cause_gone", None) for id, _ in _unsent(letters, "L-02", "L-16", about=told.data.visit)},
+    )
+
+
+@reactions.to(VisitCancelledV1)
+async def when_visit_cancelled(told: Told[VisitCancelledV1], store: EventStore) -> None:
+    """Drop what was not sent about it."""
+    letters: Letters = await store.every(COMMUNICATION, told.data.lease, by=told)
+    await follow(
+        told,
+        store,
+        dropped={id: ("cause_gone", None) for id, _ in _unsent(letters, "L-02", "L-16", about=told.data.visit)},
+    )
+
+
+@reactions.to(ReportFixedV1)
+async def when_report_fixed(told: Told[ReportFixedV1], store: EventStore) -> None:
+    """Send the renters the report (L-03)."""
+    await follow(told, store, Wanted(kind="L-03", about_kind="visit", about_id=told.data.visit))
+
+
+@reactions.to(AgreementAcceptedV1)
+async def when_agreement_accepted(told: Told[AgreementAcceptedV1], store: EventStore) -> None:
+    """Send the renters their copy of the note (L-04)."""
+    await follow(told, store, Wanted(kind="L-04", about_kind="agreement", about_id=told.data.agreement))
+
+
+# -- evaluations ------------------------------------------------------------------------------------------------------
+
+
+@reactions.to(EvaluationDecidedNegativeV1)
+async def when_evaluation_decided_negative(told: Told[EvaluationDecidedNegativeV1], store: EventStore) -> None:
+    """Draft the letter (L-05)."""
+    await follow(told, store, Wanted(kind="L-05", about_kind="evaluation", about_id=told.data.evaluation))
+
+
+@reactions.to(EvaluationCountRestatedV1)
+async def when_evaluation_count_restated(told: Told[EvaluationCountRestatedV1], store: EventStore) -> None:
+    """Drop the unsent letter, since it tells another count, and draft it anew."""
+    letters: Letters = await store.every(COMMUNICATION, told.data.lease, by=told)
+    stale = [
+        (id, Wanted(kind="L-05", about_kind="evaluation", about_id=told.data.evaluation, replaces=id))
+        for id, _ in _unsent(letters, "L-05", about=told.data.evaluation)
+    ][:1]
+    others = [id for id, _ in _unsent(letters, "L-05", about=told.data.evaluation)][1:]
+    dropped: dict[str, tuple[Because, str | None]] = {
+        **{id: ("count_restated", _id_of(want, told)) for id, want in stale},
+        **{id: ("count_restated", None) for id in others},
+    }
+    await follow(told, store, *(want for _, want in stale), dropped=dropped)
+
+
+@reactions.to(EvaluationRecordedV1)
+async def when_evaluation_recorded(told: Told[EvaluationRecordedV1], store: EventStore) -> None:
+    """Tell the good news (L-06); a mixed evaluation is talked over instead."""
+    positive = told.data.outcome == "positive"
+    wanted = Wanted(kind="L-06", about_kind="evaluation", about_id=told.data.evaluation)
+    await follow(told, store, *((wanted,) if positive else ()))
+
+
+@reactions.to(EvaluationUpheldV1)
+async def when_evaluation_upheld(told: Told[EvaluationUpheldV1], store: EventStore) -> None:
+    """Tell the decision on the contest (L-07)."""
+    await follow(told, store, Wanted(kind="L-07", about_kind="evaluation", about_id=told.data.evaluation))
+
+
+@reactions.to(EvaluationAnnulledV1)
+async def when_evaluation_annulled(told: Told[EvaluationAnnulledV1], store: EventStore) -> None:
+    """Tell it (L-07); a letter about the evaluation that was not sent is dropped."""
+    letters: Letters = await store.every(COMMUNICATION, told.data.lease, by=told)
+    unsent = _unsent(letters, "L-05", "L-16", about=told.data.evaluation)
+    await follow(
+        told,
+        store,
+        Wanted(kind="L-07", about_kind="evaluation", about_id=told.data.evaluation),
+        dropped={id: ("cause_gone", None) for id, _ in unsent},
+    )
+
+
+@reactions.to(EvaluationWithdrawnV1)
+async def when_evaluation_withdrawn(told: Told[EvaluationWithdrawnV1], store: EventStore) -> None:
+    """Drop the letter about it that was not sent."""
+    letters: Letters = await store.every(COMMUNICATION, told.data.lease, by=told)
+    unsent = _unsent(letters, "L-05", "L-16", about=told.data.evaluation)
+    await follow(told, store, dropped={id: ("cause_gone", None) for id, _ in unsent})
+
+
+@reactions.to(EvaluationCommunicatedV1)
+async def when_evaluation_communicated(told: Told[EvaluationCommunicatedV1], store: EventStore) -> None:
+    """Tell the renters until when they can contest, now that the exact day is known (L-16)."""
+    term = ContestTerm(until=told.data.contest_until, begins=True)
+    begins = Wanted(kind="L-16", about_kind="evaluation", about_id=told.data.evaluation, told=term)
+    await follow(told, store, *((begins,) if told.data.contest_until >= told.today else ()))
+
+
+@reactions.to(EvaluationCommunicationCorrectedV1)
+async def when_evaluation_communication_corrected(
+    told: Told[EvaluationCommunicationCorrectedV1], store: EventStore
+) -> None:
+    """Tell the renters the corrected last day to contest, if there is one still to come (L-16)."""
+    until = told.data.contest_until
+    if until is None or until < told.today:
+        await follow(told, store)
+        return
+    term = ContestTerm(until=until, begins=True)
+    await follow(told, store, Wanted(kind="L-16", about_kind="evaluation", about_id=told.data.evaluation, told=term))
+
+
+# -- terminations -----------------------------------------------------------------------------------------------------
+
+
+@reactions.to(TerminationDecidedV1)
+async def when_termination_decided(told: Told[TerminationDecidedV1], store: EventStore) -> None:
+    """Draft the notice (L-09); a person approves it, and only evaluations posts it."""
+    await follow(told, store, Wanted(kind="L-09", about_kind="termination", about_id=told.data.termination))
+
+
+@reactions.to(NoticePostedV1)
+async def when_notice_posted(told: Told[NoticePostedV1], store: EventStore) -> None:
+    """Mark the letters of the notice as sent."""
+    lease = told.data.lease
+    file: LeaseFile = await store.state(LEASE_FILE, lease, by=told)
+    if file.registered is None:
+        raise TooEarly(f"visits:lease/{lease}")
+    tracked = dict(zip(told.data.communications, told.data.tracking, strict=False))
+    sealed = {
+        id: await store.seals.seal(told.office, lease, "C", "tracking", tracked.get(id))
+        for id in told.data.communications
+    }
+    await store.decide(
+        LEASE_FILE,
+        lease,
+        partial(_posted, told=told.data, tracking=sealed),
+        by=told,
+        reads={"letters": every(COMMUNICATION, lease)},
+    )
+
+
+def _posted(file: LeaseFile, *, told: NoticePostedV1, tracking: Mapping[str, Any], letters: Letters) -> list[Any]:
+    method: Any = told.method
+    return [
+        told,
+        *(
+            Elsewhere(COMMUNICATION, id, event)
+            for id in told.communications
+            for event in post_with_notice(
+                letters.get(id, Communication()), method=method, on=told.posted_on, file=file, tracking=tracking[id]
+            )
+        ),
+    ]
+
+
+@reactions.to(NoticeWithdrawnV1, TerminationNotPursuedV1)
+async def when_lease_goes_on(told: Told[NoticeWithdrawnV1 | TerminationNotPursuedV1], store: EventStore) -> None:
+    """Tell the renters (L-10); a notice that was not posted is dropped."""
+    letters: Letters = await store.every(COMMUNICATION, told.data.lease, by=told)
+    unsent = _unsent(letters, "L-09", about=told.data.termination)
+    await follow(
+        told,
+        store,
+        Wanted(kind="L-10", about_kind="termination", about_id=told.data.termination),
+        dropped={id: ("cause_gone", None) for id, _ in unsent},
+    )
+
+
+@reactions.to(OcmwConsultedV1)
+async def when_ocmw_consulted(told: Told[OcmwConsultedV1], store: EventStore) -> None:
+    """Draft the letter to the OCMW (L-13)."""
+    await follow(told, store, Wanted(kind="L-13", about_kind="ocmw_consultation", about_id=told.data.consultation))
+
+
+@reactions.to(ClaimFiledV1)
+async def when_claim_filed(told: Told[ClaimFiledV1], store: EventStore) -> None:
+    """Draft the message to the OCMW, the same day (L-13)."""
+    await follow(told, store, Wanted(kind="L-13", about_kind="termination", about_id=told.data.termination))
+
+
+# -- facts that only open or close tasks ------------------------------------------------------------------------------
+
+
+@reactions.to(
+    FirstVisitDueV1,
+    FirstVisitOverdueV1,
+    NextVisitOverdueV1,
+    VisitRecordedV1,
+    CommitmentDueV1,
+    CommitmentFollowedUpV1,
+    AgreementRevisedV1,
+    AgreementKeptV1,
+    AgreementPartlyKeptV1,
+    AgreementBreachedV1,
+    AgreementLapsedV1,
+    ContactLoggedV1,
+    ContactAnsweredV1,
+    HeadLeaseEndingV1,
+    FindingReattributedV1,
+    EvaluationContestedV1,
+    LateContestAdmittedV1,
+    AttemptRefusedV1,
+    ReviewDueV1,
+    ReviewOpenedV1,
+    TerminationProposedV1,
+    GroundsDoubtfulV1,
+    GroundsConfirmedV1,
+    TerminationLapsedV1,
+    TerminationClosedV1,
+)
+async def when_somebody_has_to_act(told: Told[Any], store: EventStore) -> None:
+    """Open and close the tasks that follow."""
+    await follow(told, store)

@@ -1,0 +1,275 @@
+"""What follows from what we are told: the drafts and tasks of one fact, in one decision (domain 9.4)."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal
+
+from services.notifications.events import CommunicationDrafted, OwnerRole, TaskKind, TaskOpened
+from services.notifications.rules.communication import COMMUNICATION, Communication, Letters, draft_from_fact, drop_for
+from services.notifications.rules.lease_file import LEASE_FILE, EvaluationTold, LeaseFile, Note
+from services.notifications.rules.task import TASK, Task, close_task, hand_over_task, open_task
+from shared.contracts.evaluations import (
+    AttemptRefusedV1,
+    EvaluationAnnulledV1,
+    EvaluationContestedV1,
+    EvaluationUpheldV1,
+    EvaluationWithdrawnV1,
+    GroundsConfirmedV1,
+    GroundsDoubtfulV1,
+    LateContestAdmittedV1,
+    NoticeWithdrawnV1,
+    ReviewDueV1,
+    ReviewOpenedV1,
+    TerminationClosedV1,
+    TerminationLapsedV1,
+    TerminationNotPursuedV1,
+    TerminationProposedV1,
+)
+from shared.contracts.visits import (
+    AgreementBreachedV1,
+    AgreementKeptV1,
+    AgreementLapsedV1,
+    AgreementPartlyKeptV1,
+    AgreementRevisedV1,
+    CommitmentDueV1,
+    CommitmentFollowedUpV1,
+    ContactAnsweredV1,
+    ContactLoggedV1,
+    CounsellorAssignedV1,
+    FindingReattributedV1,
+    FirstVisitDueV1,
+    FirstVisitOverdueV1,
+    HeadLeaseEndingV1,
+    LeaseEndedV1,
+    NextVisitOverdueV1,
+    ReportFixedV1,
+    VisitRecordedV1,
+)
+from shared.decisions import Elsewhere
+from shared.working_days import add_working_days, next_working_day
+
+Tasks = Mapping[str, Task]
+NameOf = Callable[[TaskKind, str], str]  # the id of the task of a kind about a thing
+LATE_CONTEST = "CONTEST_TOO_LATE"
+WORKING_DAYS_TO_ACT = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opening:
+    """A task that a fact opens."""
+
+    kind: TaskKind
+    about_kind: str
+    about_id: str
+    owner_role: OwnerRole
+    due_on: date
+    owner: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Closing:
+    """A task whose cause a fact takes away."""
+
+    kind: TaskKind
+    about_id: str
+
+
+def take_in(
+    file: LeaseFile,
+    *,
+    told: Any,
+    kept: bool,
+    lease: str,
+    today: date,
+    letters: Letters,
+    tasks: Tasks,
+    named: NameOf,
+    drafts: Iterable[tuple[str, CommunicationDrafted]] = (),
+    dropped: Mapping[str, tuple[Literal["count_restated", "addressees_changed", "cause_gone"], str | None]]
+    | None = None,
+) -> list[Any]:
+    """Keep a fact about a lease, with the drafts and tasks that follow from it.
+
+    :param kept: whether the lease's file keeps this fact.
+    :param drafts: letters the fact asks for, by id; those that exist are left alone.
+    :param dropped: letters that the fact makes untrue, with why and what stands for each; those sent stay.
+    """
+    events: list[Any] = [told] if kept else []
+    for id, (because, replaced_by) in (dropped or {}).items():
+        letter = letters.get(id, Communication())
+        events += [
+            Elsewhere(COMMUNICATION, id, event) for event in drop_for(letter, because=because, replaced_by=replaced_by)
+        ]
+    for id, drafted in drafts:
+        if drafted.replaces is not None and letters.get(drafted.replaces, Communication()).stage in ("sent", "dropped"):
+            continue  # it left, or was dropped, while this one was being written
+        events += [
+            Elsewhere(COMMUNICATION, id, event)
+            for event in draft_from_fact(letters.get(id, Communication()), drafted=drafted)
+        ]
+    after = LEASE_FILE.evolve(file, told) if kept else file
+    opens, closes = tasks_of(told, file=after, today=today)
+    return [*events, *task_events(opens, closes, lease=lease, tasks=tasks, named=named, told=told)]
+
+
+def task_events(
+    opens: Iterable[Opening],
+    closes: Iterable[Closing],
+    *,
+    lease: str | None,
+    tasks: Tasks,
+    named: NameOf,
+    told: Any,
+) -> list[Elsewhere]:
+    """Return the events of the tasks that open and close."""
+    events: list[Elsewhere] = []
+    for closing in closes:
+        id = named(closing.kind, closing.about_id)
+        because = type(told).__name__.removesuffix("V1")
+        events += [Elsewhere(TASK, id, event) for event in close_task(tasks.get(id, Task()), because=because)]
+    for opening in opens:
+        id = named(opening.kind, opening.about_id)
+        opened = TaskOpened(
+            lease=lease,
+            kind=opening.kind,
+            about_kind=opening.about_kind,
+            about_id=opening.about_id,
+            owner_role=opening.owner_role,
+            owner=opening.owner,
+            due_on=opening.due_on,
+        )
+        events += [Elsewhere(TASK, id, event) for event in open_task(tasks.get(id, Task()), opened=opened)]
+    if isinstance(told, CounsellorAssignedV1) and told.previous:
+        events += [
+            Elsewhere(TASK, id, event)
+            for id, task in tasks.items()
+            for event in hand_over_task(task, from_=told.previous, to=told.counsellor)
+        ]
+    return events
+
+
+def tasks_of(told: Any, *, file: LeaseFile, today: date) -> tuple[list[Opening], list[Closing]]:
+    """Return which tasks a fact opens and which it closes; most facts do neither."""
+    counsellor = file.counsellor
+    soon = add_working_days(today, WORKING_DAYS_TO_ACT)
+    match told:
+        case FirstVisitDueV1():
+            return [Opening(kind="first_visit_due", about_kind="lease", about_id=told.lease, owner_role="counsellor",
+                            owner=counsellor, due_on=told.due_on)], []  # fmt: skip
+        case FirstVisitOverdueV1() | NextVisitOverdueV1():
+            return [Opening(kind="visit_overdue", about_kind="lease", about_id=told.lease, owner_role="counsellor",
+                            owner=told.counsellor or counsellor, due_on=told.due_on)], []  # fmt: skip
+        case VisitRecordedV1():
+            closes = [
+                Closing(kind="first_visit_due", about_id=told.lease),
+                Closing(kind="visit_overdue", about_id=told.lease),
+            ]
+            if told.imported:
+                return [], closes
+            due = told.report_due_on or add_working_days(told.visit_on, WORKING_DAYS_TO_ACT)
+            return [Opening(kind="report_due", about_kind="visit", about_id=told.visit, owner_role="counsellor",
+                            owner=counsellor, due_on=due)], closes  # fmt: skip
+        case ReportFixedV1():
+            return [], [Closing(kind="report_due", about_id=told.visit)]
+        case CommitmentDueV1():
+            return [Opening(kind="commitment_due", about_kind="commitment", about_id=told.commitment,
+                            owner_role="counsellor", owner=counsellor, due_on=told.due_on)], []  # fmt: skip
+        case CommitmentFollowedUpV1():
+            return [], [Closing(kind="commitment_due", about_id=told.commitment)]
+        case AgreementRevisedV1():
+            return [], [Closing(kind="commitment_due", about_id=id) for id in told.dropped]
+        case AgreementKeptV1() | AgreementPartlyKeptV1() | AgreementBreachedV1() | AgreementLapsedV1():
+            note = file.notes.get(told.agreement, Note())
+            commitments = note.proposed.commitments if note.proposed else ()
+            return [], [Closing(kind="commitment_due", about_id=one.id) for one in commitments]
+        case ContactLoggedV1() if told.answer_due_on is not None:
+            repair = told.kind == "repair_report"
+            return [Opening(kind="repair_due" if repair else "contact_to_answer", about_kind="contact",
+                            about_id=told.contact, owner_role="technical" if repair else "counsellor",
+                            owner=told.owner, due_on=told.answer_due_on)], []  # fmt: skip
+        case ContactAnsweredV1():
+            return [], [
+                Closing(kind="contact_to_answer", about_id=told.contact),
+                Closing(kind="repair_due", about_id=told.contact),
+            ]
+        case HeadLeaseEndingV1():
+            return [Opening(kind="rehousing", about_kind="lease", about_id=told.lease, owner_role="coordinator",
+                            due_on=next_working_day(told.ends_on))], []  # fmt: skip
+        case LeaseEndedV1():
+            ended: list[Closing] = [
+                Closing(kind=kind, about_id=told.lease) for kind in ("first_visit_due", "visit_overdue", "rehousing")
+            ]
+            return [], ended
+        case EvaluationContestedV1() | LateContestAdmittedV1():
+            return [Opening(kind="contest_to_decide", about_kind="evaluation", about_id=told.evaluation,
+                            owner_role="director", due_on=soon)], [
+                Closing(kind="late_contest", about_id=told.evaluation)
+            ]  # fmt: skip
+        case EvaluationUpheldV1():
+            return [], [Closing(kind="contest_to_decide", about_id=told.evaluation)]
+        case EvaluationAnnulledV1() | EvaluationWithdrawnV1():
+            return [], [
+                Closing(kind="contest_to_decide", about_id=told.evaluation),
+                Closing(kind="annul_formally", about_id=told.evaluation),
+            ]
+        case FindingReattributedV1() if told.to != "renter":
+            return [
+                Opening(kind="annul_formally", about_kind="evaluation", about_id=id, owner_role="coordinator",
+                        due_on=soon)
+                for id, one in file.evaluations.items()
+                if _rests_on(one, told.finding) and one.annulled is None
+            ], []  # fmt: skip
+        case AttemptRefusedV1() if told.code == LATE_CONTEST:
+            evaluation = told.about.removeprefix("evaluation/")
+            return [Opening(kind="late_contest", about_kind="evaluation", about_id=evaluation,
+                            owner_role="coordinator", due_on=soon)], []  # fmt: skip
+        case ReviewDueV1():
+            return [Opening(kind="review_due", about_kind="evaluation", about_id=told.evaluation,
+                            owner_role="coordinator", due_on=soon)], []  # fmt: skip
+        case ReviewOpenedV1():
+            return [Opening(kind="review_open", about_kind="termination", about_id=told.termination,
+                            owner_role="coordinator", due_on=soon)], [
+                Closing(kind="review_due", about_id=id) for id in told.evaluations
+            ]  # fmt: skip
+        case TerminationProposedV1():
+            return [], [Closing(kind="review_open", about_id=told.termination)]
+        case GroundsDoubtfulV1():
+            decided = file.terminations[told.termination].decided if told.termination in file.terminations else None
+            return [Opening(kind="grounds_doubtful", about_kind="termination", about_id=told.termination,
+                            owner_role="director", owner=decided.decided_by if decided else None,
+                            due_on=next_working_day(today))], []  # fmt: skip
+        case GroundsConfirmedV1():
+            return [], [Closing(kind="grounds_doubtful", about_id=told.termination)]
+        case NoticeWithdrawnV1() | TerminationNotPursuedV1() | TerminationLapsedV1() | TerminationClosedV1():
+            return [], [
+                Closing(kind="grounds_doubtful", about_id=told.termination),
+                Closing(kind="review_open", about_id=told.termination),
+            ]
+        case _:
+            return [], []
+
+
+def _rests_on(evaluation: EvaluationTold, finding: str) -> bool:
+    return evaluation.decided is not None and any(ground.finding == finding for ground in evaluation.decided.grounds)
+
+
+def and_tasks(
+    state: Any,
+    *,
+    decision: Callable[..., list[Any]],
+    opens: Callable[[list[Any]], Iterable[Opening]] = lambda _events: (),
+    closes: Callable[[list[Any]], Iterable[Closing]] = lambda _events: (),
+    lease: str | None,
+    named: NameOf,
+    tasks: Tasks,
+    **reads: Any,
+) -> list[Any]:
+    """Decide, and open and close the tasks that follow from what is recorded."""
+    events = list(decision(state, **reads))
+    if not events:
+        return events
+    return [
+        *events,
+        *task_events(opens(events), closes(events), lease=lease, tasks=tasks, named=named, told=events[0]),
+    ]

@@ -1,0 +1,417 @@
+"""What people look at. Made of events only: thrown away and built again, it is the same."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any, Protocol
+
+from services.notifications.events import CommunicationApprovalTakenBack, CommunicationApproved
+from services.notifications.rules.calendar import CALENDAR, Calendar
+from services.notifications.rules.communication import COMMUNICATION, Addressed, Communication
+from services.notifications.rules.lease_file import LEASE_FILE, LeaseFile
+from services.notifications.rules.task import TASK, Task
+from shared.decisions import Recorded
+from shared.sealed import Sealed
+from shared.views import Resource, Row, Table, View
+
+BAD_NEWS_OF_K_15 = ("L-05", "L-09")
+
+
+class Asked(Protocol):
+    """The store as far as a query needs it."""
+
+    async def rows(self, sql: str, *values: Any, by: Any) -> Sequence[Any]:
+        """Ask a view; the query names the office itself, as ``$1``."""
+
+
+# Letters
+
+
+def show_communication(id: str, letter: Communication) -> Mapping[str, Any] | None:
+    """A letter with its addressees, and what became of it at each."""
+    if letter.lease is None:
+        return None
+    approved, reached = letter.approved, letter.reached
+    return {
+        "state": letter.state,
+        "lease": letter.lease,
+        "kind": letter.kind,
+        "about": {"kind": letter.about_kind, "id": letter.about_id},
+        "bad_news": letter.bad_news,
+        "addressees": [_addressee(one, letter.required) for one in letter.addressed],
+        "text_nl": letter.text_nl,
+        "annexes": [
+            {
+                "language": annex.language,
+                "text": annex.text,
+                "translator": annex.translator,
+                "translation_of": annex.translation_of,
+            }
+            for annex in letter.annexes
+        ],
+        "translation_waived_by_renter": list(letter.translation_waived_by),
+        "missing": list(letter.missing),
+        "warnings": _warnings(letter),
+        "template": letter.template,
+        "drafted_by": letter.drafter,
+        "drafted_on": letter.drafted_on,
+        "approved_by": letter.approver,
+        "approved_on": approved.approved_on if approved else None,
+        "document": letter.document,
+        "notice": {"start": approved.notice_start, "end": approved.notice_end, "post_until": approved.post_until}
+        if approved is not None and approved.notice_start is not None
+        else None,
+        "method": letter.method,
+        "sent_on": letter.sent_on,
+        "tracking": letter.tracking,
+        "communicated_on": reached.communicated_on if reached else None,
+        "first": letter.first,
+        "after": letter.after,
+        "again": list(letter.again),
+        "replaces": letter.replaces,
+    }
+
+
+def _addressee(one: Addressed, required: tuple[str, ...]) -> Mapping[str, Any]:
+    return {
+        "id": one.to.addressee,
+        "party": one.to.party,
+        "role": one.to.role,
+        "copy": one.to.copy,
+        "required": one.to.addressee in required,
+        "language": one.to.language,
+        "name": one.to.name,
+        "address": one.to.address,
+        "state": one.state,
+        "on": one.on,
+        "proof": {"kind": one.proof_kind, "reference": one.reference, "trust_level": one.trust_level}
+        if one.proof_kind is not None
+        else None,
+    }
+
+
+def _warnings(letter: Communication) -> list[Mapping[str, Any]]:
+    return [{"code": "TRANSLATION_MISSING", "addressee": one.addressee} for one in letter.warns_of_translation()]
+
+
+COMMUNICATIONS = Resource(
+    "communications",
+    COMMUNICATION,
+    show_communication,
+    filters={"lease": "text", "state": "text", "kind": "text", "about": "text", "sent_on": "date"},
+    filter_values=lambda _id, letter: {
+        "lease": letter.lease,
+        "state": letter.state,
+        "kind": letter.kind,
+        "about": letter.about_id,
+        "sent_on": letter.sent_on,
+    },
+)
+
+LETTER_BYTES = Table(
+    name="letter_bytes",
+    columns={
+        "communication": "text not null",
+        "sealed": "text not null",
+        "key": "text not null",
+        "digest": "text not null",
+        "length": "int not null",
+    },
+    key=("communication",),
+)
+
+
+def keep_bytes(_letter: Communication, recorded: Recorded[Any]) -> Iterable[Row]:
+    """The bytes of each approved letter, sealed; a state that carried them would only be heavy."""
+    id = recorded.stream.partition("/")[2]
+    match recorded.event:
+        case CommunicationApproved(pdf=pdf):
+            sealed = {"sealed": pdf.sealed, "key": pdf.key, "digest": pdf.digest, "length": pdf.length}
+            yield Row(LETTER_BYTES, {"communication": id, **sealed})
+        case CommunicationApprovalTakenBack():
+            yield Row(LETTER_BYTES, {"communication": id}, gone=True)
+
+
+async def bytes_of(store: Asked, communication: str, *, by: Any) -> Sealed | None:
+    """Return the sealed bytes of an approved letter."""
+    found = await store.rows(
+        "select sealed, key, digest, length from letter_bytes where office = $1 and communication = $2",
+        communication,
+        by=by,
+    )
+    return Sealed(**dict(found[0])) if found else None
+
+
+ADDRESSED = Table(
+    name="addressed",
+    columns={
+        "communication": "text not null",
+        "addressee": "text not null",
+        "lease": "text not null",
+        "kind": "text not null",
+        "state": "text not null",
+        "sent_on": "date",
+        "required": "boolean not null",
+    },
+    key=("communication", "addressee"),
+    indexes=(("state", "sent_on"), ("kind", "sent_on")),
+)
+
+
+def keep_addressed(letter: Communication, recorded: Recorded[Any]) -> Iterable[Row]:
+    """One row for each addressee of a letter."""
+    for one in letter.addressed:
+        yield Row(
+            ADDRESSED,
+            {
+                "communication": recorded.stream.partition("/")[2],
+                "addressee": one.to.addressee,
+                "lease": letter.lease,
+                "kind": letter.kind,
+                "state": one.state,
+                "sent_on": letter.sent_on,
+                "required": one.to.addressee in letter.required,
+            },
+        )
+
+
+async def reminders_to_approve(store: Asked, *, by: Any) -> list[str]:
+    """Return the system's own reminders (L-16) that are drafts still."""
+    found = await store.rows(
+        "select id from communications where office = $1 and kind = 'L-16' and state = 'draft'"
+        " and body->>'drafted_by' = 'SYS' order by made",
+        by=by,
+    )
+    return [row["id"] for row in found]
+
+
+async def parked_since(store: Asked, *, day: date, by: Any) -> list[str]:
+    """Return what messages wait for that arrived on ``day`` or before and are parked still."""
+    found = await store.rows(
+        "select distinct waits_for from inbox where office = $1 and state = 'parked' and waits_for is not null"
+        " and taken_at < ($2::date + 1) order by 1",
+        day,
+        by=by,
+    )
+    return [row["waits_for"] for row in found]
+
+
+async def without_outcome(store: Asked, *, sent_before: date, by: Any) -> list[tuple[str, str]]:
+    """Return letter and lease of official letters sent on ``sent_before`` or earlier of which nothing was heard."""
+    found = await store.rows(
+        "select distinct communication, lease from addressed where office = $1 and state = 'sent' and required"
+        " and sent_on <= $2 order by communication",
+        sent_before,
+        by=by,
+    )
+    return [(row["communication"], row["lease"]) for row in found]
+
+
+async def undelivered_bad_news(store: Asked, *, since: date, until: date, by: Any) -> tuple[int, int]:
+    """K-15: of the L-05 and L-09 sent in the period to who must be reached, how many did not arrive; and all."""
+    found = await store.rows(
+        "select count(*) filter (where state in ('not_collected', 'returned')) as missed, count(*) as sent"
+        " from addressed where office = $1 and kind = any($2) and sent_on between $3 and $4 and required",
+        list(BAD_NEWS_OF_K_15),
+        since,
+        until,
+        by=by,
+    )
+    return found[0]["missed"], found[0]["sent"]
+
+
+# Terms and appointments
+
+
+CONTEST_TERM = Table(
+    name="contest_term",
+    columns={"evaluation": "text not null", "lease": "text not null", "until": "date", "running": "boolean not null"},
+    key=("evaluation",),
+    indexes=(("running", "until"),),
+)
+APPOINTMENT = Table(
+    name="appointment",
+    columns={
+        "visit": "text not null",
+        "lease": "text not null",
+        "counsellor": "text not null",
+        "visit_on": "date not null",
+        "slot": "text not null",
+        "open": "boolean not null",
+        "announced": "boolean not null",
+    },
+    key=("visit",),
+    indexes=(("visit_on",), ("counsellor", "visit_on"), ("lease", "visit_on")),
+)
+
+
+def keep_dates(file: LeaseFile, recorded: Recorded[Any]) -> Iterable[Row]:
+    """The contest term of an evaluation, and the appointment of a visit, that an event of the lease is about."""
+    lease = recorded.stream.partition("/")[2]
+    evaluation = getattr(recorded.event, "evaluation", None)
+    if evaluation is not None and (told := file.evaluations.get(evaluation)) is not None:
+        over = told.contested or told.upheld or told.annulled
+        yield Row(
+            CONTEST_TERM,
+            {
+                "evaluation": evaluation,
+                "lease": lease,
+                "until": told.contest_until,
+                "running": told.contest_until is not None and over is None,
+            },
+        )
+    for visit in (getattr(recorded.event, "visit", None), getattr(recorded.event, "new_visit", None)):
+        if visit is not None and (found := file.visits.get(visit)) is not None:
+            yield Row(
+                APPOINTMENT,
+                {
+                    "visit": visit,
+                    "lease": lease,
+                    "counsellor": found.counsellor,
+                    "visit_on": found.visit_on,
+                    "slot": found.slot,
+                    "open": found.open,
+                    "announced": found.announced,
+                },
+            )
+
+
+async def terms_that_end(store: Asked, *, since: date, until: date, by: Any) -> list[tuple[str, str, date]]:
+    """Return evaluation, lease and last day of the running contest terms that end in these days."""
+    found = await store.rows(
+        "select evaluation, lease, until from contest_term where office = $1 and running and until between $2 and $3"
+        " order by until, evaluation",
+        since,
+        until,
+        by=by,
+    )
+    return [(row["evaluation"], row["lease"], row["until"]) for row in found]
+
+
+async def appointments_on(store: Asked, *, since: date, until: date, by: Any) -> list[tuple[str, str]]:
+    """Return visit and lease of the announced visits of these days."""
+    found = await store.rows(
+        "select visit, lease from appointment where office = $1 and open and announced and visit_on between $2 and $3"
+        " order by visit_on, visit",
+        since,
+        until,
+        by=by,
+    )
+    return [(row["visit"], row["lease"]) for row in found]
+
+
+# Tasks
+
+
+def show_task(_id: str, task: Task) -> Mapping[str, Any] | None:
+    """Something to do: what, by whom, by when."""
+    if task.opened is None:
+        return None
+    return {
+        "state": task.state,
+        "kind": task.opened.kind,
+        "lease": task.opened.lease,
+        "about": {"kind": task.opened.about_kind, "id": task.opened.about_id},
+        "owner_role": task.opened.owner_role,
+        "owner": task.owner,
+        "due_on": task.opened.due_on,
+        "done_by": task.done_by,
+        "because": task.because,
+    }
+
+
+TASKS = Resource(
+    "tasks",
+    TASK,
+    show_task,
+    filters={
+        "lease": "text",
+        "state": "text",
+        "kind": "text",
+        "about": "text",
+        "owner": "text",
+        "owner_role": "text",
+        "due_on": "date",
+    },
+    filter_values=lambda _id, task: {
+        "lease": task.opened.lease,
+        "state": task.state,
+        "kind": task.opened.kind,
+        "about": task.opened.about_id,
+        "owner": task.owner,
+        "owner_role": task.opened.owner_role,
+        "due_on": task.opened.due_on,
+    },
+)
+
+
+# Calendars
+
+
+def show_calendar(_id: str, calendar: Calendar) -> Mapping[str, Any] | None:
+    """A calendar; its address is told once, when it is made."""
+    if calendar.made is None:
+        return None
+    return {
+        "state": calendar.state,
+        "owner": calendar.made.owner,
+        "lease": calendar.made.lease,
+        "person": calendar.made.person,
+    }
+
+
+CALENDARS = Resource(
+    "calendars",
+    CALENDAR,
+    show_calendar,
+    filters={"lease": "text", "state": "text", "person": "text"},
+    filter_values=lambda _id, calendar: {
+        "lease": calendar.made.lease,
+        "state": calendar.state,
+        "person": calendar.made.person,
+    },
+)
+CALENDAR_ADDRESS = Table(
+    name="calendar_address",
+    columns={"secret": "text not null", "lease": "text", "person": "text"},
+    key=("secret",),
+)
+
+
+def keep_address(calendar: Calendar, _recorded: Recorded[Any]) -> Iterable[Row]:
+    """The hash of each secret that opens a calendar."""
+    if calendar.made is not None:
+        row = {"secret": calendar.made.secret, "lease": calendar.made.lease, "person": calendar.made.person}
+        yield Row(CALENDAR_ADDRESS, row, gone=calendar.state == "revoked")
+
+
+async def calendar_with(store: Asked, secret: str, *, by: Any) -> tuple[str | None, str | None] | None:
+    """Return whose calendar (lease, person) has this hash of a secret; None where it is unknown or revoked."""
+    found = await store.rows(
+        "select lease, person from calendar_address where office = $1 and secret = $2", secret, by=by
+    )
+    return (found[0]["lease"], found[0]["person"]) if found else None
+
+
+async def appointments_of(
+    store: Asked, *, lease: str | None, person: str | None, since: date, by: Any
+) -> list[tuple[str, date, str]]:
+    """Return visit, day and time of the appointments of a lease or a counsellor from a day on."""
+    found = await store.rows(
+        "select visit, visit_on, slot from appointment where office = $1 and open and visit_on >= $2"
+        " and ($3::text is null or lease = $3) and ($4::text is null or counsellor = $4)"
+        " order by visit_on, slot, visit",
+        since,
+        lease,
+        person,
+        by=by,
+    )
+    return [(row["visit"], row["visit_on"], row["slot"]) for row in found]
+
+
+RESOURCES: tuple[Resource, ...] = (COMMUNICATIONS, TASKS, CALENDARS)
+VIEWS: tuple[View, ...] = (
+    View(COMMUNICATION, keep_bytes, (LETTER_BYTES,)),
+    View(COMMUNICATION, keep_addressed, (ADDRESSED,)),
+    View(LEASE_FILE, keep_dates, (CONTEST_TERM, APPOINTMENT)),
+    View(CALENDAR, keep_address, (CALENDAR_ADDRESS,)),
+)

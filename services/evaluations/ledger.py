@@ -128,7 +128,7 @@ class OfficeLedger:
     A companion of the writer (``shared.writer``): it holds the heads while nobody else writes.
     """
 
-    tables = (LEDGER, LEDGER_HEAD)
+    tables: tuple[Table, ...] = (LEDGER, LEDGER_HEAD)
 
     def __init__(self) -> None:
         self._heads: dict[str, Head] = {}

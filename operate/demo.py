@@ -123,7 +123,7 @@ def demo(*, once: bool, keep: Path | None) -> int:
             else "Huurspoor starts: PostgreSQL, NATS JetStream, four services …",
             "bold",
         )
-        with Platform.start(state, clock=BEGINS) as platform:
+        with Platform.start(state, clock=BEGINS, thrown_away=keep is None) as platform:
             try:
                 held = _play(platform, picture, dutch=dutch)
             except (WentWrong, NotAnswered, LookupError) as why:

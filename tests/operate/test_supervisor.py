@@ -104,6 +104,24 @@ def test_a_signal_during_the_start_stops_what_was_started(tmp_path: Path) -> Non
         forget(state)
 
 
+@pytest.mark.parametrize(("asked", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_demo_that_is_stopped_leaves_nothing_behind(tmp_path: Path, asked: signal.Signals, code: int) -> None:
+    env = {**os.environ, "PYTHONPATH": str(PROJECT), "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-P", "-m", "operate", "demo"]
+    demo = subprocess.Popen(command, env=env, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        begun = psutil.Process(demo.pid)
+        until(lambda: any(child.name() == "nats-server" for child in begun.children(recursive=True)), seconds=30)
+        processes = begun.children(recursive=True)
+        demo.send_signal(asked)
+        assert demo.wait(60) == code
+        assert all(is_gone(process) for process in processes)
+        assert list(tmp_path.iterdir()) == []
+    finally:
+        demo.kill()
+        demo.wait()
+
+
 def test_detached_on_a_port_of_choice_it_keeps_no_stream_and_a_second_up_finds_the_data(tmp_path: Path) -> None:
     state = State(tmp_path / "state")
     port = 19_400 + os.getpid() % 500

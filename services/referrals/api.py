@@ -51,7 +51,7 @@ from services.referrals.rules.referral import (
     withdraw_consent,
 )
 from shared.bodies import new_id
-from shared.contracts.referrals import InterpreterKind, OcmwGround, PartnerKind
+from shared.contracts.referrals import InterpreterKind, OcmwGround
 from shared.event_sourcing import EventStore
 from shared.keys import Category
 from shared.problems import not_found
@@ -81,7 +81,8 @@ STAFF = ("counsellor", "coordinator", "director", "administration", "technical",
 
 Name = Annotated[Line, Field(min_length=1)]
 Minutes = Annotated[int, Field(ge=0, le=1440)]
-Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=20)]
+Language = Annotated[str, Field(pattern=r"^[A-Za-z]{2,20}(-[A-Za-z0-9]{2,8}){0,3}$")]  # "tr", "sr-Latn", "Turks"
+Kind = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_ -]{0,39}$")]
 NeedCode = Annotated[str, Field(pattern="^[a-z_]{1,40}$")]
 Languages = Annotated[tuple[Language, ...], Field(max_length=50)]
 
@@ -123,7 +124,7 @@ class RefuseConsent(DatedBody):
 class GiveConsent(Body):
     """The renter agrees; to an empty scope: to the help, and to sharing nothing."""
 
-    on: Day
+    on: Day | None = None
     scope: Annotated[tuple[Line, ...], Field(max_length=50)]
     form: Line | None = None
     by_party: Line | None = None
@@ -132,7 +133,7 @@ class GiveConsent(Body):
 class WithdrawConsent(Body):
     """The renter takes the consent back."""
 
-    on: Day
+    on: Day | None = None
     by_party: Line | None = None
     why: Words | None = None
 
@@ -154,7 +155,7 @@ class CallTogether(DatedBody):
 class Accompany(Body):
     """Somebody went along; without ``accompanied_by``: who writes this down."""
 
-    on: Day
+    on: Day | None = None
     accompanied_by: Line | None = None
     minutes: Minutes | None = None
 
@@ -162,8 +163,8 @@ class Accompany(Body):
 class ConfirmIntake(Body):
     """The first real contact at the partner."""
 
-    on: Day
-    confirmed_by: Line
+    on: Day | None = None
+    confirmed_by: Line | None = None
     received_by: Channel | None = None
 
 
@@ -227,7 +228,7 @@ async def agree(
     """Note that the renter agrees, and to sharing what."""
     scope = await _sealed_each(by, referral, "scope", body.scope)
     said = await by.seal("F", referral, form=body.form)
-    decision = partial(give_consent, on=body.on, scope=scope, form=said.form, by_party=body.by_party)
+    decision = partial(give_consent, on=body.on or by.today, scope=scope, form=said.form, by_party=body.by_party)
     return await store.decide(REFERRAL, referral, decision, by=by.on(body.on))
 
 
@@ -241,7 +242,9 @@ async def withdraw(
     """Note that the renter takes the consent back: nothing is shared from now on."""
     lease = await store.state(LEASE, (await store.state(REFERRAL, referral, by=by)).lease, by=by)
     said = await by.seal("F", referral, why=body.why)
-    decision = partial(withdraw_consent, on=body.on, counsellor=lease.counsellor, by_party=body.by_party, why=said.why)
+    decision = partial(
+        withdraw_consent, on=body.on or by.today, counsellor=lease.counsellor, by_party=body.by_party, why=said.why
+    )
     return await store.decide(REFERRAL, referral, decision, by=by.on(body.on))
 
 
@@ -276,7 +279,9 @@ async def go_along(
     store: Store,
 ) -> Acted:
     """Note that somebody went along to the partner."""
-    decision = partial(accompany, accompanied_by=body.accompanied_by or by.actor, on=body.on, minutes=body.minutes)
+    decision = partial(
+        accompany, accompanied_by=body.accompanied_by or by.actor, on=body.on or by.today, minutes=body.minutes
+    )
     return await store.decide(REFERRAL, referral, decision, by=by.on(body.on))
 
 
@@ -286,7 +291,9 @@ async def intake(
 ) -> Acted:
     """Note the first real contact at the partner."""
     said = await by.seal("F", referral, confirmed_by=body.confirmed_by)
-    decision = partial(confirm_intake, on=body.on, confirmed_by=said.confirmed_by, received_by=body.received_by)
+    decision = partial(
+        confirm_intake, on=body.on or by.today, confirmed_by=said.confirmed_by, received_by=body.received_by
+    )
     return await store.decide(REFERRAL, referral, decision, by=by.on(body.on))
 
 
@@ -344,8 +351,9 @@ class ConsultOcmw(Body):
 
 
 class AnswerOfOcmw(DatedBody):
-    """What the OCMW answered."""
+    """What the OCMW answered, on a day (``on`` or ``occurred_on``; by default today)."""
 
+    on: Day | None = None
     answer: Words | None = None
 
 
@@ -370,6 +378,8 @@ async def answer(
     store: Store,
 ) -> Acted:
     """Note what the OCMW answered."""
+    if body.on is not None:
+        by = by.on(body.on)
     asked = (await store.state(OCMW_CONSULTATION, consultation, by=by)).consulted
     said = await by.seal("C", asked.lease, answer=body.answer)
     return await store.decide(
@@ -425,10 +435,12 @@ class ServiceBody(Body):
 
 
 class PartnerBody(Body):
-    """An entry of the directory, whole."""
+    """An entry of the directory, whole. ``phone`` and ``address`` stand for a list of one."""
 
-    kind: PartnerKind
     name: Name
+    kind: Kind = "other"
+    phone: Line | None = None
+    address: Line | None = None
     description: Words | None = None
     email: Line | None = None
     website: Line | None = None
@@ -479,11 +491,16 @@ async def remove_partner(
 async def _entry(by: Caller, id: str, body: PartnerBody) -> dict[str, Any]:
     """Seal an entry under its own key."""
     said = await by.seal("A", id, name=body.name, description=body.description, email=body.email, website=body.website)
+    phones, locations = body.phones, body.locations
+    if body.phone:
+        phones = (PhoneBody(number=body.phone), *phones)
+    if body.address:
+        locations = (LocationBody(addresses=(AddressBody(address_1=body.address),)), *locations)
     return {
         "kind": body.kind,
         **vars(said),
-        "phones": tuple([Phone(**await _sealed(by, id, phone, "number", "description")) for phone in body.phones]),
-        "locations": tuple([place for location in body.locations for place in await _places(by, id, location)]),
+        "phones": tuple([Phone(**await _sealed(by, id, phone, "number", "description")) for phone in phones]),
+        "locations": tuple([place for location in locations for place in await _places(by, id, location)]),
         "services": tuple(
             [
                 OfferedService(
@@ -617,10 +634,11 @@ class ListBridgeFigure(BridgeFigureBody):
 
 
 class RequestBridgeFigure(DatedBody):
-    """Ask a bridge figure to come along; the renter agreed to it on ``consent_on``."""
+    """Ask a bridge figure to come along; the renter agreed on ``consent_on``, or with ``consent`` alone that day."""
 
     id: Id | None = None
     lease: Name
+    consent: bool = False
     consent_on: Day | None = None
     party: Line | None = None
     appointment_on: Day | None = None
@@ -690,7 +708,7 @@ async def ask_bridge_figure(
             id=figure,
             request=request,
             of_lease=body.lease,
-            consent_on=body.consent_on,
+            consent_on=body.consent_on or (by.day if body.consent else None),
             on=by.day,
             appointment_on=body.appointment_on,
             slot=body.slot,

@@ -11,11 +11,8 @@ from typing import Literal
 
 from shared.sealed import Sealed
 
-PartnerKind = Literal[
-    "ocmw", "caw", "debt_mediation", "health", "mental_health", "family", "youth", "work", "language", "legal_help",
-    "renters_union", "neighbourhood", "other",
-]  # fmt: skip
-InterpreterKind = Literal["professional", "social", "informal_adult"]
+PartnerKind = str  # a word of the office's own: ocmw, caw, debt_mediation, family_care …
+InterpreterKind = Literal["professional", "social", "bridge_figure", "informal_adult"]
 ReferralState = Literal[
     "proposed", "consent_asked", "refused", "consent_given", "details_given", "called_together", "accompanied",
     "intake_confirmed", "finished", "broken_off", "withdrawn",

@@ -366,6 +366,7 @@ async def fix_report(
         needs_support=await seal_all(by, "B", known.lease, "needs_support", body.needs_support),
         findings=None if body.findings is None else tuple(body.findings),
         observed_by=body.observed_by or None,
+        author=by.actor,
         today=by.today,
     )
     reads = {"known_findings": every(FINDING, known.lease), "policies": OF_THE_POLICIES}

@@ -344,17 +344,20 @@ def fix_report(
     needs_support: tuple[Sealed, ...],
     findings: tuple[str, ...] | None,
     observed_by: str | None,
+    author: str,
     today: date,
     known_findings: Mapping[str, Sourced],
     policies: Policies,
 ) -> list[VisitEvent]:
     """Let the report stand as it is written; afterwards it is only corrected. Late, it stays valid and is marked.
 
+    A report that was not drafted before is drafted by the same act.
+
     :param findings: of this report; None: all that come from this visit.
     :raises GoesWellMissing: after a visit carried out, what goes well is there.
     :raises Unknown: no such finding. :raises NoSource: a finding comes from elsewhere.
     """
-    if visit.report_state != "draft" or visit.day is None:
+    if not visit.took_place or visit.report is not None or visit.day is None:
         raise WrongState
     if visit.state == "carried_out" and goes_well is None:
         raise GoesWellMissing
@@ -375,7 +378,10 @@ def fix_report(
         needs_support=needs_support,
         observed_by=observed_by,
     )
-    return [fixed, ReportLate(due_on=due, fixed_on=today)] if fixed.late else [fixed]
+    draft = ReportDrafted(author=author, goes_well=goes_well, needs=needs, can_do=can_do, needs_support=needs_support)
+    drafted: list[VisitEvent] = [] if visit.drafts else [draft]
+    late: list[VisitEvent] = [ReportLate(due_on=due, fixed_on=today)] if fixed.late else []
+    return [*drafted, fixed, *late]
 
 
 def correct_report(visit: Visit, *, what: Sealed, why: Sealed | None, author: str) -> list[VisitEvent]:

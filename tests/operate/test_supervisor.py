@@ -42,7 +42,17 @@ def all_of(platform: Platform) -> list[psutil.Process]:
 
 
 def is_gone(process: psutil.Process) -> bool:
-    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def is_called(process: psutil.Process, name: str) -> bool:
+    try:
+        return bool(process.name() == name)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def is_ready(platform: Platform) -> bool:
@@ -111,7 +121,7 @@ def test_a_demo_that_is_stopped_leaves_nothing_behind(tmp_path: Path, asked: sig
     demo = subprocess.Popen(command, env=env, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         begun = psutil.Process(demo.pid)
-        until(lambda: any(child.name() == "nats-server" for child in begun.children(recursive=True)), seconds=30)
+        until(lambda: any(is_called(child, "nats-server") for child in begun.children(recursive=True)), seconds=30)
         processes = begun.children(recursive=True)
         demo.send_signal(asked)
         assert demo.wait(60) == code

@@ -19,6 +19,7 @@ from prometheus_client import Counter
 
 from shared.clock import BRUSSELS, Clock
 from shared.event_sourcing import LOST, EventStore, StoreBusy
+from shared.refusals import WrongState
 
 log = structlog.get_logger()
 
@@ -92,10 +93,6 @@ def _named(office: str, key: str) -> str:
     return str(uuid.uuid5(_NAMES, f"{office}:{key}"))
 
 
-class DayNotBegun(ValueError):
-    """The work of a day was asked for before 00:05 of that day."""
-
-
 class OfEveryOffice(Protocol):
     """Connections of the role that sees every office."""
 
@@ -143,11 +140,11 @@ class DayLoop:
     async def run_until(self, last: datetime.date) -> int:
         """Do every day of every office that is not done yet, up to and with ``last``; answer how many works failed.
 
-        :raises DayNotBegun: by the clock, ``last`` has not begun.
+        :raises WrongState: by the clock, ``last`` has not begun.
         :raises StoreBusy: the store is away; what was done stays done.
         """
         if last > day_that_began(self._clock.now()):
-            raise DayNotBegun(f"{last.isoformat()} has not begun")
+            raise WrongState
         failed = 0
         async with self._one_at_a_time:
             done = {

@@ -13,11 +13,12 @@ import pytest
 
 from shared.clock import clock_of, local_instant, seconds_running, set_clock
 from shared.codec import Codec
-from shared.day import Day, DayLoop, DayNotBegun, Days, day_that_began
+from shared.day import Day, DayLoop, Days, day_that_began
 from shared.decisions import Stream
 from shared.event_sourcing import EventStore, StoreBusy
 from shared.keys import Seals
 from shared.log import event_log, lay_out
+from shared.refusals import WrongState
 from shared.views import Resource
 from shared.writer import Writer
 from tests.conftest import ScratchDatabases
@@ -232,7 +233,7 @@ async def test_a_day_waits_while_the_store_is_away(house: House) -> None:
 
 
 async def test_a_day_is_not_done_before_it_begins(house: House) -> None:
-    with pytest.raises(DayNotBegun):
+    with pytest.raises(WrongState):
         await house.loop(works_of(house)).run_until(MONDAY + timedelta(days=1))
 
 

@@ -1,5 +1,6 @@
 """Sealed text: who can read it, what binds it to its place, and how it is forgotten; on a real key database."""
 
+import asyncio
 import base64
 import dataclasses
 import os
@@ -126,6 +127,13 @@ async def test_several_fields_are_sealed_under_one_key(seals_of: Opener) -> None
     opened = await seals.open_all(NOORD, [goal, place])
     assert (opened[goal].text, opened[goal].field) == ("Vuil weg", "goal")
     assert (opened[place].text, opened[place].field) == ("keuken", "place")
+
+
+async def test_many_at_once_make_one_key(seals_of: Opener) -> None:
+    visits, notifications = await seals_of("visits"), await seals_of("notifications")
+    made = await asyncio.gather(*(sealed(seals) for seals in (visits, notifications) for _ in range(10)))
+    assert len({one.key for one in made}) == 1
+    assert {await visits.open(NOORD, "what_seen", one) for one in made} == {WORDS}
 
 
 async def test_the_same_words_have_the_same_digest_under_one_key_only(seals_of: Opener) -> None:

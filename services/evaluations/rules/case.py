@@ -270,7 +270,9 @@ class Case:
 
     def notes(self, *, on: date = date.max) -> "tuple[Note, ...]":
         """Return the agreement notes as they stood on a day."""
-        return tuple(_note(id, [told for told in history if told.occurred_on <= on]) for id, history in self.agreements.items())
+        return tuple(
+            _note(id, [told for told in history if told.occurred_on <= on]) for id, history in self.agreements.items()
+        )
 
     def letter(self, communication: str) -> CommunicationApprovedV1 | None:
         """Return a letter as it was approved; None if it is not (any longer) approved, as far as known here."""

@@ -212,9 +212,7 @@ def pins_of(case: Case, policies: Adopted, *, on: date, current: PolicyAdopted) 
         policy = policies_.version_of(policies, version)
         if policy is None or policy.version == pins[-1].policy.version:
             continue  # told again of what they knew
-        pins.append(
-            Pin(number=len(pins), policy=policy, informed_on=informed_on, facts_from=_day_after(informed_on))
-        )
+        pins.append(Pin(number=len(pins), policy=policy, informed_on=informed_on, facts_from=_day_after(informed_on)))
     return tuple(pins)
 
 

@@ -73,6 +73,10 @@ class ContestTooLate(Refusal):
     """The contest came after its term; a person may admit it."""
 
 
+class MomentAlreadyProposed(Refusal):
+    """The moment has a proposed evaluation: what is added goes into that one (domain 4.4)."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
     """An evaluation as it stands, and its whole history for questions about another day or another moment."""
@@ -173,7 +177,12 @@ def amend(
     outcome = outcome or evaluation.outcome
     before = {ground.finding: ground for ground in evaluation.grounds}
     said_already = why is None or why.says_the_same_as(evaluation.why)
-    if evaluation.state != "unknown" and before.keys() >= set(grounds) and outcome == evaluation.outcome and said_already:
+    if (
+        evaluation.state != "unknown"
+        and before.keys() >= set(grounds)
+        and outcome == evaluation.outcome
+        and said_already
+    ):
         return []
     if evaluation.state != "proposed":
         raise WrongState

@@ -69,7 +69,12 @@ def _evaluation_of(finding: str, evaluations: Iterable[Evaluation]) -> str | Non
 
 
 def fallen(
-    termination: Termination, *, case: Case, checklist: ChecklistPublished, evaluations: Mapping[str, Evaluation], on: date
+    termination: Termination,
+    *,
+    case: Case,
+    checklist: ChecklistPublished,
+    evaluations: Mapping[str, Evaluation],
+    on: date,
 ) -> tuple[frozenset[str], frozenset[str]]:
     """Return the findings and evaluations that the file rests on and that do not stand any more on a day.
 
@@ -88,11 +93,10 @@ def fallen(
         or findings[id].item not in items
         or not items[findings[id].item].terminable
     )
-    gone_evaluations = frozenset(
-        id
-        for id in uses_evaluations
-        if id in evaluations and evaluations[id].state in ("annulled", "withdrawn", "contested", "decided_negative")
-    )
+    gone = {"annulled", "withdrawn", "decided_negative"}
+    if termination.decided is not None:
+        gone.add("contested")  # before the decision an open contest is gate G6
+    gone_evaluations = frozenset(id for id in uses_evaluations if id in evaluations and evaluations[id].state in gone)
     return gone_findings, gone_evaluations
 
 
@@ -235,9 +239,7 @@ def _landlord(termination: Termination, grounds: Sequence[TerminationGround], ca
     return Gate(gate="G9", passes=True, why="landlord_in_order", proof=proof)
 
 
-def _terminable(
-    grounds: Sequence[TerminationGround], case: Case, checklist: ChecklistPublished, on: date
-) -> Gate:
+def _terminable(grounds: Sequence[TerminationGround], case: Case, checklist: ChecklistPublished, on: date) -> Gate:
     if not grounds:
         return Gate(gate="G10", passes=False, why="no_ground")
     for named in grounds:

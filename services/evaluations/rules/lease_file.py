@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
-from uuid import NAMESPACE_URL, uuid5
 
 from services.evaluations.events import ChecklistPublished, PolicyAdopted, ThresholdReached
 from services.evaluations.rules import checklist as checklists_
@@ -33,12 +32,14 @@ class Act:
     """When and by whom something happens: what the store will write beside the events.
 
     :ivar on: the day of the fact. :ivar at: now. :ivar recorded_at: where the fact was recorded, if not here and now.
+    :ivar new_review: the id that a review gets which this opens.
     """
 
     on: date
     today: date
     at: datetime
     actor: str
+    new_review: str
     recorded_at: datetime | None = None
 
 
@@ -61,6 +62,34 @@ class LeaseFile:
     def checklist(self, *, on: date) -> ChecklistPublished:
         """Return the checklist in force on a day. :raises NoChecklistInForce: there was none."""
         return checklists_.in_force(self.checklists, on=on)
+
+    def policy_or_none(self, *, on: date) -> PolicyAdopted | None:
+        """Return the policy in force on a day, None if there was none."""
+        return policies_.in_force_or_none(self.policies, on=on)
+
+    def checklist_or_none(self, *, on: date) -> ChecklistPublished | None:
+        """Return the checklist in force on a day, None if there was none."""
+        return checklists_.in_force_or_none(self.checklists, on=on)
+
+    def as_known(self, at: datetime | None) -> "LeaseFile":
+        """Return the file as it was known at an instant; None is everything. Termination files stay as they are."""
+        if at is None:
+            return self
+        evaluations: dict[str, Evaluation] = {}
+        for id, evaluation in self.evaluations.items():
+            state = Evaluation()
+            for told in evaluation.history:
+                if told.taken_in_at <= at:
+                    state = EVALUATION.after(state, told)
+            if state.history:
+                evaluations[id] = state
+        return replace(
+            self,
+            policies=tuple(told for told in self.policies if told.taken_in_at <= at),
+            checklists=tuple(told for told in self.checklists if told.taken_in_at <= at),
+            case=self.case.known(at),
+            evaluations=evaluations,
+        )
 
     def standing(
         self,
@@ -102,7 +131,9 @@ class LeaseFile:
         """Return the file once these events have happened; those of other streams too."""
         file = self
         for event in events:
-            where, key, what = (event.stream, event.id, event.event) if isinstance(event, Elsewhere) else (stream, id, event)
+            where, key, what = (
+                (event.stream, event.id, event.event) if isinstance(event, Elsewhere) else (stream, id, event)
+            )
             recorded = Recorded(
                 event=what,
                 id="",
@@ -170,11 +201,13 @@ def what_follows(before: LeaseFile, after: LeaseFile, act: Act, *, since: date |
     if after.case.ended is not None:
         return _after_the_lease(after)
     told: list[Elsewhere] = []
+    stood = after.standing(on=act.today)
     for id, evaluation in after.evaluations.items():
-        stood = after.standing(on=act.today)
         until = valid_until(stood, evaluation, after.evaluations.values())
         if until is not None:
-            told += [Elsewhere(EVALUATION, id, event) for event in expire(evaluation, valid_until=until, today=act.today)]
+            told += [
+                _by_itself(EVALUATION, id, event) for event in expire(evaluation, valid_until=until, today=act.today)
+            ]
     told += _crossings(before, after, act, since=since)
     told += _restated(after, act)
     told += _doubts(after, act)
@@ -186,19 +219,18 @@ def _crossings(before: LeaseFile, after: LeaseFile, act: Act, *, since: date | N
     counted_before: tuple[str, ...] = ()
     if policies_.in_force_or_none(before.policies, on=since or act.today) is not None:
         counted_before = before.standing(on=since or act.today).headline.counted
-    new_review = str(uuid5(NAMESPACE_URL, f"{after.lease}/review/{after.crossing.crossings + 1}"))
     told: list[Elsewhere] = []
     for event in note_crossing(
         after.crossing,
         stood=stood,
         newly_counted=set(stood.headline.counted) - set(counted_before),
         open_review=after.open_review,
-        new_review=new_review,
+        new_review=act.new_review,
     ):
-        told.append(Elsewhere(STANDING, after.lease, event))
-        if isinstance(event, ThresholdReached) and event.termination == new_review:
+        told.append(_by_itself(STANDING, after.lease, event))
+        if isinstance(event, ThresholdReached) and event.termination == act.new_review:
             opened = open_by_threshold(Termination(), lease=after.lease, evaluations=event.evaluations)
-            told += [Elsewhere(TERMINATION, new_review, review) for review in opened]
+            told += [_by_itself(TERMINATION, act.new_review, review) for review in opened]
     return told
 
 
@@ -207,7 +239,7 @@ def _restated(after: LeaseFile, act: Act) -> list[Elsewhere]:
     for id, evaluation in after.evaluations.items():
         if evaluation.state == "decided_negative":
             says = after.says_of_count(id, today=act.today, at=act.at)
-            told += [Elsewhere(EVALUATION, id, event) for event in restate_count(evaluation, says=says)]
+            told += [_by_itself(EVALUATION, id, event) for event in restate_count(evaluation, says=says)]
     return told
 
 
@@ -230,7 +262,7 @@ def _doubts(after: LeaseFile, act: Act) -> list[Elsewhere]:
         raised = doubt(
             termination, findings=findings, evaluations=evaluations, below_threshold=below, count=stood.count
         )
-        told += [Elsewhere(TERMINATION, id, event) for event in raised]
+        told += [_by_itself(TERMINATION, id, event) for event in raised]
     return told
 
 
@@ -242,11 +274,15 @@ def _after_the_lease(after: LeaseFile) -> list[Elsewhere]:
         by_the_file = termination.state in SETTLED or (
             ended.mode in ENDS_BY_THE_FILE and termination.state in UNDER_WAY
         )
-        told += [Elsewhere(TERMINATION, id, event) for event in lapse(termination, ended_by_this_file=by_the_file)]
+        told += [_by_itself(TERMINATION, id, event) for event in lapse(termination, ended_by_this_file=by_the_file)]
     return told
 
 
-def pass_the_day(crossing: Crossing, *, act: Act, yesterday: date, lease: str, **reads: Any) -> list[Any]:
+def pass_the_day(crossing: Crossing, *, act: Act, yesterday: date, lease: str, **reads: Any) -> list[Elsewhere]:
     """Take the count at the daily tick: what time, and policies or checklists taking force, have changed."""
     file = LeaseFile(lease=lease, crossing=crossing, **reads)
-    return list(what_follows(file, file, act, since=yesterday))
+    return what_follows(file, file, act, since=yesterday)
+
+
+def _by_itself(stream: AnyStream, id: str, event: Any) -> Elsewhere:
+    return Elsewhere(stream, id, event, follows=True)

@@ -85,7 +85,9 @@ def by_posting_day(*, from_: date, months: int, basis: NoticeBasis) -> tuple[Not
         day = from_ + timedelta(days=ahead)
         dates = compute(posted_on=day, months=months, basis=basis)
         if rows and (rows[-1].start, rows[-1].end) == (dates.start, dates.end):
-            rows[-1] = NoticeDatesRow(posted_from=rows[-1].posted_from, posted_until=day, start=dates.start, end=dates.end)
+            rows[-1] = NoticeDatesRow(
+                posted_from=rows[-1].posted_from, posted_until=day, start=dates.start, end=dates.end
+            )
         else:
             rows.append(NoticeDatesRow(posted_from=day, posted_until=day, start=dates.start, end=dates.end))
     return tuple(rows)

@@ -118,9 +118,13 @@ def drafted(before: PolicyAdopted, *, version: str, in_force_from: date, **chose
 
     :raises PolicyOutOfRange: a parameter lies outside its range.
     """
-    wrong = [name for name, value in chosen.items() if name not in PARAMETERS or not PARAMETERS[name].range.holds(value)]
+    wrong = [
+        name for name, value in chosen.items() if name not in PARAMETERS or not PARAMETERS[name].range.holds(value)
+    ]
     if wrong:
-        raise PolicyOutOfRange(*(Named("POLICY_OUT_OF_RANGE", f"/{name}", {"parameter": name}) for name in sorted(wrong)))
+        raise PolicyOutOfRange(
+            *(Named("POLICY_OUT_OF_RANGE", f"/{name}", {"parameter": name}) for name in sorted(wrong))
+        )
     return _policy(version, in_force_from, {**parameters_of(before), **chosen}, False)
 
 
@@ -129,7 +133,9 @@ def parameters_of(policy: PolicyAdopted) -> dict[str, Any]:
     return {name: getattr(policy, name) for name in PARAMETERS}
 
 
-def in_force(adopted: Iterable[Recorded[PolicyAdopted]], *, on: date, known_at: datetime | None = None) -> PolicyAdopted:
+def in_force(
+    adopted: Iterable[Recorded[PolicyAdopted]], *, on: date, known_at: datetime | None = None
+) -> PolicyAdopted:
     """Return the version in force on a day, of those known at an instant (None: all).
 
     :raises NoPolicyInForce: there was none yet.

@@ -99,16 +99,18 @@ def post_notice(
         raise DateOrder
     if method not in REGISTERED:
         raise ChannelNotAllowed
-    if termination.doubt:
-        raise refusals.GroundsDoubtful
     tested = gates.tested(
         termination, case=case, evaluations=evaluations, policy=policy, checklist=checklist, on=posted_on
     )
     if closed := gates.open_gates(tested, gates.AT_POSTING):
         raise refusals.GateOpen(*closed)
+    if termination.doubt:
+        raise refusals.GroundsDoubtful
     dates = notice.compute(posted_on=posted_on, months=decided.notice_months, basis=decided.notice_basis)
+    if unchecked := gates.open_gates(tested, ("G8",)):
+        raise AddresseeMissing(*unchecked)
     _refuse_letters(termination, communications, case, start=dates.start, end=dates.end)
-    _refuse_addressees(communications, case, gates.open_gates(tested, ("G8",)), on=posted_on)
+    _refuse_addressees(communications, case, on=posted_on)
     return [
         NoticePosted(
             posted_on=posted_on,
@@ -135,11 +137,7 @@ def _refuse_letters(
         raise NotApproved(*wrong)
 
 
-def _refuse_addressees(
-    communications: Iterable[str], case: Case, gate: tuple[Named, ...], *, on: date
-) -> None:
-    if gate:
-        raise AddresseeMissing(*gate)
+def _refuse_addressees(communications: Iterable[str], case: Case, *, on: date) -> None:
     reached = set()
     for communication in communications:
         letter = case.letter(communication)
@@ -364,7 +362,9 @@ def close_termination(
         if settled.lease_continues:
             return [TerminationClosed(outcome="continue")]
     judged = termination.judgment is not None and termination.judgment.result != "rejected"
-    how = mode or ("judicial_dissolution" if judged else "mutual" if termination.state == "settled" else "landlord_notice")
+    how = mode or (
+        "judicial_dissolution" if judged else "mutual" if termination.state == "settled" else "landlord_notice"
+    )
     why = ground or (termination.judgment.ground if termination.judgment else None) or main_ground(termination)
     ended_on = termination.evicted_on or termination.keys_on
     return [
@@ -389,5 +389,3 @@ def registration_bar(termination: Termination, *, mode: str, ground: str, ended_
     if mode != "judicial_dissolution" or not barred or ended_on is None:
         return None
     return add_years(ended_on, 3)
-
-

@@ -87,8 +87,8 @@ class InterpreterNotOffered(Refusal):
     """An acquaintance interpreted though no professional had been offered."""
 
 
-class UnknownGate(Refusal):
-    """This gate is not one that is recorded: it is computed, or filled from events."""
+class GateNotRecorded(Refusal):
+    """This gate is not one that people record: it is computed, or filled from events."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,9 +207,7 @@ def check_attribution(
     return [] if _same(termination.attribution, checked) else [checked]
 
 
-def write_proportionality_note(
-    termination: Termination, *, note: Sealed | None, by: Person
-) -> list[TerminationEvent]:
+def write_proportionality_note(termination: Termination, *, note: Sealed | None, by: Person) -> list[TerminationEvent]:
     """Record gate G3.
 
     :raises WrongState: :raises NoProof: nothing was written.
@@ -238,13 +236,15 @@ def check_addressees(
 
 
 def check_landlord_duties(
-    termination: Termination, *, in_order: bool, note: Sealed | None, by: Person
+    termination: Termination, *, in_order: bool | None, note: Sealed | None, by: Person
 ) -> list[TerminationEvent]:
-    """Record gate G9: whether an open duty of landlord or office touches a ground.
+    """Record gate G9: whether all duties of landlord and office that touch a ground are in order.
 
-    :raises WrongState: the file is past the notice.
+    :raises WrongState: the file is past the notice. :raises NoProof: it is not said.
     """
     _recordable(termination, "G9")
+    if in_order is None:
+        raise NoProof
     checked = LandlordDutiesChecked(in_order=in_order, note=note, by=by.id)
     return [] if _same(termination.landlord, checked) else [checked]
 
@@ -291,9 +291,7 @@ def record_hearing(
             raise InterpreterIsMinor
         if not professional_offered:
             raise InterpreterNotOffered
-    held = HearingHeld(
-        on=on, invited_on=invited_on, present=present, interpreter=interpreter, said=said, by=by.id
-    )
+    held = HearingHeld(on=on, invited_on=invited_on, present=present, interpreter=interpreter, said=said, by=by.id)
     return [] if any(_same_hearing(before, held) for before in termination.hearings) else [held]
 
 
@@ -303,7 +301,6 @@ def decline_hearing(
     on: date,
     invited_on: date | None,
     said: Sealed | None,
-    notice_days: int,
     today: date,
     by: Person,
 ) -> list[TerminationEvent]:
@@ -397,7 +394,12 @@ def refuse_weak_grounds(grounds: Sequence[TerminationGround]) -> None:
 
 
 def doubt(
-    termination: Termination, *, findings: frozenset[str], evaluations: frozenset[str], below_threshold: bool, count: int
+    termination: Termination,
+    *,
+    findings: frozenset[str],
+    evaluations: frozenset[str],
+    below_threshold: bool,
+    count: int,
 ) -> list[TerminationEvent]:
     """Mark the file doubtful where something it rests on fell away that is not marked or weighed already."""
     if not termination.is_open:

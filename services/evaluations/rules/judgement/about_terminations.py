@@ -21,7 +21,7 @@ from services.evaluations.rules.case import Case
 from services.evaluations.rules.evaluation import Evaluation
 from services.evaluations.rules.policy import notice_months
 from services.evaluations.rules.termination import BEFORE_DECISION, Termination
-from shared.contracts.evaluations import NoticeKind, TerminationGround
+from shared.contracts.evaluations import NoticeKind
 from shared.decisions import Person
 from shared.refusals import OccurredInFuture, ReasonMissing, SelfApproval, WrongState
 from shared.sealed import Sealed
@@ -33,7 +33,7 @@ def decide_termination(
     termination: Termination,
     *,
     reasons: Sealed | None,
-    grounds: Sequence[TerminationGround],
+    findings: Sequence[str],
     notice_kind: NoticeKind,
     case: Case,
     evaluations: Mapping[str, Evaluation],
@@ -47,21 +47,28 @@ def decide_termination(
 ) -> list[TerminationEvent]:
     """Decide, with own reasons, that notice is given.
 
-    :param grounds: as judged today; none: those proposed.
+    :param findings: the grounds; none: those proposed.
     :raises SelfApproval: the person proposed it, or is the counsellor of the lease.
     :raises WrongState: it is not proposed. :raises OccurredInFuture:
     :raises ReasonsNotOwn: fewer than 100 characters, or the words of an earlier text of the file.
+    :raises NonTerminableGround: a ground can never carry it.
     :raises GateOpen: of G1 to G7, G9 and G10; each open one is named.
     """
-    if termination.state == "decided" and termination.decided is not None and termination.decided.by == by.id:
-        if reasons is not None and reasons.says_the_same_as(termination.decided.reasons):
+    before = termination.decided
+    if termination.state == "decided" and before is not None and before.by == by.id:  # noqa: SIM102 - one thought each
+        if reasons is not None and reasons.says_the_same_as(before.reasons):
             return []
     _four_eyes(termination, case, today=today, by=by)
     if termination.state != "proposed":
         raise WrongState
     if on > today:
         raise OccurredInFuture
-    named = tuple(grounds) or termination.grounds
+    named = termination.grounds
+    if findings:
+        judged = (
+            gates.ground(id, case=case, checklist=checklist, evaluations=evaluations.values(), on=on) for id in findings
+        )
+        named = tuple(ground for ground in judged if ground is not None)
     texts = (*termination.texts, *texts_of(evaluations.values()))
     if reasons is None or reasons.length < OWN_WORDS or any(reasons.says_the_same_as(text) for text in texts):
         raise refusals.ReasonsNotOwn
@@ -201,7 +208,9 @@ def texts_of(evaluations: Iterable[Evaluation]) -> tuple[Sealed, ...]:
     found: list[Sealed] = []
     for evaluation in evaluations:
         for told in evaluation.history:
-            found += [text for name in ("why", "reasons") if isinstance(text := getattr(told.event, name, None), Sealed)]
+            found += [
+                text for name in ("why", "reasons") if isinstance(text := getattr(told.event, name, None), Sealed)
+            ]
     return tuple(found)
 
 

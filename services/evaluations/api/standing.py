@@ -1,0 +1,174 @@
+"""How a lease stands: the count with its reasons, on a day and as known at an instant; attempts that were refused."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import Query, Request
+
+from services.evaluations.api.door import READERS, WORDING, api, lease_in_path
+from services.evaluations.court.api import add_doors
+from services.evaluations.ledger import head_known_at, head_of
+from services.evaluations.rules.attempts import ATTEMPTS
+from services.evaluations.rules.counting import Counted, Excluded, Merged, Place, Standing, answer
+from services.evaluations.rules.evaluation import EVALUATION, Evaluation
+from services.evaluations.rules.lease_file import LeaseFile
+from services.evaluations.views import EVALUATIONS, read_file, show_evaluation
+from shared import problems
+from shared.bodies import is_uuid
+from shared.doors import DEFAULT_LIMIT, Cursor, Limit
+from shared.reception import Shown, reception_of
+from shared.web import Acted, Caller, Day, Instant, Store, WebStore, may
+
+
+@api.get("/dossiers/{lease}/standing")
+async def read_standing(
+    request: Request,
+    lease: str,
+    by: Annotated[Caller, may("read_standing", *READERS, "auditor")],
+    store: Store,
+    on: Annotated[Day | None, Query()] = None,
+    known_at: Annotated[Instant | None, Query()] = None,
+    valid_on: Annotated[Day | None, Query()] = None,
+) -> Any:
+    """The count of a lease on a day, as known at an instant, with one sentence for each evaluation."""
+    await lease_in_path(store, lease, by=by)
+    language = request.scope["huurspoor"].language
+    return await standing_of(store, by, lease, on or valid_on or by.today, known_at, language=language)
+
+
+async def standing_of(
+    store: WebStore, by: Caller, lease: str, on: date, known_at: datetime | None, *, language: str = "nl"
+) -> Mapping[str, Any]:
+    """Return the count in its fixed shape, one sentence for each evaluation, and what goes well beside it."""
+    at = min(known_at, by.at) if known_at is not None else by.at
+    head = await head_known_at(store, at, by=by) if known_at is not None else await head_of(store, by=by)
+    file = (await read_file(store, lease, by=by)).as_known(known_at)
+    if file.policy_or_none(on=on) is None or file.case.registered is None:
+        raise problems.not_found()
+    stood = file.standing(on=on)
+    shape = answer(stood, as_known_at=at, ledger_position=head.position)
+    return {**shape, "why": sentences(stood, file, language), "positive": positive_line(file, on=on)}
+
+
+def sentences(stood: Standing, file: LeaseFile, language: str) -> list[Mapping[str, Any]]:
+    """Return for each evaluation in the answer one sentence why it counts or not."""
+    return [
+        {"id": place.id, "sentence": _sentence(place, file.evaluations[place.id], file, stood, language)}
+        for place in stood.headline.places
+    ]
+
+
+def _sentence(place: Place, evaluation: Evaluation, file: LeaseFile, stood: Standing, language: str) -> str:
+    values: dict[str, str | int] = {"moment_on": _day(evaluation.moment_on)}
+    if evaluation.communicated_on is not None:
+        values["communicated_on"] = _day(evaluation.communicated_on)
+    name = "counted" if isinstance(place, Counted) else place.reason
+    if isinstance(place, Merged):
+        into = file.evaluations[place.into].communicated_on
+        values["into"] = _day(into) if into is not None else "…"
+        values["cure_days"] = stood.headline.parameters.cure_days
+    if isinstance(place, Excluded):
+        values["validity_months"] = stood.headline.parameters.validity_months
+    return WORDING.say("standing", name, language, values) or name
+
+
+def _day(day: date) -> str:
+    return f"{day.day}/{day.month}/{day.year}"
+
+
+def positive_line(file: LeaseFile, *, on: date) -> Mapping[str, Any]:
+    """Return what goes well: positive and mixed evaluations, notes that were kept, findings that were resolved."""
+    recorded = [
+        {"id": id, "outcome": evaluation.outcome, "moment_on": evaluation.moment_on.isoformat()}
+        for id, evaluation in file.evaluations.items()
+        if evaluation.state == "recorded" and evaluation.moment_on <= on
+    ]
+    kept = [
+        {"id": note.id, "state": note.state, "on": note.concluded_on.isoformat() if note.concluded_on else None}
+        for note in file.case.notes(on=on)
+        if note.state in ("kept", "partly")
+    ]
+    resolved = [
+        {"id": id, "item": finding.item}
+        for id, finding in file.case.findings_on(on=on).items()
+        if any(seen.outcome == "resolved" for seen in finding.follow_ups)
+    ]
+    commitments = sum(
+        1
+        for note in file.case.notes(on=on)
+        for line in note.commitments
+        if line.by == "renter" and note.outcomes.get(line.id) == "kept"
+    )
+    return {
+        "evaluations": recorded,
+        "agreements": kept,
+        "commitments_kept": commitments,
+        "findings_resolved": resolved,
+    }
+
+
+@api.get("/evaluations/{evaluation}")
+async def read_evaluation(
+    request: Request,
+    evaluation: str,
+    by: Annotated[Caller, may("read_evaluations", *READERS, "auditor")],
+    store: Store,
+    valid_on: Annotated[Day | None, Query()] = None,
+    known_at: Annotated[Instant | None, Query()] = None,
+) -> Any:
+    """One of the evaluations: as it is, or as it stood on a day and as known at an instant."""
+    found = await store.found(EVALUATION, evaluation, by=by) if is_uuid(evaluation) else None
+    if found is None or found.version == 0:
+        raise problems.not_found()
+    state, version = found.state, found.version
+    if valid_on is not None or known_at is not None:
+        state, version = Evaluation(), 0
+        for told in found.state.history:
+            if (known_at is None or told.taken_in_at <= known_at) and (
+                valid_on is None or told.occurred_on <= valid_on
+            ):
+                state, version = EVALUATION.after(state, told), told.version
+    shown = show_evaluation(evaluation, state)
+    if shown is None:
+        raise problems.not_found()
+    body = msgspec.to_builtins({"id": evaluation, **shown}, str_keys=True)
+    acted = Acted(status=200, body=body, version=version, events=None, collection=EVALUATIONS.collection)
+    return Shown(await reception_of(request).shown(acted, by), etag=version)
+
+
+@api.get("/dossiers/{lease}/refused-attempts")
+async def read_refused_attempts(
+    request: Request,
+    lease: str,
+    by: Annotated[Caller, may("read_refused_attempts", "director", "auditor")],
+    store: Store,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> Any:
+    """Acts on the lease's evaluations and terminations that were refused, oldest first."""
+    await lease_in_path(store, lease, by=by)
+    cursors, shape = reception_of(request).cursors, ["refused", by.office, lease]
+    begin = int(cursors.read(cursor, shape)[0]) if cursor is not None else 0
+    told = await store.history(ATTEMPTS, lease, by=by)
+    items = [
+        {
+            "id": one.id,
+            "position": one.position,
+            "act": one.event.act,
+            "about": one.event.about,
+            "code": one.event.code,
+            "named": list(one.event.named),
+            "words": one.event.words,
+            "actor": one.actor,
+            "occurred_on": one.occurred_on,
+            "recorded_at": one.recorded_at,
+        }
+        for one in told[begin : begin + limit]
+    ]
+    more = cursors.make([begin + limit], shape) if len(told) > begin + limit else None
+    return {"items": items, "next": more}
+
+
+add_doors(api, standing=standing_of)

@@ -1,0 +1,33 @@
+"""What the passing of time brings: contest terms end, validity ends, policies take force. Nothing of it judges."""
+
+from datetime import datetime, timedelta
+from functools import partial
+from uuid import uuid4
+
+from services.evaluations import views
+from services.evaluations.rules.crossing import STANDING
+from services.evaluations.rules.evaluation import EVALUATION, become_final
+from services.evaluations.rules.lease_file import Act, pass_the_day
+from shared.clock import BRUSSELS
+from shared.day import DAY_BEGINS, Day, Days
+from shared.event_sourcing import EventStore
+
+days = Days()
+
+
+@days.each("contest terms that ended")
+async def end_contest_terms(day: Day, store: EventStore) -> None:
+    """Make each evaluation final whose contest term has ended."""
+    for evaluation, _lease in await views.contest_terms_over(store, on=day.date, by=day):
+        await store.decide(EVALUATION, evaluation, partial(become_final, today=day.date), by=day.about(evaluation))
+
+
+@days.each("count of today")
+async def take_the_count(day: Day, store: EventStore) -> None:
+    """Take the count of each lease in which time alone can change something."""
+    at = datetime.combine(day.date, DAY_BEGINS, tzinfo=BRUSSELS)
+    for lease in await views.leases_that_time_can_change(store, by=day):
+        act = Act(on=day.date, today=day.date, at=at, actor="SYS", new_review=str(uuid4()))
+        reads = {name: read for name, read in views.whole_file(lease).items() if name != "crossing"}
+        decision = partial(pass_the_day, act=act, yesterday=day.date - timedelta(days=1), lease=lease)
+        await store.decide(STANDING, lease, decision, by=day.about(lease), reads=reads)

@@ -1,0 +1,330 @@
+"""What people look at. Made of events only: thrown away and built again, it is the same."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import date
+from typing import Any, Protocol
+
+from services.evaluations.events import (
+    EvaluationAnnulled,
+    EvaluationContested,
+    EvaluationRecorded,
+    EvaluationUpheld,
+    EvaluationWithdrawn,
+    LateContestAdmitted,
+)
+from services.evaluations.rules.case import CASE
+from services.evaluations.rules.checklist import CHECKLISTS
+from services.evaluations.rules.crossing import STANDING
+from services.evaluations.rules.evaluation import EVALUATION, Evaluation
+from services.evaluations.rules.hold import HOLD, Hold
+from services.evaluations.rules.lease_file import LeaseFile
+from services.evaluations.rules.moment import MOMENT, Moment
+from services.evaluations.rules.office import OFFICE_ID
+from services.evaluations.rules.policy import POLICIES
+from services.evaluations.rules.termination import TERMINATION, Termination
+from shared.decisions import AnyStream, Recorded
+from shared.event_sourcing import Read, every, one
+from shared.views import Resource, Row, Table, View
+
+
+class Asked(Protocol):
+    """The store, at the door or in a day's work, as far as a query needs it."""
+
+    async def rows(self, sql: str, *values: Any, by: Any) -> list[Any]:
+        """Ask a view within the office of ``by``, which the query names as ``$1``."""
+
+    async def state(self, stream: AnyStream, id: str, *, by: Any) -> Any:
+        """Return the state of a stream as it is now."""
+
+    async def every(self, stream: AnyStream, lease: str, *, by: Any) -> dict[str, Any]:
+        """Return all streams of a kind that belong to a lease."""
+
+
+# The whole file of a lease
+
+
+def whole_file(lease: str) -> Mapping[str, Read]:
+    """Return what a decision that sees the whole file reads (``rules.lease_file``)."""
+    return {
+        "policies": one(POLICIES, OFFICE_ID),
+        "checklists": one(CHECKLISTS, OFFICE_ID),
+        "case": one(CASE, lease),
+        "evaluations": every(EVALUATION, lease),
+        "terminations": every(TERMINATION, lease),
+        "crossing": one(STANDING, lease),
+    }
+
+
+async def read_file(store: Asked, lease: str, *, by: Any) -> LeaseFile:
+    """Return the whole file of a lease as it is now, for reading."""
+    return LeaseFile(
+        lease=lease,
+        policies=await store.state(POLICIES, OFFICE_ID, by=by),
+        checklists=await store.state(CHECKLISTS, OFFICE_ID, by=by),
+        case=await store.state(CASE, lease, by=by),
+        evaluations=await store.every(EVALUATION, lease, by=by),
+        terminations=await store.every(TERMINATION, lease, by=by),
+        crossing=await store.state(STANDING, lease, by=by),
+    )
+
+
+# Moments
+
+
+def show_moment(_id: str, moment: Moment) -> Mapping[str, Any] | None:
+    """A talk about the file that can be evaluated."""
+    if moment.opened is None:
+        return None
+    opened = moment.opened
+    return {"state": "open", "lease": opened.lease, "date": opened.on, "about": opened.about, "why": opened.why}
+
+
+MOMENTS = Resource(
+    "moments",
+    MOMENT,
+    show_moment,
+    filters={"lease": "text", "state": "text"},
+    filter_values=lambda _id, moment: {"lease": moment.opened.lease if moment.opened else None, "state": "open"},
+)
+
+
+# Evaluations
+
+
+def show_evaluation(_id: str, evaluation: Evaluation) -> Mapping[str, Any] | None:
+    """An evaluation: what it is about, who proposed and decided it, what became of it."""
+    if evaluation.state == "unknown":
+        return None
+    decided = evaluation.decided
+    says = evaluation.says_of_count
+    return {
+        "state": evaluation.state,
+        "lease": evaluation.lease,
+        "moment": evaluation.moment,
+        "moment_kind": evaluation.moment_kind,
+        "moment_on": evaluation.moment_on,
+        "outcome": evaluation.outcome,
+        "grounds": [{**asdict(ground), "struck": ground.finding in evaluation.struck} for ground in evaluation.grounds],
+        "why": evaluation.why,
+        "checklist_version": evaluation.checklist_version,
+        "proposed_by": evaluation.proposer,
+        "decided_by": decided.by if decided else _last(evaluation, EvaluationRecorded, "by"),
+        "decided_on": decided.decided_on if decided else None,
+        "reasons": decided.reasons if decided else _last(evaluation, EvaluationRecorded, "reasons"),
+        "policy_version": decided.policy_version if decided else None,
+        "count_before": says[0] if says else None,
+        "count_if_communicated": says[1] if says else None,
+        "threshold": says[2] if says else None,
+        "communicated_on": evaluation.communicated_on,
+        "contest_until": evaluation.contest_until,
+        "contest": _contest(evaluation),
+        "contest_decision": _contest_decision(evaluation),
+        "withdrawn": _last(evaluation, EvaluationWithdrawn, "why"),
+    }
+
+
+def _last(evaluation: Evaluation, kind: type, field: str) -> Any:
+    told = [recorded.event for recorded in evaluation.history if isinstance(recorded.event, kind)]
+    return getattr(told[-1], field) if told else None
+
+
+def _contest(evaluation: Evaluation) -> Mapping[str, Any] | None:
+    told = [one.event for one in evaluation.history if isinstance(one.event, EvaluationContested | LateContestAdmitted)]
+    if not told:
+        return None
+    late = isinstance(told[-1], LateContestAdmitted)
+    return {"lodged_on": told[-1].lodged_on, "channel": told[-1].channel, "words": told[-1].words, "late": late}
+
+
+def _contest_decision(evaluation: Evaluation) -> Mapping[str, Any] | None:
+    told = [one for one in evaluation.history if isinstance(one.event, EvaluationUpheld | EvaluationAnnulled)]
+    if not told:
+        return None
+    event = told[-1].event
+    return {
+        "outcome": "upheld" if isinstance(event, EvaluationUpheld) else "annulled",
+        "own_motion": isinstance(event, EvaluationAnnulled) and event.own_motion,
+        "decided_on": told[-1].occurred_on,
+        "decided_by": event.by,
+        "reasons": event.reasons,
+        "grounds_struck": list(event.grounds_struck),
+        "heard": asdict(event.heard) if event.heard else None,
+        "count_after": event.count_after,
+        "threshold": event.threshold,
+    }
+
+
+EVALUATIONS = Resource(
+    "evaluations",
+    EVALUATION,
+    show_evaluation,
+    filters={"lease": "text", "state": "text", "moment": "text", "outcome": "text"},
+    filter_values=lambda _id, evaluation: {
+        "lease": evaluation.lease,
+        "state": evaluation.state,
+        "moment": evaluation.moment,
+        "outcome": evaluation.outcome,
+    },
+)
+
+FOLLOWED = Table(
+    name="followed",
+    columns={
+        "evaluation": "text not null",
+        "lease": "text not null",
+        "live": "boolean not null",
+        "final_after": "date",
+    },
+    key=("evaluation",),
+    indexes=(("live", "lease"), ("final_after",)),
+)
+COUNTS_OR_MAY = frozenset({"decided_negative", "communicated", "contested", "upheld", "final"})
+
+
+def follow_evaluations(evaluation: Evaluation, recorded: Recorded[Any]) -> Iterable[Row]:
+    """One row for each evaluation: whether time can still change something about it, and when its contest term ends."""
+    yield Row(
+        FOLLOWED,
+        {
+            "evaluation": recorded.stream.partition("/")[2],
+            "lease": evaluation.lease,
+            "live": evaluation.state in COUNTS_OR_MAY,
+            "final_after": evaluation.contest_until if evaluation.state == "communicated" else None,
+        },
+    )
+
+
+async def contest_terms_over(store: Asked, *, on: date, by: Any) -> list[tuple[str, str]]:
+    """Return evaluation and lease of each communicated evaluation whose contest term ended before ``on``."""
+    found = await store.rows(
+        "select evaluation, lease from followed where office = $1 and final_after < $2 order by final_after, evaluation",
+        on,
+        by=by,
+    )
+    return [(row["evaluation"], row["lease"]) for row in found]
+
+
+async def leases_that_time_can_change(store: Asked, *, by: Any) -> list[str]:
+    """Return the leases with a live evaluation or an open termination file."""
+    found = await store.rows(
+        "select lease from followed where office = $1 and live"
+        " union select lease from open_files where office = $1 and is_open order by 1",
+        by=by,
+    )
+    return [row["lease"] for row in found]
+
+
+# Termination files
+
+
+def show_termination(_id: str, termination: Termination) -> Mapping[str, Any] | None:
+    """A termination file; its gates, which are tested when it is read, stand beside it."""
+    if termination.state == "unknown":
+        return None
+    decided, dates, judgment = termination.decided, termination.dates, termination.judgment
+    return {
+        "state": termination.state,
+        "lease": termination.lease,
+        "route": termination.route,
+        "opened_on": termination.opened_on,
+        "opened_by": termination.opened_by,
+        "findings": list(termination.findings),
+        "evaluations": list(termination.evaluations),
+        "why": termination.why,
+        "doubtful": bool(termination.doubt),
+        "doubtful_because": {
+            "findings": sorted(termination.doubt.findings),
+            "evaluations": sorted(termination.doubt.evaluations),
+            "count_below_threshold": termination.doubt.count,
+        },
+        "hearings": [
+            {"kind": type(hearing).__name__, "on": hearing.on, "invited_on": hearing.invited_on, "by": hearing.by}
+            for hearing in termination.hearings
+        ],
+        "proportionality_note": termination.proportionality.note if termination.proportionality else None,
+        "grounds": [asdict(ground) for ground in termination.grounds],
+        "proposed_by": termination.proposer or None,
+        "decided_by": decided.by if decided else None,
+        "decided_on": decided.decided_on if decided else None,
+        "reasons": decided.reasons if decided else None,
+        "notice_kind": decided.notice_kind if decided else None,
+        "notice_dates": [asdict(row) for row in decided.notice_dates] if decided else [],
+        "measures": list(termination.measures),
+        "posted": asdict(termination.posted) if termination.posted else None,
+        "warnings": ["POSTED_ON_CLOSED_DAY"] if termination.posted and termination.posted.posted_on_closed_day else [],
+        "notice": asdict(dates) if dates else None,
+        "claim": asdict(termination.claim) if termination.claim else None,
+        "conciliation": asdict(termination.conciliation) if termination.conciliation else None,
+        "judgment": asdict(judgment) if judgment else None,
+        "served_on": termination.served_on,
+        "eviction": asdict(termination.eviction) if termination.eviction else None,
+        "evicted_on": termination.evicted_on,
+        "goods_kept_until": termination.goods_kept_until,
+        "keys_on": termination.keys_on,
+        "closed": asdict(termination.closed) if termination.closed else None,
+    }
+
+
+TERMINATIONS = Resource(
+    "terminations",
+    TERMINATION,
+    show_termination,
+    filters={"lease": "text", "state": "text", "route": "text", "doubtful": "boolean"},
+    filter_values=lambda _id, termination: {
+        "lease": termination.lease,
+        "state": termination.state,
+        "route": termination.route,
+        "doubtful": bool(termination.doubt),
+    },
+)
+
+OPEN_FILES = Table(
+    name="open_files",
+    columns={"termination": "text not null", "lease": "text not null", "is_open": "boolean not null"},
+    key=("termination",),
+    indexes=(("is_open", "lease"),),
+)
+
+
+def follow_files(termination: Termination, recorded: Recorded[Any]) -> Iterable[Row]:
+    """One row for each termination file: whether it is open."""
+    yield Row(
+        OPEN_FILES,
+        {
+            "termination": recorded.stream.partition("/")[2],
+            "lease": termination.lease,
+            "is_open": termination.is_open,
+        },
+    )
+
+
+# Holds
+
+
+def show_hold(_id: str, hold: Hold) -> Mapping[str, Any] | None:
+    """A hold on a lease."""
+    if hold.placed is None:
+        return None
+    return {
+        "state": "lifted" if hold.lifted else "open",
+        "lease": hold.placed.lease,
+        "why": hold.placed.why,
+        "placed_by": hold.placed.by,
+        "lifted_by": hold.lifted.by if hold.lifted else None,
+    }
+
+
+HOLDS = Resource(
+    "holds",
+    HOLD,
+    show_hold,
+    filters={"lease": "text", "state": "text"},
+    filter_values=lambda _id, hold: {
+        "lease": hold.placed.lease if hold.placed else None,
+        "state": "lifted" if hold.lifted else "open",
+    },
+)
+
+RESOURCES = (MOMENTS, EVALUATIONS, TERMINATIONS, HOLDS)
+VIEWS = (View(EVALUATION, follow_evaluations, (FOLLOWED,)), View(TERMINATION, follow_files, (OPEN_FILES,)))

@@ -16,7 +16,6 @@ import pytest
 from shared.codec import events_of, stored_name, told_by
 from shared.decisions import AnyStream, Stream
 from tests.architecture import PROJECT, SERVICES, copy_of_the_tree, parsed, put, rule_modules
-from tests.architecture.test_refusals import refusals
 from tests.contracts import contracts, own_events, service
 
 
@@ -128,12 +127,6 @@ def test_one_name_for_two_events_is_reported() -> None:
     two = [type("ToolLent", (), {"__module__": f"services.shop{n}.events"}) for n in (1, 2)]
     streams = [Stream[Any, Any](f"tool-{one.__module__}", None, lambda state, _event: state, one) for one in two]
     assert names_taken_twice(streams) == ["ToolLent"]
-
-
-def test_no_event_is_called_like_a_refusal_of_its_service() -> None:
-    given = refusals(PROJECT)
-    local = {one: {name for name, places in given.items() if places == {one}} for one in SERVICES}
-    assert {one: sorted(own_events(one).keys() & local[one]) for one in SERVICES} == {one: [] for one in SERVICES}
 
 
 def test_no_two_services_publish_one_name() -> None:

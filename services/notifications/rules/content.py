@@ -21,7 +21,7 @@ PATTERNS: Mapping[str, str] = {
     "grounds": r"vastgesteld|vaststelling|we zagen|wij zagen|\bzag\b|punt(en)? |checklist|reden van de|gronden?\b",
     "renter_said": r"\bu (zei|zegt|vertelde|antwoordde|hebt? (ons )?(gezegd|verteld)|gaf)\b|u zei|volgens u\b|"
     r"uw (uitleg|antwoord|reactie|verhaal|mening)|u hebt niet gereageerd|u reageerde niet",
-    "reasons": r"\bomdat\b|\bredenen?\b|\bdaarom\b|\bwant\b",
+    "reasons": r"\bomdat\b|\bredenen?\b|\bdaarom\b|\bwaarom\b|\bwant\b|\bbeslissen (wij|we)\b",
     "count": rf"({_NUMBER}[^.\n]{{0,40}}(negatieve )?evaluaties?|evaluaties?[^.\n]{{0,60}}{_NUMBER}|telling|\btelt\b)",
     "validity": r"maand(en)?\b[^.\n]{0,80}|blijft[^.\n]{0,40}tellen|telt[^.\n]{0,60}maand",
     "cure": r"herstel|tijd om|krijgt u (de )?tijd|verbeteren|in orde (te )?(brengen|maken)",

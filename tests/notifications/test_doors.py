@@ -1,0 +1,957 @@
+"""Letters over HTTP, on a real database: drafted from what other services told, approved, sent, proven."""
+
+import hashlib
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from services.notifications.rules.content import missing_in
+from shared.contracts.evaluations import (
+    ChecklistItem,
+    ChecklistPublishedV1,
+    EvaluationAnnulledV1,
+    EvaluationCommunicatedV1,
+    EvaluationContestedV1,
+    EvaluationCountRestatedV1,
+    EvaluationDecidedNegativeV1,
+    EvaluationRecordedV1,
+    EvaluationUpheldV1,
+    GroundsConfirmedV1,
+    GroundsDoubtfulV1,
+    GroundToldOfV1,
+    Heard,
+    MandateWasEndedV1,
+    NoticeDatesRow,
+    NoticePostedV1,
+    NoticeWithdrawnV1,
+    OfficeFoundedV1,
+    PolicyAdoptedV1,
+    TerminationDecidedV1,
+    TerminationGround,
+)
+from shared.contracts.referrals import OcmwConsultedV1
+from shared.contracts.visits import (
+    AgreementAcceptedV1,
+    AgreementDraftedV1,
+    AgreementProposedV1,
+    CommitmentDueV1,
+    CommitmentFollowedUpV1,
+    CommitmentV1,
+    CounsellorAssignedV1,
+    CounsellorCardMadeV1,
+    FindingEstablishedV1,
+    LeaseEndedV1,
+    LeaseRegisteredV1,
+    PartyAddedV1,
+    PartyLeftV1,
+    PartyV1,
+    ReportFixedV1,
+    VisitAnnouncedV1,
+    VisitPlannedV1,
+    VisitRecordedV1,
+    VisitRescheduledV1,
+)
+from tests.notifications.conftest import Notifications
+
+LEASE, AN, BERT = (f"5b1f6f0a-5a53-4f0a-9a51-0d6f4a6f000{n}" for n in (1, 2, 3))
+EVALUATION, VISIT, FINDING = (f"5b1f6f0a-5a53-4f0a-9a51-0d6f4a6f010{n}" for n in (1, 2, 3))
+TERMINATION, AGREEMENT, COMMITMENT, CONSULTATION = (f"5b1f6f0a-5a53-4f0a-9a51-0d6f4a6f020{n}" for n in (1, 2, 3, 4))
+KAREL: dict[str, Any] = {"role": "coordinator", "sub": "karel", "name": "Karel Maes"}
+WIM: dict[str, Any] = {"role": "coordinator", "sub": "wim", "name": "Wim Claes"}
+RITA: dict[str, Any] = {"role": "director", "sub": "rita", "name": "Rita Jans"}
+FATMA: dict[str, Any] = {"role": "counsellor", "sub": "fatma", "name": "Fatma Yilmaz"}
+TOM: dict[str, Any] = {"role": "administration", "sub": "tom", "name": "Tom De Wit"}
+POLICY = PolicyAdoptedV1(
+    version="P-1",
+    in_force_from=date(2025, 1, 1),
+    founding=True,
+    threshold_n=3,
+    validity_months=24,
+    cure_days=30,
+    contest_days=30,
+    contest_suspends=True,
+    bad_news_sender="coordinator",
+    first_visit_days=21,
+    cadence_options=(1, 2, 3, 4, 6, 12),
+    max_open_commitments=3,
+    late_report_working_days=5,
+    notice_basis="latest",
+    notice_months=(),
+    visit_announce_days=7,
+    hearing_notice_days=7,
+    ocmw_answer_days=14,
+    parked_alarm_days=14,
+    clock_skew_minutes=10,
+    uses_checklist=True,
+    uses_agreement_notes=True,
+)
+ITEM = ChecklistItem(
+    code="ONH-02",
+    category="maintenance",
+    label="De keuken en de toestellen zijn proper.",
+    severity=2,
+    lasting_after_days=60,
+    attribution="renter",
+    terminable=True,
+    consequences=("damage",),
+)
+
+
+async def a_lease(notifications: Notifications, *, language: str = "nl", married: bool = False) -> None:
+    """Let an office, and a lease with its first counsellor, have been told."""
+    founded = OfficeFoundedV1(code="kantoor-noord", name="Kantoor Noord", from_=date(2025, 1, 1), director="rita")
+    checklist = ChecklistPublishedV1(version="CL-1", in_force_from=date(2025, 1, 1), founding=True, items=(ITEM,))
+    await notifications.told(founded, POLICY, checklist)
+    seal = notifications.seal
+
+    async def party(id: str, name: str, role: Any) -> PartyV1:
+        return PartyV1(id=id, name=await seal("name", name, LEASE, "A"), role=role, language=language)
+
+    parties = [await party(AN, "An Peeters", "reference_renter")]
+    if married:
+        parties.append(await party(BERT, "Bert Wouters", "spouse"))
+    lease = LeaseRegisteredV1(
+        lease=LEASE,
+        dwelling_reference=await seal("dwelling_reference", "KN-0012", LEASE, "A"),
+        dwelling_address=await seal("dwelling_address", "Vaartstraat 12, 2000 Antwerpen", LEASE, "A"),
+        landlord=await seal("landlord", "Woonmaatschappij Noord", LEASE, "A"),
+        parties=tuple(parties),
+        start=date(2025, 11, 3),
+        informed_on=date(2025, 11, 3),
+        policy_version="P-1",
+        first_visit_due=date(2025, 11, 24),
+    )
+    assigned = CounsellorAssignedV1(lease=LEASE, counsellor="fatma", assigned_from=date(2025, 11, 3))
+    await notifications.told(lease, assigned)
+
+
+async def decided_negative(notifications: Notifications, **other: Any) -> EvaluationDecidedNegativeV1:
+    """Let a negative evaluation have been decided."""
+    seal = notifications.seal
+    ground = GroundToldOfV1(
+        finding=FINDING,
+        item="ONH-02",
+        label=ITEM.label,
+        occurred_on=date(2026, 2, 12),
+        seen_by="fatma",
+        what_seen=await seal("what_seen", "Het fornuis en de vloer zijn vuil.", LEASE, "B"),
+        renter_said=await seal("renter_said", "Ik was een week ziek.", LEASE, "B"),
+    )
+    decided = EvaluationDecidedNegativeV1(
+        lease=LEASE,
+        evaluation=EVALUATION,
+        moment=VISIT,
+        moment_kind="visit",
+        moment_on=date(2026, 2, 12),
+        decided_on=date(2026, 2, 20),
+        decided_by="karel",
+        in_name_of=None,
+        proposed_by="fatma",
+        reasons=await seal("reasons", "De keuken is al twee keer besproken en er is geen vooruitgang.", LEASE),
+        grounds=(ground,),
+        count_before=0,
+        count_if_communicated=1,
+        threshold=3,
+        contest_days=30,
+        cure_days=30,
+        validity_months=24,
+        policy_version="P-1",
+        checklist_version="CL-1",
+    )
+    decided = replace(decided, **other)
+    await notifications.told(decided)
+    return decided
+
+
+def recorded(answer: httpx.Response) -> list[str]:
+    """Return the names of the events that an act recorded."""
+    assert answer.status_code in (200, 201), answer.text
+    return [event["type"] for event in answer.json()["events"]]
+
+
+def reason(answer: httpx.Response) -> tuple[int, str]:
+    """Return status and reason of a refusal."""
+    return answer.status_code, answer.json()["type"].removeprefix("/problems/")
+
+
+async def approved(notifications: Notifications, kind: str = "L-05", **by: Any) -> dict[str, Any]:
+    """Let the only letter of a kind have been approved."""
+    letter = await notifications.letter(LEASE, kind=kind)
+    answer = await notifications.act(f"/communications/{letter['id']}/approve", **(by or KAREL))
+    assert answer.status_code == 200, answer.text
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+async def sent(notifications: Notifications, **married: bool) -> dict[str, Any]:
+    """Let the letter on a negative evaluation have been sent."""
+    await a_lease(notifications, **married)
+    await decided_negative(notifications)
+    letter = await approved(notifications)
+    body = {"on": notifications.today.isoformat(), "method": "registered_paper", "tracking": "RR1BE"}
+    answer = await notifications.act(f"/communications/{letter['id']}/send", body, **TOM)
+    assert recorded(answer) == ["CommunicationSent"]
+    told: dict[str, Any] = answer.json()
+    return told
+
+
+def outcome(addressee: str, on: date, **other: Any) -> dict[str, Any]:
+    """Return what is told of an addressee."""
+    return {"addressee": addressee, "on": on.isoformat(), **other}
+
+
+RECEIPT = {"kind": "receipt", "reference": "AR-1", "signed_by": "addressee"}
+
+
+async def test_the_story_of_a_negative_evaluation(notifications: Notifications) -> None:
+    letter = await sent(notifications)
+    assert [one["state"] for one in letter["addressees"]] == ["sent"]
+    path = f"/communications/{letter['id']}"
+    arrived = notifications.today + timedelta(days=2)
+    notifications.set_day(arrived)
+    answer = await notifications.act(f"{path}/delivered", outcome(AN, arrived, proof=RECEIPT), **TOM)
+    assert recorded(answer) == ["CommunicationDelivered", "LetterReached"]
+    body = answer.json()
+    assert (body["state"], body["communicated_on"]) == ("delivered", arrived.isoformat())
+    again = await notifications.act(f"{path}/delivered", outcome(AN, arrived, proof=RECEIPT), **TOM)
+    assert recorded(again) == []
+    published = [envelope for envelope in await notifications.envelopes() if b"LetterReached" in envelope]
+    assert len(published) == 1
+    assert f'"communicated_on":"{arrived.isoformat()}"'.encode() in published[0]
+    assert b"An Peeters" not in b"".join(await notifications.envelopes())
+
+
+async def test_the_letter_says_everything_that_it_must(notifications: Notifications) -> None:
+    await a_lease(notifications)
+    await decided_negative(notifications)
+    letter = await notifications.letter(LEASE, kind="L-05")
+    assert letter["missing"] == []
+    text = letter["text_nl"]
+    assert missing_in(text, "L-05") == ()
+    for said in (
+        "het bezoek van 12 februari 2026",
+        "Vaartstraat 12",
+        ITEM.label,
+        "zag fatma: Het fornuis en de vloer zijn vuil.",
+        "U zei daarover: Ik was een week ziek.",
+        "De keuken is al twee keer besproken",
+        "Vóór deze brief: nul (0) negatieve evaluaties.",
+        "Met deze brief erbij: één (1).",
+        "vierentwintig",
+    ):
+        assert said in text or said == "vierentwintig"
+    assert sum(line.startswith("> ") for line in text.splitlines()) <= 5
+    assert letter["drafted_by"] == "SYS"
+
+
+async def test_the_bytes_are_those_that_were_approved(notifications: Notifications) -> None:
+    await a_lease(notifications)
+    await decided_negative(notifications)
+    letter = await approved(notifications)
+    pdf = await notifications.read(f"/communications/{letter['id']}.pdf", role="administration")
+    assert pdf.headers["content-type"] == "application/pdf"
+    assert hashlib.sha256(pdf.content).hexdigest() == letter["document"]
+    assert pdf.content.startswith(b"%PDF-1.7")
+    again = await notifications.read(f"/communications/{letter['id']}.pdf", role="director")
+    assert again.content == pdf.content
+    assert (await notifications.read(f"/communications/{letter['id']}.pdf", role="technical")).status_code == 403
+    other = await notifications.read(f"/communications/{letter['id']}.pdf", office="kantoor-midden")
+    assert other.status_code == 404
+
+
+async def test_a_draft_has_no_bytes_yet(notifications: Notifications) -> None:
+    await a_lease(notifications)
+    letter = await notifications.letter(LEASE, kind="L-01")
+    assert (await notifications.read(f"/communications/{letter['id']}.pdf")).status_code == 404
+
+
+async def test_bad_news_comes_from_whom_the_office_chose(notifications: Notifications) -> None:
+    await a_lease(notifications)
+    await decided_negative(notifications)
+    path = f"/communications/{(await notifications.letter(LEASE, kind='L-05'))['id']}/approve"
+    assert reason(await notifications.act(path, **FATMA)) == (403, "not-bad-news-sender")
+    counsellor = replace(
+        POLICY, version="P-2", in_force_from=date(2026, 1, 1), bad_news_sender="counsellor", founding=False
+    )
+    await notifications.told(counsellor)
+    assert recorded(await notifications.act(path, **FATMA)) == ["CommunicationApproved"]
+    assert any(b"AttemptRefused" in envelope for envelope in await notifications.envelopes())
+
+
+async def test_ec_23_turkish_needs_dutch_and_dutch_needs_turkish(notifications: Notifications) -> None:
+    await a_lease(notifications, language="tr")
+    await decided_negative(notifications)
+    drafted = await notifications.letter(LEASE, kind="L-05")
+    about = {"kind": "evaluation", "id": EVALUATION}
+    turkish = {"language": "tr", "text": "Olumsuz değerlendirme", "translator": "Elif", "translation_of": "nl"}
+    body: dict[str, Any] = {"kind": "L-05", "lease": LEASE, "about": about, "addressees": [{"party": AN}]}
+    only_turkish = await notifications.act("/communications", {**body, "annexes": [turkish]}, **FATMA)
+    assert reason(only_turkish) == (409, "dutch-missing")
+    approve = f"/communications/{drafted['id']}/approve"
+    assert reason(await notifications.act(approve, **KAREL)) == (409, "translation-missing")
+    assert recorded(await notifications.act(f"/communications/{drafted['id']}/drop", **KAREL)) == [
+        "CommunicationDropped"
+    ]
+    anew = await notifications.act(
+        "/communications", {**body, "text_nl": drafted["text_nl"], "annexes": [turkish]}, **FATMA
+    )
+    assert recorded(anew) == ["CommunicationDrafted"]
+    approve = f"/communications/{anew.json()['id']}/approve"
+    assert recorded(await notifications.act(approve, **KAREL)) == ["CommunicationApproved"]
+    waived = await notifications.act(
+        "/communications",
+        {**body, "text_nl": drafted["text_nl"], "translation_waived_by_renter": [AN]},
+        **FATMA,
+    )
+    approve = f"/communications/{waived.json()['id']}/approve"
+    assert recorded(await notifications.act(approve, **KAREL)) == ["CommunicationApproved"]
+
+
+async def test_who_drafted_bad_news_does_not_approve_it(notifications: Notifications) -> None:
+    await a_lease(notifications)
+    await decided_negative(notifications)
+    drafted = await notifications.letter(LEASE, kind="L-05")
+    body = {
+        "kind": "L-05",
+        "lease": LEASE,
+        "about": {"kind": "evaluation", "id": EVALUATION},
+        "text_nl": drafted["text_nl"],
+    }
+    own = await notifications.act("/communications", body, **KAREL)
+    approve = f"/communications/{own.json()['id']}/approve"
+    assert reason(await notifications.act(approve, **KAREL)) == (403, "self-approval")
+    assert recorded(await notifications.act(approve, **WIM)) == ["CommunicationApproved"]
+
+
+async def test_each_missing_part_of_a_persons_letter_is_named(notifications: Notifications) -> None:
+    await a_lease(notifications)
+    await decided_negative(notifications)
+    about = {"kind": "evaluation", "id": EVALUATION}
+    answer = await notifications.act(
+        "/communications", {"kind": "L-05", "lease": LEASE, "about": about, "text_nl": "Dag."}, **FATMA
+    )
+    assert reason(answer) == (409, "content-missing")
+    assert {"moment", "grounds", "renter_said", "reasons"} <= {error["code"] for error in answer.json()["errors"]}
+    assert all(error["detail"] for error in answer.json()["errors"])
+    arrears = await notifications.act(
+        "/communications",
+        {
+            "kind": "L-12",
+            "lease": LEASE,
+            "text_nl": "U betaalt 420,50 euro per maand. Op 1 maart 2026 stond nog 300 euro open. "
+            "Wij ontvingen 120,50 euro. Wij stellen een afbetaalplan voor.",
+        },
+        **FATMA,
+    )
+    assert recorded(arrears) == ["CommunicationDrafted"]
+    assert "schuldbemiddeling" in arrears.json()["text_nl"]
+
+
+async def test_an_invitation_to_the_hearing_gets_its_standing_sentences(notifications: Notifications) -> None:
+    await a_lease(notifications)
+    answer = await notifications.act(
+        "/communications",
+        {
+            "kind": "L-08",
+            "lease": LEASE,
+            "text_nl": "Wij nodigen u uit op 20 maart 2026 om 14 uur in ons kantoor. Het gaat over 3 vaststellingen.",
+        },
+        **KAREL,
+    )
+    assert recorded(answer) == ["CommunicationDrafted"]
+    text = answer.json()["text_nl"]
+    assert "tolk" in text
+    assert "iemand meebrengen" in text
+    assert answer.json()["bad_news"] is True
+
+
+async def test_a_thing_that_has_not_arrived_is_not_yet_known(notifications: Notifications) -> None:
+    body = {"kind": "L-12", "lease": str(uuid4()), "text_nl": "Dag"}
+    assert reason(await notifications.act("/communications", body, **FATMA)) == (409, "not-yet-known")
+    await a_lease(notifications)
+    about = {"kind": "visit", "id": str(uuid4())}
+    body = {"kind": "L-03", "lease": LEASE, "about": about, "text_nl": "Dag"}
+    assert reason(await notifications.act("/communications", body, **FATMA)) == (409, "not-yet-known")
+    stranger = {
+        "kind": "L-15",
+        "lease": LEASE,
+        "addressees": [{"party": str(uuid4())}],
+        "text_nl": "Een goede huurder.",
+    }
+    assert reason(await notifications.act("/communications", stranger, **FATMA)) == (409, "unknown")
+
+
+async def test_both_spouses_must_be_reached(notifications: Notifications) -> None:
+    letter = await sent(notifications, married=True)
+    path, day = f"/communications/{letter['id']}", notifications.today
+    first = await notifications.act(f"{path}/delivered", outcome(AN, day, proof=RECEIPT), **TOM)
+    assert recorded(first) == ["CommunicationDelivered"]
+    missed = await notifications.act(f"{path}/not-collected", outcome(BERT, day), **TOM)
+    assert recorded(missed) == ["CommunicationNotCollected", "TaskOpened"]
+    assert [task["kind"] for task in await notifications.tasks(lease=LEASE, state="open")] == ["letter_not_delivered"]
+    again = await notifications.act(f"{path}/send-again", {"method": "handover"}, **TOM)
+    assert recorded(again) == ["CommunicationSentAgain", "CommunicationRepeated", "TaskClosed"]
+    second = again.json()["again"][0]
+    repeated = (await notifications.read(f"/communications/{second}")).json()
+    assert (repeated["first"], [one["id"] for one in repeated["addressees"]]) == (letter["id"], [BERT])
+    pdf = await notifications.read(f"/communications/{second}.pdf")
+    assert hashlib.sha256(pdf.content).hexdigest() == repeated["document"]
+    reached = await notifications.act(f"/communications/{second}/delivered", outcome(BERT, day, proof=RECEIPT), **TOM)
+    assert recorded(reached) == ["CommunicationDelivered", "LetterReached"]
+    assert (await notifications.read(path)).json()["communicated_on"] == day.isoformat()
+
+
+async def test_proofs_are_refused_that_prove_nothing(notifications: Notifications) -> None:
+    letter = await sent(notifications)
+    path, day = f"/communications/{letter['id']}/delivered", notifications.today
+    neighbour = {**RECEIPT, "signed_by": "de buurvrouw"}
+    assert reason(await notifications.act(path, outcome(AN, day), **TOM)) == (409, "no-proof")
+    assert reason(await notifications.act(path, outcome(AN, day, proof=neighbour), **TOM)) == (409, "no-proof")
+    minor = {**neighbour, "written_proxy": "volmacht", "signed_by_minor": True}
+    assert reason(await notifications.act(path, outcome(AN, day, proof=minor), **TOM)) == (409, "no-proof")
+    early = outcome(AN, day - timedelta(days=1), proof=RECEIPT)
+    assert reason(await notifications.act(path, early, **TOM)) == (409, "date-order")
+    late = outcome(AN, day + timedelta(days=1), proof=RECEIPT)
+    assert reason(await notifications.act(path, late, **TOM)) == (409, "occurred-in-future")
+    assert reason(await notifications.act(path, outcome(AN, day, proof=RECEIPT), **FATMA)) == (403, "not-permitted")
+    named = {**RECEIPT, "signed_by": "an  PEETERS"}
+    assert recorded(await notifications.act(path, outcome(AN, day, proof=named), **TOM))[0] == "CommunicationDelivered"
+
+
+async def test_a_corrected_proof_supersedes(notifications: Notifications) -> None:
+    letter = await sent(notifications)
+    path, day = f"/communications/{letter['id']}", notifications.today
+    notifications.set_day(day + timedelta(days=5))
+    await notifications.act(f"{path}/delivered", outcome(AN, day, proof=RECEIPT), **TOM)
+    later = (day + timedelta(days=3)).isoformat()
+    body = {"addressee": AN, "outcome": "delivered", "on": later}
+    assert reason(await notifications.act(f"{path}/correct-proof", body, **TOM)) == (409, "reason-missing")
+    corrected = await notifications.act(f"{path}/correct-proof", {**body, "why": "verkeerd gelezen"}, **TOM)
+    assert recorded(corrected) == ["ProofCorrected", "LetterReached"]
+    assert corrected.json()["communicated_on"] == later
+    assert any(b'"supersedes":"' in envelope for envelope in await notifications.envelopes())
+
+
+async def test_one_message_twice_drafts_one_letter(notifications: Notifications) -> None:
+    await a_lease(notifications)
+    decided = await decided_negative(notifications)
+    message = notifications.message(replace(decided, evaluation=EVALUATION))
+    await notifications.told(decided, id=message.id)
+    await notifications.told(decided, id=message.id)
+    assert len(await notifications.letters(LEASE, kind="L-05")) == 2  # the first and, told under another id, one more
+
+
+async def test_a_restated_count_drafts_the_letter_anew_unless_it_was_sent(notifications: Notifications) -> None:
+    await a_lease(notifications)
+    await decided_negative(notifications)
+    first = await approved(notifications)
+    restated = EvaluationCountRestatedV1(
+        lease=LEASE, evaluation=EVALUATION, count_before=1, count_if_communicated=2, threshold=3
+    )
+    await notifications.told(restated)
+    old, new = await notifications.letters(LEASE, kind="L-05")
+    assert (old["id"], old["state"], new["replaces"]) == (first["id"], "dropped", first["id"])
+    assert "Vóór deze brief: één (1) negatieve evaluaties." in new["text_nl"]
+    await notifications.act(f"/communications/{new['id']}/approve", **KAREL)
+    day = notifications.today.isoformat()
+    await notifications.act(f"/communications/{new['id']}/send", {"on": day, "method": "handover"}, **TOM)
+    await notifications.told(replace(restated, count_before=0, count_if_communicated=1))
+    assert len(await notifications.letters(LEASE, kind="L-05")) == 2
+
+
+async def test_a_spouse_who_joins_gets_the_letter_too(notifications: Notifications) -> None:
+    await a_lease(notifications)
+    await decided_negative(notifications)
+    name = await notifications.seal("name", "Bert Wouters", LEASE, "A")
+    spouse = PartyV1(id=BERT, name=name, role="spouse", language="nl")
+    await notifications.told(PartyAddedV1(lease=LEASE, party=spouse, joined_on=notifications.today))
+    _, anew = await notifications.letters(LEASE, kind="L-05")
+    assert [one["id"] for one in anew["addressees"]] == [AN, BERT]
+    await notifications.told(PartyLeftV1(lease=LEASE, party=AN, left_on=notifications.today))
+    *_, last = await notifications.letters(LEASE, kind="L-05")
+    assert [one["id"] for one in last["addressees"]] == [BERT]
+
+
+async def test_an_approval_under_a_mandate_that_had_ended_goes_back_to_draft(notifications: Notifications) -> None:
+    await a_lease(notifications)
+    await decided_negative(notifications)
+    letter = await approved(notifications)
+    event = (await notifications.read(f"/communications/{letter['id']}")).json()
+    assert event["state"] == "approved"
+    approval = letter["events"][0]["id"]
+    was_ended = MandateWasEndedV1(
+        mandate="m-1",
+        person="karel",
+        ended_on=date(2026, 2, 1),
+        service="notifications",
+        event=approval,
+        event_type="CommunicationApproved",
+        about=f"communication/{letter['id']}",
+        lease=LEASE,
+    )
+    await notifications.told(was_ended)
+    assert (await notifications.read(f"/communications/{letter['id']}")).json()["state"] == "draft"
+    assert (await notifications.read(f"/communications/{letter['id']}.pdf")).status_code == 404
+    assert [task["kind"] for task in await notifications.tasks(lease=LEASE)] == ["mandate_was_ended"]
+
+
+# Notices
+
+
+async def decided_termination(notifications: Notifications, *, category: Any = "maintenance") -> None:
+    """Let a termination have been decided, with a row of dates for today."""
+    seal, today = notifications.seal, notifications.today
+    finding = FindingEstablishedV1(
+        lease=LEASE,
+        finding=FINDING,
+        item="ONH-02",
+        checklist_version="CL-1",
+        seen_on=date(2026, 2, 12),
+        source="visit",
+        what_seen=await seal("what_seen", "Het fornuis en de vloer zijn vuil.", LEASE, "B"),
+        visit=VISIT,
+    )
+    decided = TerminationDecidedV1(
+        lease=LEASE,
+        termination=TERMINATION,
+        route="threshold",
+        grounds=(
+            TerminationGround(
+                finding=FINDING,
+                item="ONH-02",
+                category=category,
+                label=ITEM.label,
+                occurred_on=date(2026, 2, 12),
+                evaluation=EVALUATION,
+                serious=False,
+                lasting=True,
+            ),
+        ),
+        reasons=await seal("reasons", "Er is in een jaar geen blijvende verbetering.", LEASE),
+        notice_kind="shortcoming",
+        notice_months=3,
+        notice_basis="latest",
+        notice_dates=(
+            NoticeDatesRow(
+                posted_from=today,
+                posted_until=today + timedelta(days=10),
+                start=date(2026, 4, 1),
+                end=date(2026, 6, 30),
+            ),
+        ),
+        decided_on=today,
+        decided_by="rita",
+        in_name_of=None,
+        proposed_by="karel",
+        count=3,
+        threshold=3,
+    )
+    await notifications.told(finding, decided)
+
+
+async def test_a_notice_is_approved_by_the_director_and_posted_by_evaluations(notifications: Notifications) -> None:
+    await a_lease(notifications, married=True)
+    await decided_termination(notifications)
+    letter = await notifications.letter(LEASE, kind="L-09")
+    assert [(one["id"], one["copy"]) for one in letter["addressees"]] == [(AN, False), (BERT, False), ("ocmw", True)]
+    approve = f"/communications/{letter['id']}/approve"
+    assert reason(await notifications.act(approve, **KAREL)) == (403, "not-bad-news-sender")
+    answer = await notifications.act(approve, **RITA)
+    assert recorded(answer) == ["CommunicationApproved"]
+    frozen = answer.json()
+    assert frozen["notice"]["start"] == "2026-04-01"
+    assert "Hij begint op 1 april 2026 en eindigt op 30 juni 2026." in frozen["text_nl"]
+    assert "Er is in een jaar geen blijvende verbetering." in frozen["text_nl"]
+    assert "30 juni 2026" in frozen["text_nl"].splitlines()[-1]  # a Tuesday: the exit inventory
+    day = notifications.today.isoformat()
+    by_hand = await notifications.act(
+        f"/communications/{letter['id']}/send", {"on": day, "method": "registered_paper"}, **TOM
+    )
+    assert reason(by_hand) == (409, "wrong-state")
+    posted = NoticePostedV1(
+        lease=LEASE,
+        termination=TERMINATION,
+        posted_on=notifications.today,
+        method="registered_paper",
+        communications=(letter["id"],),
+        tracking=("RR9BE",),
+        posted_on_closed_day=False,
+    )
+    await notifications.told(posted)
+    after = (await notifications.read(f"/communications/{letter['id']}")).json()
+    assert (after["state"], after["sent_on"], after["tracking"]) == ("sent", day, "RR9BE")
+    returned = await notifications.act(
+        f"/communications/{letter['id']}/returned", outcome(AN, notifications.today), **TOM
+    )
+    assert recorded(returned) == ["CommunicationReturned", "TaskOpened"]
+    assert "notice_not_given" in {task["kind"] for task in await notifications.tasks(lease=LEASE, state="open")}
+
+
+async def test_a_notice_whose_row_has_passed_is_not_approved(notifications: Notifications) -> None:
+    await a_lease(notifications)
+    await decided_termination(notifications)
+    letter = await notifications.letter(LEASE, kind="L-09")
+    notifications.set_day(notifications.today + timedelta(days=11))
+    answer = await notifications.act(f"/communications/{letter['id']}/approve", **RITA)
+    assert reason(answer) == (409, "content-missing")
+    assert [error["code"] for error in answer.json()["errors"]] == ["notice_dates"]
+
+
+async def test_a_notice_withdrawn_before_posting_is_dropped_and_told(notifications: Notifications) -> None:
+    await a_lease(notifications)
+    await decided_termination(notifications)
+    why = await notifications.seal("why", "Het plan wordt nageleefd.", LEASE)
+    await notifications.told(NoticeWithdrawnV1(lease=LEASE, termination=TERMINATION, why=why, by="rita"))
+    assert (await notifications.letter(LEASE, kind="L-09"))["state"] == "dropped"
+    told = await notifications.letter(LEASE, kind="L-10")
+    assert "Het plan wordt nageleefd." in told["text_nl"]
+    assert told["missing"] == []
+
+
+# Contests
+
+
+async def test_a_contest_that_was_rejected_is_bad_news_of_who_decided_it(notifications: Notifications) -> None:
+    await a_lease(notifications)
+    await decided_negative(notifications)
+    words = await notifications.seal("words", "Ik was ziek, dat telt niet.", LEASE)
+    contested = EvaluationContestedV1(
+        lease=LEASE, evaluation=EVALUATION, lodged_on=notifications.today, channel="whatsapp", words=words
+    )
+    await notifications.told(contested)
+    assert [task["kind"] for task in await notifications.tasks(lease=LEASE, state="open")] == ["contest_to_decide"]
+    reasons = await notifications.seal("reasons", "De keuken was ook daarna niet proper.", LEASE)
+    upheld = EvaluationUpheldV1(
+        lease=LEASE,
+        evaluation=EVALUATION,
+        reasons=reasons,
+        grounds_struck=(),
+        heard=Heard(on=notifications.today, invited_on=None),
+        decided_by="wim",
+        in_name_of=None,
+        count_after=1,
+        threshold=3,
+    )
+    await notifications.told(upheld)
+    letter = await notifications.letter(LEASE, kind="L-07")
+    assert (letter["bad_news"], letter["missing"]) == (True, [])
+    assert missing_in(letter["text_nl"], "L-07") == ()
+    assert "Ik was ziek, dat telt niet." in letter["text_nl"]
+    approve = f"/communications/{letter['id']}/approve"
+    assert reason(await notifications.act(approve, **KAREL)) == (403, "not-bad-news-sender")
+    assert recorded(await notifications.act(approve, **WIM)) == ["CommunicationApproved"]
+    assert await notifications.tasks(lease=LEASE, state="open") == []
+
+
+async def test_a_contest_that_was_accepted_is_no_bad_news(notifications: Notifications) -> None:
+    await a_lease(notifications)
+    await decided_negative(notifications)
+    reasons = await notifications.seal("reasons", "De ziekte verklaart het.", LEASE)
+    annulled = EvaluationAnnulledV1(
+        lease=LEASE,
+        evaluation=EVALUATION,
+        reasons=reasons,
+        grounds_struck=(FINDING,),
+        own_motion=False,
+        heard=Heard(on=notifications.today, invited_on=None),
+        decided_by="wim",
+        in_name_of=None,
+        count_after=0,
+        threshold=3,
+    )
+    await notifications.told(annulled)
+    letter = await notifications.letter(LEASE, kind="L-07")
+    assert (letter["bad_news"], letter["missing"]) == (False, [])
+    assert (await notifications.letter(LEASE, kind="L-05"))["state"] == "dropped"
+
+
+async def test_the_contest_term_is_told_and_reminded_of(notifications: Notifications) -> None:
+    await a_lease(notifications)
+    await decided_negative(notifications)
+    until = notifications.today + timedelta(days=30)
+    communicated = EvaluationCommunicatedV1(
+        lease=LEASE,
+        evaluation=EVALUATION,
+        communication=str(uuid4()),
+        communicated_on=notifications.today,
+        contest_until=until,
+        late_registered=False,
+    )
+    await notifications.told(communicated)
+    assert (await notifications.letter(LEASE, kind="L-16"))["state"] == "draft"
+    await notifications.days_until(until)
+    begins, ends = await notifications.letters(LEASE, kind="L-16")
+    assert (begins["state"], begins["approved_by"], ends["state"]) == ("approved", "SYS", "approved")
+    assert "evaluatie" not in ends["text_nl"]  # a reminder says that there is a letter, not what it is about
+
+
+# Good news, visits, notes
+
+
+async def test_other_letters_are_drafted_with_all_they_must_say(notifications: Notifications) -> None:
+    await a_lease(notifications)
+    seal, today = notifications.seal, notifications.today
+    planned = VisitPlannedV1(
+        lease=LEASE, visit=VISIT, visit_on=today, slot="14:00", purpose="individual", counsellor="fatma"
+    )
+    announced = VisitAnnouncedV1(
+        lease=LEASE,
+        visit=VISIT,
+        visit_on=today,
+        slot="14:00",
+        purpose="individual",
+        counsellor="fatma",
+        channel="letter",
+        announced_on=today,
+        purpose_told=True,
+        in_time=True,
+    )
+    visited = VisitRecordedV1(
+        lease=LEASE, visit=VISIT, visit_on=today, purpose="individual", present=("renter",), interpreter="none"
+    )
+    fixed = ReportFixedV1(
+        lease=LEASE,
+        visit=VISIT,
+        visit_on=today,
+        fixed_on=today,
+        late=False,
+        findings=(),
+        goes_well=await seal("goes_well", "De huur is altijd op tijd.", LEASE, "B"),
+    )
+    drafted = AgreementDraftedV1(
+        lease=LEASE,
+        agreement=AGREEMENT,
+        findings=(),
+        goes_wrong=await seal("goes_wrong", "De keuken is niet proper.", LEASE, "B"),
+        why_renter_says=await seal("why_renter_says", "Geen tijd.", LEASE, "B"),
+        goal=await seal("goal", "Een propere keuken.", LEASE, "B"),
+        renter_needs=await seal("renter_needs", "Hulp van een vriend.", LEASE, "B"),
+    )
+    commitment = CommitmentV1(
+        id=COMMITMENT,
+        by="renter",
+        action=await seal("action", "Het fornuis poetsen", LEASE, "B"),
+        place=await seal("place", "keuken", LEASE, "B"),
+        measure="seen_at_visit",
+        target=await seal("target", "proper", LEASE, "B"),
+        due_on=today,
+    )
+    proposed = AgreementProposedV1(lease=LEASE, agreement=AGREEMENT, findings=(), commitments=(commitment,))
+    accepted = AgreementAcceptedV1(
+        lease=LEASE, agreement=AGREEMENT, accepted_on=today, signed=True, read_in_language="nl", findings=()
+    )
+    recorded_good = EvaluationRecordedV1(
+        lease=LEASE,
+        evaluation=EVALUATION,
+        moment=VISIT,
+        moment_kind="visit",
+        moment_on=today,
+        outcome="positive",
+        reasons=None,
+        why=await seal("why", "De woning is piekfijn.", LEASE),
+        decided_by="karel",
+    )
+    consulted = OcmwConsultedV1(lease=LEASE, consultation=CONSULTATION, consulted_on=today, ground="arrears")
+    await notifications.told(planned, announced, visited, fixed, drafted, proposed, accepted, recorded_good, consulted)
+    other = CounsellorAssignedV1(lease=LEASE, counsellor="mia", assigned_from=today, previous="fatma")
+    await notifications.told(other)
+    letters = {letter["kind"]: letter for letter in await notifications.letters(LEASE)}
+    assert sorted(letters) == ["L-01", "L-02", "L-03", "L-04", "L-06", "L-13", "L-14"]
+    assert {kind: letter["missing"] for kind, letter in letters.items()} == {kind: [] for kind in letters}
+    assert all("…" not in letter["text_nl"] for letter in letters.values())
+    assert "De huur is altijd op tijd." in letters["L-03"]["text_nl"]
+    assert "Het fornuis poetsen" in letters["L-04"]["text_nl"]
+    assert [one["role"] for one in letters["L-13"]["addressees"]] == ["ocmw"]
+    for letter in letters.values():
+        answer = await notifications.act(f"/communications/{letter['id']}/approve", **TOM)
+        assert recorded(answer) == ["CommunicationApproved"], answer.text
+    withheld = await notifications.read(f"/communications/{letters['L-03']['id']}", **TOM)
+    assert "text_nl" in withheld.json()["withheld"]
+    pdf = await notifications.read(f"/communications/{letters['L-03']['id']}.pdf", **TOM)
+    assert pdf.status_code == 403
+
+
+async def test_what_was_drafted_about_a_moved_visit_is_dropped(notifications: Notifications) -> None:
+    await a_lease(notifications)
+    day, other = notifications.today, str(uuid4())
+    announced = VisitAnnouncedV1(
+        lease=LEASE,
+        visit=VISIT,
+        visit_on=day,
+        slot="14:00",
+        purpose="individual",
+        counsellor="fatma",
+        channel="letter",
+        announced_on=day,
+        purpose_told=True,
+        in_time=True,
+    )
+    moved = VisitRescheduledV1(
+        lease=LEASE,
+        visit=VISIT,
+        visit_on=day,
+        new_visit=other,
+        new_visit_on=day + timedelta(days=3),
+        new_slot="10:00",
+        asked_by="renter",
+        counsellor="fatma",
+    )
+    await notifications.told(announced, moved)
+    old, new = await notifications.letters(LEASE, kind="L-02")
+    assert (old["state"], new["state"], new["about"]["id"]) == ("dropped", "draft", other)
+
+
+async def test_nothing_is_sent_to_somebody_who_died(notifications: Notifications) -> None:
+    await a_lease(notifications)
+    died = LeaseEndedV1(lease=LEASE, mode="by_law", ground="death_last_renter", ended_on=notifications.today)
+    await notifications.told(died)
+    assert (await notifications.letter(LEASE, kind="L-01"))["state"] == "dropped"
+
+
+# Tasks
+
+
+async def test_a_task_closes_when_its_cause_is_gone(notifications: Notifications) -> None:
+    await a_lease(notifications)
+    day = notifications.today
+    due = CommitmentDueV1(lease=LEASE, agreement=AGREEMENT, commitment=COMMITMENT, by="renter", due_on=day)
+    await notifications.told(due)
+    (task,) = await notifications.tasks(lease=LEASE, state="open")
+    assert (task["kind"], task["owner"], task["owner_role"]) == ("commitment_due", "fatma", "counsellor")
+    other = CounsellorAssignedV1(lease=LEASE, counsellor="mia", assigned_from=day, previous="fatma")
+    await notifications.told(other)
+    assert (await notifications.tasks(lease=LEASE))[0]["owner"] == "mia"
+    seen = CommitmentFollowedUpV1(
+        lease=LEASE,
+        agreement=AGREEMENT,
+        commitment=COMMITMENT,
+        by="renter",
+        seen_on=day,
+        outcome="kept",
+        seen_by="mia",
+    )
+    await notifications.told(seen)
+    assert (await notifications.tasks(lease=LEASE))[0]["state"] == "closed"
+    assert reason(await notifications.act(f"/tasks/{task['id']}/done", **FATMA)) == (409, "wrong-state")
+
+
+async def test_doubtful_grounds_are_a_task_for_the_director_until_a_person_confirms(
+    notifications: Notifications,
+) -> None:
+    await a_lease(notifications)
+    await decided_termination(notifications)
+    doubt = GroundsDoubtfulV1(
+        lease=LEASE, termination=TERMINATION, why="ground_invalid", findings=(FINDING,), evaluations=()
+    )
+    await notifications.told(doubt)
+    (task,) = await notifications.tasks(lease=LEASE, state="open")
+    assert (task["kind"], task["owner"]) == ("grounds_doubtful", "rita")
+    answer = await notifications.act(f"/tasks/{task['id']}/done", **RITA)
+    assert recorded(answer) == ["TaskDone"]
+    assert recorded(await notifications.act(f"/tasks/{task['id']}/done", **RITA)) == []
+    reasons = await notifications.seal("reasons", "De andere gronden blijven.", LEASE)
+    await notifications.told(doubt)
+    confirmed = GroundsConfirmedV1(
+        lease=LEASE, termination=TERMINATION, remaining_grounds=(), reasons=reasons, by="rita"
+    )
+    await notifications.told(confirmed)
+    assert await notifications.tasks(lease=LEASE, state="open") == []
+
+
+async def test_an_official_letter_of_which_nothing_is_heard_becomes_a_task(notifications: Notifications) -> None:
+    await sent(notifications)
+    await notifications.days_until(notifications.today + timedelta(days=21))
+    (task,) = await notifications.tasks(lease=LEASE, state="open")
+    assert (task["kind"], task["owner_role"]) == ("letter_not_delivered", "administration")
+
+
+# The office
+
+
+async def test_the_offices_details_stand_in_its_letters(notifications: Notifications) -> None:
+    await a_lease(notifications)
+    assert [task["kind"] for task in await notifications.tasks(state="open")] == ["office_details_missing"]
+    details = {
+        "address": "Kaai 1, 2000 Antwerpen",
+        "phone": "+32 3 555 01 00",
+        "email": "kantoor@huurspoor.example",
+        "ocmw": {"name": "OCMW Noord", "phone": "+32 3 555 02 00"},
+    }
+    answer = await notifications.act("/office-details", details, **TOM)
+    assert recorded(answer) == ["OfficeDetailsAdopted", "TaskClosed"]
+    assert answer.headers["location"] == f"/office-details/{answer.json()['id']}"
+    assert (await notifications.read(answer.headers["location"])).json()["phone"] == "+32 3 555 01 00"
+    assert recorded(await notifications.act("/office-details", details, **TOM)) == []
+    card = CounsellorCardMadeV1(
+        counsellor="fatma",
+        name=await notifications.seal("name", "Fatma Yilmaz", "fatma", "A"),
+        phone=await notifications.seal("phone", "+32 470 00 11 22", "fatma", "A"),
+    )
+    await notifications.told(card)
+    await decided_negative(notifications)
+    text = (await notifications.letter(LEASE, kind="L-05"))["text_nl"]
+    assert "OCMW Noord: +32 3 555 02 00" in text
+    assert "Uw huurbegeleider Fatma Yilmaz: +32 470 00 11 22" in text
+
+
+async def test_an_office_writes_its_own_letters_and_what_was_sent_stays(notifications: Notifications) -> None:
+    await a_lease(notifications)
+    incomplete = await notifications.act("/templates", {"kind": "L-05", "text": "# Brief\n> Kort\n\nDag"}, **KAREL)
+    assert reason(incomplete) == (409, "content-missing")
+    own = {"kind": "L-06", "text": "# Proficiat\n> Goed gedaan.\n\n{reasons}\n\nDank u, {counsellor}."}
+    answer = await notifications.act("/templates", own, **KAREL)
+    assert (recorded(answer), answer.json()["version"]) == (["TemplateAdopted"], 1)
+    assert recorded(await notifications.act("/templates", own, **KAREL)) == []
+    past = {**own, "text": own["text"] + "!", "in_force_from": "2026-01-01"}
+    assert reason(await notifications.act("/templates", past, **KAREL)) == (409, "date-order")
+    unknown = {**own, "text": own["text"] + "{nobody_knows}"}
+    assert reason(await notifications.act("/templates", unknown, **KAREL)) == (409, "content-missing")
+    listed = (await notifications.read("/templates?kind=L-06")).json()["items"]
+    assert [one["template"] for one in listed] == ["L-06/nl/1"]
+    good = EvaluationRecordedV1(
+        lease=LEASE,
+        evaluation=EVALUATION,
+        moment=VISIT,
+        moment_kind="visit",
+        moment_on=notifications.today,
+        outcome="positive",
+        reasons=None,
+        why=await notifications.seal("why", "De woning is piekfijn.", LEASE),
+        decided_by="karel",
+    )
+    await notifications.told(good)
+    letter = await notifications.letter(LEASE, kind="L-06")
+    assert letter["template"] == "L-06/nl/1"
+    assert letter["text_nl"].startswith("# Proficiat")
+
+
+async def test_a_calendar_is_read_at_its_secret_address_until_it_is_revoked(notifications: Notifications) -> None:
+    await a_lease(notifications)
+    planned = VisitPlannedV1(
+        lease=LEASE, visit=VISIT, visit_on=date(2026, 3, 10), slot="14:00", purpose="individual", counsellor="fatma"
+    )
+    await notifications.told(planned)
+    made = await notifications.act("/calendars", {"owner": "renter", "lease": LEASE}, **FATMA)
+    assert made.status_code == 201, made.text
+    address = made.json()["address"]
+    read = await notifications.client.get(address)
+    assert read.headers["content-type"].startswith("text/calendar")
+    assert "DTSTART:20260310T130000Z" in read.text
+    assert "Afspraak met Kantoor Noord" in read.text
+    assert "Vaartstraat" not in read.text
+    assert (await notifications.client.get(address.replace("~", "~x"))).status_code == 404
+    assert "address" not in (await notifications.read(f"/calendars/{made.json()['id']}")).json()
+    await notifications.act(f"/calendars/{made.json()['id']}/revoke", **FATMA)
+    assert (await notifications.client.get(address)).status_code == 404
+    nobody = await notifications.act("/calendars", {"owner": "renter"}, **FATMA)
+    assert reason(nobody) == (409, "unknown")
+
+
+async def test_k_15_counts_bad_news_that_did_not_arrive(notifications: Notifications) -> None:
+    await sent(notifications)
+    answer = await notifications.read("/kpis?from=2026-01-01&until=2026-12-31")
+    (figure,) = answer.json()["kpis"]
+    assert (figure["id"], figure["suppressed"], figure["denominator"]) == ("K-15", True, None)

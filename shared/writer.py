@@ -54,6 +54,7 @@ DECIDE = Histogram(
 )
 REPEATED = Counter("huurspoor_writer_batches_decided_again", "Batches decided again", ["because"])
 SLOW_DECISION_SECONDS = 0.05
+OFFICE_FOUNDED = "OfficeFounded"  # the one event by which every service learns that there is an office
 SOMEBODY_ELSE_WROTE = "HS001"  # raised by record_batch
 # Classes of SQL states after which nobody knows whether a COMMIT took place: connection, shutdown, resources, internal.
 LOST = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError)  # errors without an SQL state
@@ -900,9 +901,8 @@ class Writer:
             place = (office, stream.kind, lease)
             if place in self._members:  # only a complete list is held; one that is not is read when somebody asks
                 batch.members[place] = {**self._members[place], **batch.members.get(place, {}), id: None}
-        if type(event).__name__ in ("OfficeFounded", "OfficeFoundedV1"):
-            since = local_date(batch.moment).isoformat()
-            batch.changes.append(Change(office, OFFICE, {"since": since}))
+        if type(event).__name__ == OFFICE_FOUNDED:
+            self._know_office(office, batch)
         self._view(office, stream, id, after, whole, batch)
         return whole
 
@@ -1010,6 +1010,8 @@ class Writer:
         batch.changes.append(Change(office, INBOX, row))
         if state != "taken":
             return
+        if told.type == OFFICE_FOUNDED:
+            self._know_office(office, batch)
         if not moves:
             return
         batch.applied[(office, f"{told.publisher}:{told.stream}")] = told.version
@@ -1033,6 +1035,10 @@ class Writer:
                 envelope=told.envelope,
             ),
         )
+
+    def _know_office(self, office: str, batch: _Batch) -> None:
+        """From this day on there is work to do for the office (``shared.day``)."""
+        batch.changes.append(Change(office, OFFICE, {"since": local_date(batch.moment).isoformat()}))
 
     # -- storing ------------------------------------------------------------------------------------------------------
 

@@ -186,9 +186,9 @@ async def approved(notifications: Notifications, kind: str = "L-05", **by: Any) 
     return body
 
 
-async def sent(notifications: Notifications, **married: bool) -> dict[str, Any]:
+async def sent(notifications: Notifications, *, married: bool = False) -> dict[str, Any]:
     """Let the letter on a negative evaluation have been sent."""
-    await a_lease(notifications, **married)
+    await a_lease(notifications, married=married)
     await decided_negative(notifications)
     letter = await approved(notifications)
     body = {"on": notifications.today.isoformat(), "method": "registered_paper", "tracking": "RR1BE"}
@@ -369,7 +369,7 @@ async def test_an_invitation_to_the_hearing_gets_its_standing_sentences(notifica
 
 
 async def test_a_thing_that_has_not_arrived_is_not_yet_known(notifications: Notifications) -> None:
-    body = {"kind": "L-12", "lease": str(uuid4()), "text_nl": "Dag"}
+    body: dict[str, Any] = {"kind": "L-12", "lease": str(uuid4()), "text_nl": "Dag"}
     assert reason(await notifications.act("/communications", body, **FATMA)) == (409, "not-yet-known")
     await a_lease(notifications)
     about = {"kind": "visit", "id": str(uuid4())}

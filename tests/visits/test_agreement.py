@@ -239,10 +239,9 @@ def test_a_reservation_names_commitments_of_the_note() -> None:
 
 def test_a_settled_reservation_disputes_nothing_more() -> None:
     runs = (DRAFTED, TWO, replace(ACCEPTED, reservation=WORDS, disputed=("c2",)), AgreementStarted())
-    asked = {"on": DUE, "office_said": text("Wij leggen het uit."), "renter_said": text("Nu is het goed.")}
-    settled = ReservationSettled(
-        settled_on=DUE, commitments=("c2",), office_said=asked["office_said"], renter_said=asked["renter_said"]
-    )
+    office_said, renter_said = text("Wij leggen het uit."), text("Nu is het goed.")
+    asked: dict[str, Any] = {"on": DUE, "office_said": office_said, "renter_said": renter_said}
+    settled = ReservationSettled(settled_on=DUE, commitments=("c2",), office_said=office_said, renter_said=renter_said)
     given(AGREEMENT, *runs).when(settle_reservation, commitments=("c2",), **asked).then(settled)
     given(AGREEMENT, *runs, settled).when(settle_reservation, commitments=("c2",), **asked).then_nothing_happens()
     given(AGREEMENT, *runs, settled).when(follow_up, **_seen(commitment="c2")).then_it_holds(bool)

@@ -123,7 +123,7 @@ ASKED = ContactLogged(lease="L1", kind="question", channel="phone", direction="i
 
 
 def test_a_file_is_closed_when_nothing_is_open() -> None:
-    asked = {"out_inventory_ref": None, "terminations": frozenset(), "contacts": {}}
+    asked: dict[str, Any] = {"out_inventory_ref": None, "terminations": frozenset(), "contacts": {}}
     given(LEASE, *RUNNING, ENDED).when(close, **asked).then(LeaseClosed())
     given(LEASE, *RUNNING, ENDED, LeaseClosed()).when(close, **asked).then_nothing_happens()
     given(LEASE, *RUNNING).when(close, **asked).then_refused(WrongState)

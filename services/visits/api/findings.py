@@ -18,8 +18,8 @@ from services.visits.api.door import (
     lease_named,
     policies_known,
 )
-from services.visits.events import Attribution, Consequence, FindingOutcome
 from services.visits.api.path import path_of
+from services.visits.events import Attribution, Consequence, FindingOutcome
 from services.visits.rules import finding as rules
 from services.visits.rules.agreement import AGREEMENT
 from services.visits.rules.contact import CONTACT

@@ -1,0 +1,203 @@
+"""The service for visits behind its door, on a real database, without a bus."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+import httpx
+import pytest
+
+from services.visits.main import SERVICE
+from services.visits.rules.policy import CHECKLISTS, OFFICE, POLICIES
+from shared.clock import BRUSSELS
+from shared.codec import Codec
+from shared.day import Day
+from shared.decisions import AnyStream
+from shared.event_sourcing import EventStore
+from shared.keys import Seals, migrate
+from shared.log import event_log, lay_out
+from shared.settings import Settings
+from shared.web import application
+from shared.wording import Wording
+from shared.writer import Message, Writer
+from tests.conftest import ScratchDatabase, ScratchDatabases
+from tests.shared.shop import FixedClock, Issuer
+from tests.visits.examples import CHECKLIST, POLICY
+
+
+ROLE_OF = {
+    "fatma": "counsellor",
+    "mia": "counsellor",
+    "karel": "coordinator",
+    "rita": "director",
+    "tom": "administration",
+    "bart": "technical",
+    "els": "auditor",
+    "amir": "bridge-figure",
+    "dora": "dpo",
+}
+
+
+@dataclass
+class Told:
+    """Evaluations, as the one who answers for what was told."""
+
+    office: str
+    actor: str = "SYS"
+    act: str | None = None
+    mandated: bool = False
+    occurred_on: date | None = None
+    source: str = "system"
+    correlation_id: str = "c-1"
+    causation_id: str | None = None
+    policy_version: str | None = None
+    checklist_version: str | None = None
+    device_time: datetime | None = None
+    clock_suspect: bool = False
+    once: str | None = None
+    digest: bytes | None = None
+    if_match: int | None = None
+    message: Message | None = None
+
+
+@dataclass
+class Visits:
+    """The running service."""
+
+    client: httpx.AsyncClient
+    store: EventStore
+    database: ScratchDatabase
+    issuer: Issuer
+    clock: FixedClock = field(default_factory=FixedClock)
+
+    async def told(self, stream: AnyStream, id: str, *facts: Any, office: str = "kantoor-noord") -> None:
+        """Let evaluations have told these facts, which are kept in a stream."""
+        for fact in facts:
+            await self.store.decide(stream, id, partial(_just, fact), by=Told(office))
+
+    async def founded(self, office: str = "kantoor-noord") -> None:
+        """Let the office have its first policy and checklist."""
+        await self.told(POLICIES, OFFICE, POLICY, office=office)
+        await self.told(CHECKLISTS, OFFICE, CHECKLIST, office=office)
+
+    async def act(
+        self,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        who: str = "fatma",
+        headers: Mapping[str, str] | None = None,
+        office: str = "kantoor-noord",
+    ) -> httpx.Response:
+        """Do something, as somebody of the office."""
+        as_ = {**self._as(who, office), **(headers or {})}
+        return await self.client.post(path, json=dict(body or {}), headers=as_)
+
+    async def done(self, path: str, body: Mapping[str, Any] | None = None, *, who: str = "fatma") -> dict[str, Any]:
+        """Do something that is not refused, and return the thing after it."""
+        answer = await self.act(path, body, who=who)
+        assert answer.status_code in (200, 201), f"{path}: {answer.text}"
+        return dict(answer.json())
+
+    async def read(self, path: str, *, who: str = "fatma", office: str = "kantoor-noord") -> httpx.Response:
+        """Read something, as somebody of the office."""
+        return await self.client.get(path, headers=self._as(who, office))
+
+    async def seen(self, path: str, *, who: str = "fatma") -> dict[str, Any]:
+        """Read something that is there."""
+        answer = await self.read(path, who=who)
+        assert answer.status_code == 200, f"{path}: {answer.text}"
+        return dict(answer.json())
+
+    def at(self, moment: str) -> None:
+        """Let it be this local moment."""
+        self.clock.at = datetime.fromisoformat(moment).replace(tzinfo=BRUSSELS).astimezone(UTC)
+
+    async def day(self, day: date, office: str = "kantoor-noord") -> None:
+        """Let a day pass."""
+        for what, work in SERVICE.days.works.items():
+            await work(Day(office=office, date=day).of(what), self.store)
+
+    async def envelopes(self) -> list[bytes]:
+        """Return the exact bytes of everything that is published."""
+        connection = await asyncpg.connect(self.database.all_offices)
+        try:
+            return [row["envelope"] for row in await connection.fetch("select envelope from outbox order by position")]
+        finally:
+            await connection.close()
+
+    def _as(self, who: str, office: str) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.issuer.token(ROLE_OF[who], sub=who, office=office)}"}
+
+
+@pytest.fixture
+async def visits(databases: ScratchDatabases, tmp_path: Path) -> AsyncIterator[Visits]:
+    """The service for visits in an office that has just been founded."""
+    database, keys = databases.of("visits"), databases.of("keys")
+    owner = await asyncpg.connect(keys.owner)
+    await migrate(owner)
+    await owner.close()
+    log = event_log(_dsn(database.owner))
+    tables = {resource.table.name: resource.table for resource in SERVICE.resources}
+    tables |= {table.name: table for view in SERVICE.views for table in view.tables}
+    lay_out(log, "visits", views=list(tables.values()))
+    codec, clock, issuer = Codec(SERVICE.streams), FixedClock(), Issuer(tmp_path)
+    seals = await Seals.connect(keys.url("visits"), bytes(32))
+    writer = Writer(
+        service="visits",
+        connect=lambda: asyncpg.connect(database.at_work),
+        codec=codec,
+        streams=SERVICE.streams,
+        published=SERVICE.published,
+        resources=SERVICE.resources,
+        views=SERVICE.views,
+        authority_stream=SERVICE.authority,
+        clock=clock,
+    )
+    working = asyncio.create_task(writer.run())
+    async with asyncpg.create_pool(database.at_work, min_size=0, max_size=4) as pool:
+        await writer.ready.wait()
+        store = EventStore(writer, codec, pool, seals)
+        app: Any = application(
+            SERVICE,
+            store,
+            seals,
+            Settings(jwks=str(issuer.jwks)),
+            clock=clock,
+            wording=Wording(SERVICE.wording),
+            ready=_ready,
+        )
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://visits") as client:
+            running = Visits(client, store, database, issuer, clock)
+            await running.founded()
+            yield running
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+    await seals.close()
+    log.datastore.close()
+
+
+def _just(fact: Any, _state: Any) -> list[Any]:
+    return [fact]
+
+
+async def _ready() -> Mapping[str, Any]:
+    return {"ready": True, "why": []}
+
+
+def _dsn(url: str) -> dict[str, Any]:
+    parts = urlsplit(url)
+    return {
+        "dbname": parts.path[1:],
+        "host": parts.hostname or "",
+        "port": str(parts.port),
+        "user": parts.username or "",
+        "password": parts.password or "",
+    }

@@ -136,3 +136,20 @@ def test_other_lines_are_not(line: str, tmp_path: Path) -> None:
 def test_a_module_without_a_name_is_reported(tmp_path: Path) -> None:
     (tmp_path / "utils.py").touch()
     assert nameless(tmp_path) == ["utils.py"]
+
+
+def unnamed_packages(tree: Path) -> list[str]:
+    """Return the packages of the lock that the page on third parties does not name."""
+    page = (tree / "THIRD_PARTY.md").read_text(encoding="utf-8")
+    locked = re.findall(r"^([a-z0-9-]+)==", (tree / "requirements.txt").read_text(encoding="utf-8"), re.MULTILINE)
+    return [name for name in locked if not re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", page)]
+
+
+def test_every_package_is_named_with_its_licence() -> None:
+    assert unnamed_packages(PROJECT) == []
+
+
+def test_a_package_without_a_name_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "THIRD_PARTY.md").write_text("| moonlight | MIT |\n")
+    (tmp_path / "requirements.txt").write_text("moon==1.0 \\\n    --hash=sha256:0\nmoonlight==2.0\n")
+    assert unnamed_packages(tmp_path) == ["moon"]

@@ -137,8 +137,9 @@ class Client:
             headers["Idempotency-Key"] = key
         deadline = machine.monotonic() + SECONDS_OF_PATIENCE
         while True:
-            status, answered, told = self._once(service, method, f"{path}?{query}" if query else path, body, headers)
-            reason = "" if raw or not isinstance(told, dict) else str(told.get("type", ""))
+            target = f"{path}?{query}" if query else path
+            status, answered, told = self._once(service, method, target, body, headers, raw=raw)
+            reason = "" if not isinstance(told, dict) else str(told.get("type", ""))
             if status not in (0, *_TRY_AGAIN) and not reason.endswith("/not-yet-known"):
                 return status, answered, told
             if machine.monotonic() > deadline:
@@ -147,7 +148,7 @@ class Client:
             machine.sleep(0.1)
 
     def _once(
-        self, service: str, method: str, target: str, body: bytes | None, headers: Mapping[str, str]
+        self, service: str, method: str, target: str, body: bytes | None, headers: Mapping[str, str], *, raw: bool
     ) -> tuple[int, dict[str, str], Any]:
         try:
             connection = self._connections.get(service)
@@ -157,16 +158,16 @@ class Client:
                 self._connections[service] = connection
             connection.request(method, target, body, dict(headers))
             answer = connection.getresponse()
-            raw = answer.read()
+            read = answer.read()
         except (OSError, http.client.HTTPException, KeyError):
             stale = self._connections.pop(service, None)
             if stale is not None:
                 stale.close()
             return 0, {}, None
         answered = {name.lower(): value for name, value in answer.getheaders()}
-        if "json" in answered.get("content-type", ""):
-            return answer.status, answered, json.loads(raw)
-        return answer.status, answered, raw
+        as_it_came = raw and answer.status == 200
+        told = read if as_it_came or "json" not in answered.get("content-type", "") else json.loads(read)
+        return answer.status, answered, told
 
     def _token(self, who: Somebody) -> str:
         if who not in self._tokens:

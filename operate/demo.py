@@ -203,7 +203,7 @@ def _verify(story: Story, picture: Picture) -> bool:
 
 def _with_one_byte_changed(file: bytes) -> bytes:
     """Change one character inside the envelope of an entry in the middle of the chain."""
-    entries = json.loads(file)["ledger"]["entries"]
+    entries = json.loads(file)["entries"]
     envelopes = [entry["envelope"] for entry in entries if entry.get("envelope")]
     place = file.index(envelopes[len(envelopes) // 2].encode()) + 40
     other = b"A" if file[place : place + 1] != b"A" else b"B"

@@ -379,7 +379,7 @@ class Story:
         self.act(
             "Fatma",
             "visits",
-            f"/visits/{visit}/set-cadence",
+            f"/leases/{self.lease}/set-cadence",
             {"months": 3, "reason": "Eerste maanden wat dichterbij blijven."},
             "agrees on a visit every three months",
             "spreekt een bezoek om de drie maanden af",
@@ -709,7 +709,7 @@ class Story:
         self.act(
             "Nora",
             "visits",
-            f"/visits/{visit}/set-cadence",
+            f"/leases/{lease}/set-cadence",
             {"months": 4, "reason": "Drie keer per jaar is genoeg."},
             "agrees on a visit every four months",
             "spreekt een bezoek om de vier maanden af",
@@ -1099,7 +1099,9 @@ class Story:
                 english,
                 dutch,
             )
-        self.stage.saw(self.say("All ten gates", "Alle tien de poorten"), self._gates())
+        self.stage.saw(
+            self.say("What is still open", "Wat nog open staat"), [line for line in self._gates() if "✔" not in line]
+        )
 
     def _the_decision(self) -> None:
         self.stage.chapter(self.say("People decide", "Mensen beslissen"))
@@ -1112,8 +1114,8 @@ class Story:
             f"/terminations/{review}/decide",
             {"outcome": "terminate", "reasons": "x" * 120, "grounds": grounds, "notice_kind": "shortcoming"},
             "not-permitted",
-            "the counsellor tries to decide herself",
-            "de begeleider probeert zelf te beslissen",
+            "tries to decide on the termination herself",
+            "probeert zelf over de beëindiging te beslissen",
         )
         self.act(
             "Karel",
@@ -1127,6 +1129,7 @@ class Story:
             "stelt voor de huur te beëindigen",
             expect=["TerminationProposed"],
         )
+        self.stage.saw(self.say("All ten gates", "Alle tien de poorten"), self._gates())
         self.on("2026-12-07T10:00")
         decided = self.act(
             "Rita",
@@ -1141,8 +1144,8 @@ class Story:
                 "grounds": grounds,
                 "notice_kind": "shortcoming",
             },
-            "the director weighs the whole file and decides, under her mandate",
-            "de directeur weegt het hele dossier en beslist, met haar mandaat",
+            "weighs the whole file and decides, under her mandate",
+            "weegt het hele dossier en beslist, met haar mandaat",
             expect=["TerminationDecided"],
         )
         letter = self._letter("L-09", review)

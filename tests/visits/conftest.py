@@ -1,8 +1,9 @@
 """The service for visits behind its door, on a real database, without a bus."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+import secrets
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ import asyncpg
 import httpx
 import pytest
 
+from operate.postgres import Postgres
 from services.visits.main import SERVICE
 from services.visits.rules.policy import CHECKLISTS, OFFICE, POLICIES
 from shared.clock import BRUSSELS
@@ -29,7 +31,6 @@ from shared.writer import Message, Writer
 from tests.conftest import ScratchDatabase, ScratchDatabases
 from tests.shared.shop import FixedClock, Issuer
 from tests.visits.examples import CHECKLIST, POLICY
-
 
 ROLE_OF = {
     "fatma": "counsellor",
@@ -74,14 +75,15 @@ class Visits:
     store: EventStore
     database: ScratchDatabase
     issuer: Issuer
-    clock: FixedClock = field(default_factory=FixedClock)
+    clock: FixedClock
+    office: str
 
-    async def told(self, stream: AnyStream, id: str, *facts: Any, office: str = "kantoor-noord") -> None:
+    async def told(self, stream: AnyStream, id: str, *facts: Any, office: str | None = None) -> None:
         """Let evaluations have told these facts, which are kept in a stream."""
         for fact in facts:
-            await self.store.decide(stream, id, partial(_just, fact), by=Told(office))
+            await self.store.decide(stream, id, partial(_just, fact), by=Told(office or self.office))
 
-    async def founded(self, office: str = "kantoor-noord") -> None:
+    async def founded(self, office: str | None = None) -> None:
         """Let the office have its first policy and checklist."""
         await self.told(POLICIES, OFFICE, POLICY, office=office)
         await self.told(CHECKLISTS, OFFICE, CHECKLIST, office=office)
@@ -93,7 +95,7 @@ class Visits:
         *,
         who: str = "fatma",
         headers: Mapping[str, str] | None = None,
-        office: str = "kantoor-noord",
+        office: str | None = None,
     ) -> httpx.Response:
         """Do something, as somebody of the office."""
         as_ = {**self._as(who, office), **(headers or {})}
@@ -105,7 +107,7 @@ class Visits:
         assert answer.status_code in (200, 201), f"{path}: {answer.text}"
         return dict(answer.json())
 
-    async def read(self, path: str, *, who: str = "fatma", office: str = "kantoor-noord") -> httpx.Response:
+    async def read(self, path: str, *, who: str = "fatma", office: str | None = None) -> httpx.Response:
         """Read something, as somebody of the office."""
         return await self.client.get(path, headers=self._as(who, office))
 
@@ -119,39 +121,62 @@ class Visits:
         """Let it be this local moment."""
         self.clock.at = datetime.fromisoformat(moment).replace(tzinfo=BRUSSELS).astimezone(UTC)
 
-    async def day(self, day: date, office: str = "kantoor-noord") -> None:
+    async def day(self, day: date) -> None:
         """Let a day pass."""
         for what, work in SERVICE.days.works.items():
-            await work(Day(office=office, date=day).of(what), self.store)
+            await work(Day(office=self.office, date=day).of(what), self.store)
 
     async def envelopes(self) -> list[bytes]:
         """Return the exact bytes of everything that is published."""
         connection = await asyncpg.connect(self.database.all_offices)
         try:
-            return [row["envelope"] for row in await connection.fetch("select envelope from outbox order by position")]
+            asked = "select envelope from outbox where office = $1 order by position"
+            return [row["envelope"] for row in await connection.fetch(asked, self.office)]
         finally:
             await connection.close()
 
-    def _as(self, who: str, office: str) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.issuer.token(ROLE_OF[who], sub=who, office=office)}"}
+    def _as(self, who: str, office: str | None) -> dict[str, str]:
+        token = self.issuer.token(ROLE_OF[who], sub=who, office=office or self.office)
+        return {"Authorization": f"Bearer {token}"}
 
 
-@pytest.fixture
-async def visits(databases: ScratchDatabases, tmp_path: Path) -> AsyncIterator[Visits]:
-    """The service for visits in an office that has just been founded."""
-    database, keys = databases.of("visits"), databases.of("keys")
-    owner = await asyncpg.connect(keys.owner)
-    await migrate(owner)
-    await owner.close()
-    log = event_log(_dsn(database.owner))
+@dataclass(frozen=True)
+class Laid:
+    """The databases of the service, laid out."""
+
+    service: ScratchDatabase
+    keys: ScratchDatabase
+
+
+@pytest.fixture(scope="session")
+def laid(postgres: Postgres) -> Iterator[Laid]:
+    """The databases of the service for visits, for the whole session: each test founds an office of its own."""
+    made = ScratchDatabases(postgres)
+    laid = Laid(made.of("visits"), made.of("keys"))
+    asyncio.run(_migrate(laid.keys.owner))
+    log = event_log(_dsn(laid.service.owner))
     tables = {resource.table.name: resource.table for resource in SERVICE.resources}
     tables |= {table.name: table for view in SERVICE.views for table in view.tables}
     lay_out(log, "visits", views=list(tables.values()))
+    log.datastore.close()
+    yield laid
+    made.drop()
+
+
+async def _migrate(url: str) -> None:
+    owner = await asyncpg.connect(url)
+    await migrate(owner)
+    await owner.close()
+
+
+@pytest.fixture
+async def visits(laid: Laid, tmp_path: Path) -> AsyncIterator[Visits]:
+    """The service for visits, with an office that has just been founded."""
     codec, clock, issuer = Codec(SERVICE.streams), FixedClock(), Issuer(tmp_path)
-    seals = await Seals.connect(keys.url("visits"), bytes(32))
+    seals = await Seals.connect(laid.keys.url("visits"), bytes(32))
     writer = Writer(
         service="visits",
-        connect=lambda: asyncpg.connect(database.at_work),
+        connect=lambda: asyncpg.connect(laid.service.at_work),
         codec=codec,
         streams=SERVICE.streams,
         published=SERVICE.published,
@@ -161,7 +186,7 @@ async def visits(databases: ScratchDatabases, tmp_path: Path) -> AsyncIterator[V
         clock=clock,
     )
     working = asyncio.create_task(writer.run())
-    async with asyncpg.create_pool(database.at_work, min_size=0, max_size=4) as pool:
+    async with asyncpg.create_pool(laid.service.at_work, min_size=0, max_size=2) as pool:
         await writer.ready.wait()
         store = EventStore(writer, codec, pool, seals)
         app: Any = application(
@@ -175,13 +200,13 @@ async def visits(databases: ScratchDatabases, tmp_path: Path) -> AsyncIterator[V
         )
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url="http://visits") as client:
-            running = Visits(client, store, database, issuer, clock)
+            office = f"kantoor-{secrets.token_hex(4)}"
+            running = Visits(client, store, laid.service, issuer, clock, office)
             await running.founded()
             yield running
     working.cancel()
     await asyncio.gather(working, return_exceptions=True)
     await seals.close()
-    log.datastore.close()
 
 
 def _just(fact: Any, _state: Any) -> list[Any]:

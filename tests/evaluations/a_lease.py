@@ -331,7 +331,9 @@ class ALease:
         before = self.file
         if change is not None:
             change(self)
-        act = Act(on=today, today=today, at=morning(today, 12), actor="SYS")
+        act = Act(
+            on=today, today=today, at=morning(today, 12), actor="SYS", new_review=f"T{self.file.crossing.crossings + 1}"
+        )
         follows = what_follows(before, self.file, act, since=since)
         for one in follows:
             assert isinstance(one, Elsewhere)

@@ -100,9 +100,7 @@ def w9(*, informed: bool, first: int = 4, later: int = 2) -> ALease:
     from dataclasses import replace
 
     pinned = replace(registered, event=replace(registered.event, policy_version="P-2"))
-    lease.file = replace(
-        lease.file, case=replace(lease.file.case, of_lease=(pinned, *lease.file.case.of_lease[1:]))
-    )
+    lease.file = replace(lease.file, case=replace(lease.file.case, of_lease=(pinned, *lease.file.case.of_lease[1:])))
     lease.policy(from_=d("2026-06-01"), threshold_n=later)
     if informed:
         lease.inform("P-3", on=d("2026-07-01"))

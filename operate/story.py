@@ -1,6 +1,6 @@
-"""The story of two offices, played over HTTP by people of different roles; the demo shows it, the fault tests play it too.
+"""The story of two offices, played over HTTP by people of different roles; demo and fault tests both play it.
 
-Kantoor Noord counts: checklists, three negative evaluations, a review, a director's decision. Kantoor Midden is present:
+Kantoor Noord counts: checklists, three negative evaluations, a review, a director's decision. Kantoor Midden is there:
 an agreement that is kept, a good evaluation, and somebody who goes along. All people are invented.
 """
 
@@ -1071,7 +1071,8 @@ class Story:
                 "Karel",
                 "G3",
                 {
-                    "note": "Alleenwonend, zieke moeder. Begeleiding, afsprakennota en gezinszorg geprobeerd; geen blijvende verbetering. Er is geen achterstal."
+                    "note": "Alleenwonend, zieke moeder. Begeleiding, afsprakennota en gezinszorg geprobeerd; "
+                    "geen blijvende verbetering. Er is geen achterstal."
                 },
                 "writes the proportionality note",
                 "schrijft de proportionaliteitsnota",
@@ -1138,8 +1139,8 @@ class Story:
             {
                 "outcome": "terminate",
                 "reasons": (
-                    "Ik woog de situatie van de huurder, de aangeboden hulp en de kansen die zij kreeg. De schade neemt toe en "
-                    "er is in een jaar geen blijvende verbetering. Een minder ingrijpende weg zie ik niet meer."
+                    "Ik woog de situatie van de huurder, de aangeboden hulp en de kansen die zij kreeg. De schade neemt "
+                    "toe en er is in een jaar geen blijvende verbetering. Een minder ingrijpende weg zie ik niet meer."
                 ),
                 "grounds": grounds,
                 "notice_kind": "shortcoming",

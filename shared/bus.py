@@ -118,6 +118,7 @@ class Bus:
         self._seed_file = seed_file
         self._client: Client | None = None
         self._closed = asyncio.Event()
+        self._asked: set[asyncio.Future[Msg]] = set()
         self._seldom = Seldom()
 
     @property
@@ -157,10 +158,20 @@ class Bus:
         client = self.client
         if client is None:
             raise BusAway("not connected")
+        asked = asyncio.ensure_future(client.request(subject, body, timeout=seconds, headers=headers))
+        self._asked.add(asked)
         try:
-            answer = await client.request(subject, body, timeout=seconds, headers=headers)
+            answer = await asked
         except (TimeoutError, nats.errors.Error, OSError) as why:
             raise BusAway(type(why).__name__) from why
+        except asyncio.CancelledError:
+            us = asyncio.current_task()
+            if us is not None and us.cancelling():
+                asked.cancel()
+                raise
+            raise BusAway("connection lost") from None
+        finally:
+            self._asked.discard(asked)
         told: dict[str, Any] = json.loads(answer.data)
         if "error" in told:
             raise BusRefused(int(told["error"].get("err_code", 0)), str(told["error"].get("description", "")))
@@ -212,7 +223,7 @@ class Bus:
             "Nats-Batch-Sequence": str(last),
             "Nats-Batch-Commit": "1",
         }
-        told = await self.request(subject, body, headers=headers, seconds=10.0)
+        told = await self.request(subject, body, headers=headers, seconds=5.0)
         if told.get("count") != last:
             # Another publisher's or an older server's answer: it was taken for a single message.
             raise BusRefused(0, "the batch was not acknowledged as one")
@@ -259,6 +270,8 @@ class Bus:
 
     async def _lost(self) -> None:
         CONNECTED.set(0)
+        for asked in self._asked:
+            asked.cancel()  # no answer will come: the client would wait for it until its timeout
 
     async def _found(self) -> None:
         self._has_moved()
@@ -297,8 +310,7 @@ class Pull:
 
     async def batches(self) -> AsyncIterator[list[Msg]]:
         """Yield batches of at least one message, until ``stop``."""
-        while not self._stopping:
-            client = await self._bus.connected()
+        while (client := await self._connected()) is not None:
             inbox = client.new_inbox()
             subscription = await client.subscribe(f"{inbox}.*", cb=self._arrive)
             try:
@@ -323,7 +335,7 @@ class Pull:
         while not self._stopping and self._bus.client in (client, None):
             if self._bus.client is None:
                 self.alive = False
-                await self._bus.connected()
+                await self._connected()
                 continue
             now = seconds_running()
             if asked <= 0 or now > until or generation != self._bus.generation:
@@ -363,6 +375,13 @@ class Pull:
             elif gone:
                 self.alive = False
                 await asyncio.sleep(0.2)
+
+    async def _connected(self) -> Client | None:
+        """Wait for the bus; None once this pull is stopped."""
+        while not self._stopping:
+            with contextlib.suppress(TimeoutError):
+                return await asyncio.wait_for(self._bus.connected(), 0.25)
+        return None
 
     async def _arrive(self, message: Msg) -> None:
         self._arrived.append(message)

@@ -95,7 +95,10 @@ class Correspondence:
         pulling = [asyncio.create_task(self._pull(publisher, starting)) for publisher in self._pulls]
         serving = [asyncio.create_task(work) for work in (self.inbox.run(), self.heads.run(), self._look())]
         try:
-            await asyncio.gather(*pulling, *serving)
+            # Not gather: it would cancel what is being handled together with us.
+            ended, _ = await asyncio.wait([*pulling, *serving], return_when=asyncio.FIRST_COMPLETED)
+            for task in ended:
+                task.result()
         finally:
             starting.cancel()
             for pull in self._pulls.values():

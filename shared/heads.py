@@ -277,10 +277,8 @@ class Heads:
         if not gaps:
             state.gaps, state.patience = (), self._patience
             return
-        if gaps != state.gaps:
-            if state.gaps and gaps[0] > state.gaps[0]:
-                state.patience = self._patience  # it moves
-            state.gaps, state.since = gaps, now
+        if not state.gaps or (gaps[0] != state.gaps[0] and not in_part):  # of a part only the head grows
+            state.gaps, state.since, state.patience = gaps, now, self._patience
             return
         if now - state.since < state.patience or await self._bus.backlog(publisher) > 0:
             return

@@ -48,6 +48,7 @@ DEAD = prometheus_client.Counter("huurspoor_inbox_dead_letters", "Dead letters b
 PARKED = prometheus_client.Gauge("huurspoor_inbox_parked", "Messages that wait for another one", ["publisher"])
 
 
+_NOT_OURS = ("08", "53", "57", "58", "XX")  # SQL states that say something of the server, nothing of the message
 _LONG_AGO = datetime(1900, 1, 1, tzinfo=UTC)
 
 
@@ -285,7 +286,7 @@ class Inbox:
             read = [self.reader.read(publisher, one.subject, one.data) for one in deliveries]
             try:
                 known = await self._known([one for one in read if isinstance(one, Told)])
-            except AWAY as why:
+            except Exception as why:  # a lost connection has many names; nothing was done yet
                 self._seldom.warn("inbox-waits", type(why).__name__)
                 await asyncio.gather(*(self._come_back(one) for one in deliveries))
                 return
@@ -384,6 +385,8 @@ class Inbox:
                 self._look_again(told, early.waits_for, began)
                 return
             except Exception as why:
+                if (getattr(why, "sqlstate", None) or "")[:2] in _NOT_OURS:
+                    raise StoreBusy from why
                 await self._failed(told, why)
                 return
         self._count(told, outcome)
@@ -467,8 +470,13 @@ class Inbox:
             progress.arrived(letter.position, letter.type or "")
             progress.parked.discard(letter.position)
             progress.dead.add(letter.position)
-        say = log.error if letter.reason in ("forged", "conflict") else log.warning
-        say("dead-letter", security=letter.reason == "forged", reason=letter.reason, why=letter.why, id=letter.id)
+        self._seldom.warn(
+            "dead-letter",
+            f"{letter.reason}: {letter.why}",
+            publisher=letter.publisher,
+            security=letter.reason == "forged",
+            id=letter.id,
+        )
 
     # -- what waits ---------------------------------------------------------------------------------------------------
 

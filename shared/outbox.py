@@ -11,7 +11,6 @@ from datetime import date, datetime
 from functools import cache
 from typing import Any, Literal
 
-import asyncpg
 import msgspec
 import prometheus_client
 
@@ -341,7 +340,7 @@ class Relay:
                     self.why_not = None
                 except (BusAway, BusRefused) as why:
                     self._because(why)
-                except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as why:
+                except Exception as why:  # a lost connection has many names, asyncpg's InternalClientError among them
                     self._because(why)
                     await self._let_go()
                 UNPUBLISHED.set(max(0, self._head - self._cursor))

@@ -200,9 +200,11 @@ class Service:
             ended, _ = await asyncio.wait([*at_work, serving], return_when=asyncio.FIRST_COMPLETED)
             # Fetch nothing new, then finish what is under way; the writer goes last.
             server.should_exit = True
-            for task in reversed(at_work[1:]):
+            for task in reversed(at_work[2:]):
                 task.cancel()
-            await asyncio.gather(*at_work[1:], return_exceptions=True)
+            await asyncio.gather(*at_work[2:], return_exceptions=True)
+            at_work[1].cancel()  # the bus: what was taken in last is acknowledged over it
+            await asyncio.gather(at_work[1], return_exceptions=True)
             with contextlib.suppress(asyncio.CancelledError):
                 await serving
             at_work[0].cancel()

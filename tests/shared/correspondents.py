@@ -187,6 +187,7 @@ async def at_work(
     *,
     reactions: Reactions | None = None,
     publishers: Sequence[str] = (),
+    published: Callable[[Any, Any, str], tuple[Any, ...]] = published,
     master: bytes = b"m" * 32,
 ) -> AsyncIterator[Small]:
     """Run a small service; ``publishers`` are those it hears."""

@@ -130,6 +130,7 @@ class Inbox:
         self._awaited: set[tuple[str, str]] = set()
         self._moved: OrderedDict[tuple[str, str], tuple[int, int]] = OrderedDict()
         self._serial = 0
+        self._at_work = 0
         self._outcomes: dict[tuple[str, str], str] = {}
         self._locks: weakref.WeakValueDictionary[tuple[str, str], asyncio.Lock] = weakref.WeakValueDictionary()
         self._again: asyncio.Queue[tuple[str, ...]] = asyncio.Queue()
@@ -351,6 +352,13 @@ class Inbox:
 
     async def _one(self, told: Told[Any], known: _Known | None = None) -> None:
         """Let a message have its effect, or park it, or make it a dead letter."""
+        self._at_work += 1
+        try:
+            await self._have_its_effect(told, known)
+        finally:
+            self._at_work -= 1
+
+    async def _have_its_effect(self, told: Told[Any], known: _Known | None) -> None:
         message = told.message
         assert message is not None
         key = f"{told.publisher}:{told.stream}"
@@ -567,6 +575,8 @@ class Inbox:
 
     async def _load(self) -> None:
         """Read how far each publisher has come, what waits, and what failed."""
+        while self._at_work:
+            await asyncio.sleep(0.01)  # what is under way must not be noted between our reading and our noting
         progress = {publisher: Progress() for publisher in self.publishers}
         ranges: dict[tuple[str, bool], list[tuple[int, int]]] = {}
         for publisher, settled, first, last in await self._read(
@@ -579,7 +589,6 @@ class Inbox:
         for publisher, one in progress.items():
             one.done = Ranges(ranges.get((publisher, True), ()))
             one.known = Ranges([*ranges.get((publisher, True), ()), *ranges.get((publisher, False), ())])
-            one.moved = self.progress[publisher].moved
         for publisher, event, number in await self._read(
             "select publisher, type, count(*) from inbox group by publisher, type"
         ):
@@ -609,12 +618,12 @@ class Inbox:
                     progress[row["publisher"]].dead.add(row["position"])
                 if row["reason"] == "unknown-version":
                     readable.append(row["id"])
-        self.progress.update(progress)
         self._moved.clear()
         self.loaded.set()
         for publisher, one in progress.items():
+            # In place: who waits holds on to the object.
+            self.progress[publisher].become(one)
             PARKED.labels(publisher).set(len(one.parked))
-            one.moved.set()
         for id in readable:
             # After an upgrade what was of an unknown version may be read, and those behind it run in order.
             letter = await self._open_letter(id)

@@ -72,6 +72,12 @@ class Progress:
     counts: Counter[str] = field(default_factory=Counter)  # of all that is known, by event name
     moved: asyncio.Event = field(default_factory=asyncio.Event)
 
+    def become(self, other: "Progress") -> None:
+        """Take over what was read anew; whoever waits looks again."""
+        self.known, self.done, self.counts = other.known, other.done, other.counts
+        self.parked, self.dead = other.parked, other.dead
+        self.moved.set()
+
     def arrived(self, position: int, event: str) -> None:
         """Note a message in whatever state."""
         if position not in self.known:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from uuid import uuid4
 
 import msgspec
-from fastapi import Request
+from fastapi import Depends, Request
 from pydantic import Field
 
 from services.evaluations.api.door import READERS, Who, api
@@ -296,18 +296,30 @@ async def give_mandate(
     )
 
 
+_MAY_END = may("end_mandate", "director", mandated=True)
+
+
+async def _mandate_to_end(mandate: str, by: Annotated[Caller, _MAY_END], store: Store) -> Mapping[str, Any]:
+    """Return the mandate that a path names. It is looked up before the body is: 404 comes before 422."""
+    found = next((shown for shown in await _mandates(store, by) if shown["id"] == mandate), None)
+    if found is None:
+        raise problems.not_found()
+    return found
+
+
 @api.post("/mandates/{mandate}/end")
 async def end_mandate(
-    mandate: str, body: EndMandate, by: Annotated[Caller, may("end_mandate", "director", mandated=True)], store: Store
+    mandate: str,
+    body: EndMandate,
+    known: Annotated[Mapping[str, Any], Depends(_mandate_to_end)],
+    by: Annotated[Caller, _MAY_END],
+    store: Store,
 ) -> Acted:
     """End a mandate; what was done under it stays."""
-    known = {shown["id"]: shown for shown in await _mandates(store, by)}
-    if mandate not in known:
-        raise problems.not_found()
     why = await by.seal_one("A", OF_THE_OFFICE, "why", body.why)
     decision = partial(end, mandate=mandate, until=body.until, why=why, today=by.today, by=by.person)
     return await store.decide(
-        MANDATES, OFFICE_ID, decision, by=by, shows=lambda _decided: {**known[mandate], "until": body.until}
+        MANDATES, OFFICE_ID, decision, by=by, shows=lambda _decided: {**known, "until": body.until}
     )
 
 

@@ -200,7 +200,7 @@ def _no_standstill(grounds: Sequence[TerminationGround], case: Case, on: date) -
 def _no_contest(
     termination: Termination, grounds: Sequence[TerminationGround], evaluations: Mapping[str, Evaluation]
 ) -> Gate:
-    used = {named.evaluation for named in grounds if named.evaluation is not None} or termination.uses[1]
+    used = {named.evaluation for named in grounds if named.evaluation is not None} | termination.uses[1]
     contested = any(id in evaluations and evaluations[id].state == "contested" for id in used)
     return Gate(gate="G6", passes=not contested, why="contest_open" if contested else "no_contest")
 

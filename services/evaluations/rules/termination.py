@@ -151,11 +151,10 @@ class Termination:
 
     @property
     def uses(self) -> tuple[frozenset[str], frozenset[str]]:
-        """The findings and evaluations the file rests on: those of its grounds, before that those it was opened on."""
-        if self.grounds:
-            evaluations = frozenset(ground.evaluation for ground in self.grounds if ground.evaluation is not None)
-            return frozenset(ground.finding for ground in self.grounds), evaluations
-        return frozenset(self.findings), frozenset(self.evaluations)
+        """The findings and evaluations the file rests on: its grounds, and the evaluations that opened it."""
+        evaluations = {ground.evaluation for ground in self.grounds if ground.evaluation is not None}
+        findings = {ground.finding for ground in self.grounds} or set(self.findings)
+        return frozenset(findings), frozenset(evaluations | set(self.evaluations))
 
 
 def open_by_threshold(termination: Termination, *, lease: str, evaluations: tuple[str, ...]) -> list[TerminationEvent]:

@@ -1,0 +1,207 @@
+"""The ten gates, each closed and open (domain 10.1)."""
+
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+
+from services.evaluations.events import HearingDeclined, HearingMissed
+from services.evaluations.rules import gates
+from services.evaluations.rules.termination import TERMINATION, NonTerminableGround
+from shared.contracts.visits import (
+    AdministratorAppointedV1,
+    ContactAnsweredV1,
+    ContactLoggedV1,
+    PartyAddedV1,
+    PartyLeftV1,
+    PartyV1,
+    StandstillEndedV1,
+    StandstillStartedV1,
+)
+from tests.evaluations.a_file import (
+    CHECKED,
+    HEARD,
+    IN_ORDER,
+    LASTING,
+    OPENED,
+    PROVEN,
+    SERIOUS,
+    TODAY,
+    a_lease,
+    consulted,
+    facts,
+    ground,
+    proposed,
+)
+from tests.evaluations.a_lease import KAREL, LEASE, ALease, text
+from tests.evaluations.test_judgement_about_evaluations import an_office_commitment
+from tests.specification import recorded, state_of
+
+
+def stands(lease: ALease, *events: Any, on: date = TODAY, grounds: tuple[str, ...] = ()) -> dict[str, tuple[bool, str]]:
+    """Return how each gate stands."""
+    named = tuple(ground(lease, finding) for finding in grounds or (SERIOUS, LASTING))
+    tested = gates.tested(state_of(TERMINATION, *events), **facts(lease), on=on, grounds=named)
+    return {gate.gate: (gate.passes, gate.why) for gate in tested}
+
+
+def test_a_proven_file_passes_all_ten() -> None:
+    stood = stands(a_lease(), *PROVEN)
+    assert [gate for gate, (passes, _) in stood.items() if not passes] == []
+    assert list(stood) == list(gates.GATES)
+
+
+def test_a_new_file_has_what_events_gave_and_lacks_what_people_record() -> None:
+    stood = stands(a_lease(), OPENED)
+    assert [gate for gate, (passes, _) in stood.items() if not passes] == ["G1", "G2", "G3", "G8", "G9"]
+
+
+def test_g1_declining_passes_and_missing_only_twice_by_different_methods() -> None:
+    declined = HearingDeclined(on=TODAY, invited_on=date(2026, 5, 5), said=text("neen"), by=KAREL)
+    first = HearingMissed(on=date(2026, 5, 12), invited_on=date(2026, 5, 1), method="registered_paper", by=KAREL)
+    again = HearingMissed(on=date(2026, 5, 20), invited_on=date(2026, 5, 12), method="registered_paper", by=KAREL)
+    assert stands(a_lease(), OPENED, declined)["G1"] == (True, "hearing_declined")
+    assert stands(a_lease(), OPENED, first)["G1"] == (False, "missed_once")
+    assert stands(a_lease(), OPENED, first, again)["G1"] == (False, "missed_once")
+    assert stands(a_lease(), OPENED, first, replace(again, method="handover"))["G1"] == (True, "missed_twice")
+
+
+def test_g2_covers_every_ground_and_each_is_still_the_renters() -> None:
+    checked = replace(CHECKED, findings=(SERIOUS,))
+    assert stands(a_lease(), OPENED, checked)["G2"] == (False, "ground_not_checked")
+    lost = a_lease().reattribute(SERIOUS, to="landlord", on=TODAY, item="SCH-03")
+    assert stands(lost, OPENED, CHECKED)["G2"] == (False, "not_the_renters")
+
+
+def test_g4_for_arrears_the_ocmw_answers_or_had_its_time() -> None:
+    lease = a_lease(arrears=True)
+    assert stands(lease, OPENED)["G4"] == (True, "ocmw_answered")
+    for asked, on, why in (
+        (date(2026, 5, 7), date(2026, 5, 20), "ocmw_may_still_answer"),
+        (date(2026, 5, 6), date(2026, 5, 20), "ocmw_did_not_answer"),
+    ):
+        silent = a_lease(arrears=True)
+        silent.file = replace(silent.file, case=replace(silent.file.case, help=()))
+        consulted(silent, "arrears", on=asked, answered=False)
+        assert stands(silent, OPENED, on=on)["G4"] == (why == "ocmw_did_not_answer", why)
+    other = a_lease(arrears=True)
+    other.file = replace(other.file, case=replace(other.file.case, help=()))
+    assert stands(consulted(other, "damage"), OPENED)["G4"] == (False, "ocmw_not_consulted")
+
+
+def test_g4_for_other_grounds_it_was_consulted() -> None:
+    lease = a_lease()
+    assert stands(lease, OPENED)["G4"] == (True, "ocmw_consulted")
+    lease.file = replace(lease.file, case=replace(lease.file.case, help=()))
+    assert stands(lease, OPENED)["G4"] == (False, "ocmw_not_consulted")
+
+
+def test_ec_35_g5_a_standstill_blocks_arrears_from_its_first_day_through_its_last() -> None:
+    start = StandstillStartedV1(lease=LEASE, standstill="s1", starts_on=TODAY, kind="court_order")
+    lease = a_lease(arrears=True).tell(start, on=TODAY)
+    assert stands(lease, OPENED)["G5"] == (False, "standstill")
+    assert stands(lease, OPENED, on=date(2026, 5, 19))["G5"] == (True, "no_standstill")
+    lease.tell(StandstillEndedV1(lease=LEASE, standstill="s1", ended_on=TODAY), on=TODAY)
+    assert stands(lease, OPENED)["G5"][0] is False
+    assert stands(lease, OPENED, on=date(2026, 5, 21))["G5"][0] is True
+    assert stands(a_lease().tell(start, on=TODAY), OPENED)["G5"] == (True, "no_standstill")
+
+
+def test_g6_an_open_contest_of_an_evaluation_used() -> None:
+    assert stands(a_lease().contest("E3", TODAY), OPENED)["G6"] == (False, "contest_open")
+    assert stands(a_lease().contest("E1", TODAY), OPENED)["G6"] == (False, "contest_open")
+
+
+def test_ec_30_g7_help_was_offered_whatever_became_of_it() -> None:
+    lease = a_lease()
+    assert stands(lease, OPENED)["G7"] == (True, "help_offered")
+    assert stands(lease, OPENED, on=date(2026, 2, 1))["G7"] == (False, "no_help_offered")
+
+
+def test_g8_every_required_addressee_was_checked_lately() -> None:
+    assert stands(a_lease(), *PROVEN, on=date(2026, 6, 18))["G8"] == (True, "addressees_checked")
+    assert stands(a_lease(), *PROVEN, on=date(2026, 6, 19))["G8"] == (False, "address_check_too_old")
+    spouse = PartyV1(id="p2", name=text("naam"), role="spouse", language="nl")
+    lease = a_lease().tell(PartyAddedV1(lease=LEASE, party=spouse, joined_on=TODAY), on=TODAY)
+    assert stands(lease, *PROVEN)["G8"] == (False, "addressee_missing")
+    lease.tell(PartyLeftV1(lease=LEASE, party="p2", left_on=TODAY), on=TODAY)
+    assert stands(lease, *PROVEN)["G8"][0] is True
+
+
+def test_an_administrator_of_housing_is_an_addressee() -> None:
+    for scope, required in (("housing", ("p1", "adm")), ("all", ("p1", "adm")), ("goods", ("p1",))):
+        appointed = AdministratorAppointedV1(
+            lease=LEASE,
+            administrator="adm",
+            appointed_from=TODAY,
+            scope=scope,  # type: ignore[arg-type]
+            judgment_ref=text("vonnis"),
+        )
+        assert gates.required_addressees(a_lease().tell(appointed, on=TODAY).file.case, on=TODAY) == required
+
+
+def test_g9_the_office_is_in_order_itself() -> None:
+    assert stands(a_lease(), *PROVEN[:-1], replace(IN_ORDER, in_order=False))["G9"] == (False, "landlord_not_in_order")
+    owing = a_lease()
+    owing.finding("f1", "ONH-02", TODAY, repeats="E1-f1")
+    an_office_commitment(owing, kept=False)
+    assert stands(owing, *PROVEN, grounds=("f1",))["G9"] == (False, "office_commitment_open")
+    leak = ContactLoggedV1(
+        lease=LEASE,
+        contact="r1",
+        kind="repair_report",
+        channel="phone",
+        direction="incoming",
+        contact_on=TODAY,
+        repair_by="owner",
+    )
+    lease = a_lease().tell(leak, on=TODAY)
+    assert stands(lease, *PROVEN)["G9"] == (False, "repair_open")
+    done = ContactAnsweredV1(lease=LEASE, contact="r1", kind="repair_report", answered_on=TODAY, answered_by="bart")
+    assert stands(lease.tell(done, on=TODAY), *PROVEN)["G9"] == (True, "landlord_in_order")
+
+
+def test_g9_damage_is_measured_against_an_inventory() -> None:
+    lease = a_lease()
+    registered = lease.file.case.of_lease[0]
+    bare = replace(registered, event=replace(registered.event, inventory_ref=None))
+    lease.file = replace(lease.file, case=replace(lease.file.case, of_lease=(bare, *lease.file.case.of_lease[1:])))
+    assert stands(lease, *PROVEN)["G9"] == (False, "no_inventory")
+    assert stands(lease, *PROVEN, grounds=(LASTING,))["G9"][0] is True
+
+
+def test_g10_every_ground_is_terminable_and_serious_or_lasting() -> None:
+    lease = a_lease()
+    assert stands(lease, OPENED)["G10"] == (True, "terminable")
+    assert stands(lease, OPENED, grounds=("E2-f1",))["G10"] == (False, "neither_serious_nor_lasting")
+    later = lease.not_terminable("SCH-03", from_=TODAY)
+    tested = gates.tested(
+        state_of(TERMINATION, OPENED),
+        **{**facts(later), "checklist": later.file.checklists[-1].event},
+        on=TODAY,
+        grounds=proposed(a_lease()).grounds,
+    )
+    assert (tested[-1].passes, tested[-1].why) == (False, "not_terminable")
+    empty = gates.tested(state_of(TERMINATION, OPENED), **facts(lease), on=TODAY)
+    assert (empty[-1].passes, empty[-1].why) == (False, "no_ground")
+
+
+def test_a_ground_knows_whether_it_is_serious_or_lasting_and_which_evaluation_it_grounds() -> None:
+    lease = a_lease()
+    serious, lasting = ground(lease, SERIOUS), ground(lease, LASTING)
+    assert (serious.serious, serious.lasting, serious.evaluation, serious.category) == (True, False, "E3", "damage")
+    assert (lasting.serious, lasting.lasting, lasting.item) == (False, True, "ONH-02")
+
+
+def test_a_language_finding_is_never_a_ground() -> None:
+    lease = a_lease().finding("f9", "TAA-01", TODAY)
+    with pytest.raises(NonTerminableGround) as refused:
+        ground(lease, "f9")
+    assert [named.code for named in refused.value.named] == ["NON_TERMINABLE_GROUND"]
+
+
+def test_the_proof_of_a_gate_is_the_event_that_gave_it() -> None:
+    file = state_of(TERMINATION, OPENED, recorded(HEARD, on=TODAY))
+    tested = gates.tested(file, **facts(a_lease()), on=TODAY)
+    assert tested[0].proof == "e-0"

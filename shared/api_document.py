@@ -113,8 +113,11 @@ def _reference(name: str) -> dict[str, str]:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def responses(*, command: bool, resource: bool = False, status: int | None = None) -> dict[int | str, dict[str, Any]]:
-    """Return what a door may answer."""
+def responses(*, shows: str | None, command: bool, status: int | None = None) -> dict[int | str, dict[str, Any]]:
+    """Return what a door may answer.
+
+    :param shows: the schema of what it shows: ``Acted`` or ``Thing``; None where its own words say more.
+    """
     told: dict[int | str, dict[str, Any]] = {
         number: {
             "description": _MEANINGS[number],
@@ -122,8 +125,7 @@ def responses(*, command: bool, resource: bool = False, status: int | None = Non
         }
         for number in (_COMMAND if command else _READ)
     }
-    schema = _reference("Acted") if command else _reference("Thing") if resource else {}
-    content = {"application/json": {"schema": schema}} if schema else {}
+    content = {"application/json": {"schema": _reference(shows)}} if shows else {}
     told[200] = {
         "description": "As it is after the act" if command else "As it is",
         **({"content": content} if content else {}),
@@ -131,17 +133,19 @@ def responses(*, command: bool, resource: bool = False, status: int | None = Non
     if status == 201:
         told[201] = {
             "description": "Made",
-            "content": content,
-            "headers": {"Location": {"schema": {"type": "string"}}, "ETag": {"schema": {"type": "string"}}},
+            **({"content": content} if content else {}),
+            "headers": {"Location": {"schema": {"type": "string"}}, "ETag": {"schema": {"type": "string"}}}
+            if shows
+            else {},
         }
     return told
 
 
 def extra(
-    *, command: bool, without_token: bool, act: str | None, roles: tuple[str, ...], mandated: bool
+    *, command: bool, makes: bool, without_token: bool, act: str | None, roles: tuple[str, ...], mandated: bool
 ) -> dict[str, Any]:
     """Return what a door's operation says beside its body: parameters, security, roles."""
-    told: dict[str, Any] = {"parameters": [_AFTER, *(_COMMAND_HEADERS if command else ())]}
+    told: dict[str, Any] = {"parameters": [_AFTER, *(_COMMAND_HEADERS[: 1 if makes else 2] if command else ())]}
     if without_token:
         return {"security": [], "parameters": []}
     told["security"] = [{"token": []}]

@@ -9,6 +9,7 @@ from fastapi import Request
 from shared import problems
 from shared.problems import Fault
 
+MOST_POSITIONS: Final = 8
 PUBLISHERS: Final = ("visits", "evaluations", "referrals", "notifications")
 _KEY = re.compile(r"[\x20-\x7e]{1,200}")
 _POSITION = re.compile(rf"({'|'.join(PUBLISHERS)}):(0|[1-9][0-9]{{0,17}})")
@@ -17,7 +18,9 @@ _ETAG = re.compile(r'"([0-9]{1,18})"')
 
 def positions_asked(request: Request) -> list[tuple[str, int]] | None:
     """Return what ``?after=`` asks to wait for, None where one of them is no position."""
-    positions = []
+    positions: list[tuple[str, int]] = []
+    if len(request.query_params.getlist("after")) > MOST_POSITIONS:
+        return None
     for given in request.query_params.getlist("after"):
         found = _POSITION.fullmatch(given)
         if found is None:

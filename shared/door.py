@@ -6,6 +6,7 @@ identity and a body that is JSON in the strict sense, its text in NFC. Role, exi
 """
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import uuid
@@ -35,7 +36,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 LARGEST_BODY: Final = 256 * 1024
 LARGEST_PHOTO: Final = 15 * 1024 * 1024
 _AROUND_A_PHOTO: Final = 64 * 1024  # boundaries and other parts of the form
-_THROWN_AWAY: Final = 1024 * 1024
+_THROWN_AWAY: Final = 64 * 1024 * 1024
+_LINGER_SECONDS: Final = 3.0
 _BODY_SECONDS: Final = 30.0
 MOST_PARAMETERS: Final = 100
 
@@ -53,6 +55,14 @@ class Entry:
     language: str
     identity: Identity | None = None
     digest: bytes = b""
+
+
+class TooLarge(Problem):
+    """The body is larger than the door takes; ``more_comes``: the client is still sending it."""
+
+    def __init__(self, *, more_comes: bool) -> None:
+        super().__init__(413, "too-large", headers={"Connection": "close"})
+        self.more_comes = more_comes
 
 
 @dataclass
@@ -112,7 +122,14 @@ class Door:
         async def say(problem: Problem) -> None:
             sent.reason = problem.reason
             response = problems.answer(problem, wording=self._wording, language=language, correlation_id=correlation_id)
-            await response(scope, receive, answered)
+            if not (isinstance(problem, TooLarge) and problem.more_comes):
+                await response(scope, receive, answered)
+                return
+            start = {"type": "http.response.start", "status": problem.status, "headers": response.raw_headers}
+            await answered(start)
+            await answered({"type": "http.response.body", "body": response.body, "more_body": True})
+            await _throw_away(receive)
+            await answered({"type": "http.response.body", "body": b"", "more_body": False})
 
         UNDER_WAY.inc()
         structlog.contextvars.clear_contextvars()
@@ -204,11 +221,12 @@ class Door:
 
 
 async def _whole_body(receive: Receive, headers: Headers, limit: int) -> bytes:
-    """Return the body. :raises Problem: 413, after up to 1 MiB of the rest was read and thrown away."""
+    """Return the body. :raises Problem: 413, as soon as it is known to be too large; nothing is kept of it."""
     announced = headers.get("content-length", "")
-    too_large = announced.isdecimal() and (len(announced) > 18 or int(announced) > limit)
+    if announced.isdecimal() and (len(announced) > 18 or int(announced) > limit):
+        raise TooLarge(more_comes=True)
     parts: list[bytes] = []
-    size = thrown = 0
+    size = 0
     try:
         async with asyncio.timeout(_BODY_SECONDS):
             while True:
@@ -218,19 +236,24 @@ async def _whole_body(receive: Receive, headers: Headers, limit: int) -> bytes:
                 part = message.get("body", b"")
                 size += len(part)
                 if size > limit:
-                    too_large = True
-                if too_large:
-                    parts.clear()
-                    thrown += len(part)
-                else:
-                    parts.append(part)
-                if not message.get("more_body", False) or thrown > _THROWN_AWAY:
-                    break
+                    raise TooLarge(more_comes=message.get("more_body", False))
+                parts.append(part)
+                if not message.get("more_body", False):
+                    return b"".join(parts)
     except TimeoutError:
         raise Problem(408, "request-timeout", headers={"Connection": "close"}) from None
-    if too_large:
-        raise Problem(413, "too-large", headers={"Connection": "close"})
-    return b"".join(parts)
+
+
+async def _throw_away(receive: Receive) -> None:
+    """Read on for a while after the answer: a client that is still sending would see a cut connection instead of it."""
+    thrown = 0
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_LINGER_SECONDS):
+            more = True
+            while more and thrown < _THROWN_AWAY:
+                message = await receive()
+                thrown += len(message.get("body", b""))
+                more = message["type"] == "http.request" and message.get("more_body", False)
 
 
 def _json_body(route: APIRoute, raw: bytes, kind: str, headers: Headers) -> bytes:

@@ -111,7 +111,7 @@ class Doors(APIRouter):
         self.add_api_route(f"/{resource.collection}", _list_of(resource, allowed), methods=["GET"])
         if single:
             one_path = f"/{resource.collection}/{{id}}"
-            self.add_api_route(one_path, _one_of(resource, allowed), methods=["GET"], resource=True)
+            self.add_api_route(one_path, _one_of(resource, allowed), methods=["GET"], shows="Thing")
 
     def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         """Declare a door; what FastAPI's decorators call."""
@@ -121,12 +121,14 @@ class Doors(APIRouter):
         options["response_model"] = None
         options["summary"] = options.get("summary") or _summary(endpoint)
         options["operation_id"] = options.get("operation_id") or f"{endpoint.__name__}_{methods[0].lower()}"
-        resource = options.pop("resource", False)
-        told = api_document.responses(command=command, resource=resource, status=options.get("status_code"))
+        acts = typing.get_type_hints(endpoint).get("return") is Acted
+        shows = options.pop("shows", None) or ("Acted" if acts else None)
+        told = api_document.responses(shows=shows, command=command, status=options.get("status_code"))
         options["responses"] = {**told, **(options.get("responses") or {})}
         guard = _guard_of(endpoint)
         extra = api_document.extra(
             command=command,
+            makes=options.get("status_code") == 201,
             without_token=path in self.open_routes,
             act=guard.get("act"),
             roles=tuple(guard.get("roles", ())),
@@ -162,7 +164,8 @@ def _behind_the_door(endpoint: Callable[..., Any], command: bool) -> Callable[..
         parameter.replace(annotation=hints.get(name, parameter.annotation))
         for name, parameter in signature.parameters.items()
     ]
-    has_body = any(_is_body(parameter.annotation) or _is_form(parameter) for parameter in asked)
+    has_form = any(_is_form(parameter) for parameter in asked)
+    has_body = has_form or any(_is_body(parameter.annotation) for parameter in asked)
     # FastAPI hands a request to one parameter only: to the door's own, where it has one.
     own_request = next((parameter.name for parameter in asked if parameter.annotation is Request), None)
     added = []
@@ -182,6 +185,8 @@ def _behind_the_door(endpoint: Callable[..., Any], command: bool) -> Callable[..
         name = next((name for name, value in given.items() if isinstance(value, Caller)), None)
         caller: Caller | None = given[name] if name else None
         _check_parameters(request)
+        if has_form:
+            await _check_form(request)
         if caller is not None and name is not None and command:
             caller = given[name] = await web.stamped(request, caller, body)
             earlier = await web.answered_before(caller)
@@ -249,6 +254,13 @@ def _check_parameters(request: Request) -> None:
         raise problems.invalid(Fault("too_many_parameters"))
     if positions_asked(request) is None:
         raise problems.invalid(Fault("position", pointer="after"))
+
+
+async def _check_form(request: Request) -> None:
+    known = {field.alias for field in request.scope["route"].dependant.body_params}
+    names = [name for name, _ in (await request.form()).multi_items()]
+    if not known.issuperset(names) or len(set(names)) < len(names):
+        raise problems.invalid(Fault("extra_forbidden"))
 
 
 def _strict_number(given: Any) -> Any:

@@ -31,7 +31,7 @@ def configure(service: str, level: str = "info") -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _named(service),
-        _place_of_error,
+        place_of_error,
     ]
     structlog.configure(
         processors=[*before, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -77,7 +77,7 @@ def _named(service: str) -> Any:
     return name
 
 
-def _place_of_error(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def place_of_error(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Replace an exception by its classes and the lines it came through."""
     told = event.pop("exc_info", None)
     if told is True:

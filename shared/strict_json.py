@@ -12,6 +12,7 @@ import unicodedata
 from typing import Any, NoReturn
 
 DEEPEST = 50
+LARGEST_EXACT = 2**53 - 1
 LONGEST_INTEGER = 100  # digits; smaller ones out of range are a matter of the field, not of the notation
 _STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 _NEVER_IN_TEXT = re.compile("[\x00\ud800-\udfff]")
@@ -93,11 +94,12 @@ def _no_constant(_name: str) -> NoReturn:
     raise Malformed("not a number")
 
 
-def _float(digits: str) -> float:
+def _float(digits: str) -> float | int:
     number = float(digits)
     if not math.isfinite(number):
         raise Malformed("number too large")
-    return number
+    # JSON has one kind of number: 3.0 is the integer 3, as JSON Schema says.
+    return int(number) if number.is_integer() and abs(number) <= LARGEST_EXACT else number
 
 
 def _integer(digits: str) -> int:

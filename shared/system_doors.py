@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import FastAPI, Query, Request
 from fastapi.routing import APIRoute
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from shared import api_document, problems
 from shared.bodies import Body, Day, Id, Line
@@ -139,9 +139,9 @@ def add_system_doors(doors: Doors, *, with_days: bool) -> None:
 
     doors.add_api_route("/health/live", live)
     doors.add_api_route("/health/ready", ready)
-    doors.add_api_route("/metrics", metrics)
+    doors.add_api_route("/metrics", metrics, response_class=PlainTextResponse)
     doors.add_api_route("/openapi.json", document)
-    doors.add_api_route("/docs", docs)
+    doors.add_api_route("/docs", docs, response_class=HTMLResponse)
     doors.add_api_route("/read-log", read_log)
     doors.add_api_route("/dead-letters", dead_letters)
     doors.add_api_route("/dead-letters/{id}/requeue", requeue, methods=["POST"])
@@ -152,12 +152,22 @@ def add_system_doors(doors: Doors, *, with_days: bool) -> None:
 
 def document_of(inside: FastAPI) -> dict[str, Any]:
     document = inside.openapi()
-    for route in inside.routes:
-        if isinstance(route, APIRoute) and not asks_for_facts(route):
-            for operation in document["paths"].get(route.path, {}).values():
-                if "requestBody" in operation:
-                    operation["requestBody"]["required"] = False
     parts = document.setdefault("components", {})
+    for route in inside.routes:
+        if isinstance(route, APIRoute):
+            for operation in document["paths"].get(route.path, {}).values():
+                _make_exact(operation.get("requestBody"), route, parts.get("schemas", {}))
     parts.setdefault("schemas", {}).update(api_document.SCHEMAS)
     parts.setdefault("securitySchemes", {})["token"] = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
     return document
+
+
+def _make_exact(body: dict[str, Any] | None, route: APIRoute, schemas: dict[str, Any]) -> None:
+    """Say of a body what FastAPI leaves out: that it may be absent, that a form has no other fields."""
+    if body is None:
+        return
+    form = body["content"].get("multipart/form-data", {}).get("schema", {}).get("$ref")
+    if form is not None:
+        schemas[form.rpartition("/")[2]]["additionalProperties"] = False
+    elif not asks_for_facts(route):
+        body["required"] = False

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import httpx
 import jwt
 import msgspec
+import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import UploadFile
 
@@ -19,6 +20,7 @@ from shared.clock import local_date, machine_time
 from shared.decisions import Elsewhere, Recorded, Refusal, Stream
 from shared.event_sourcing import ChangedMeanwhile, Decided, Found, KeyReused, StoreBusy
 from shared.keys import category_of
+from shared.observability import place_of_error
 from shared.refusals import SelfApproval, WrongState
 from shared.sealed import Sealed
 from shared.settings import Settings
@@ -393,6 +395,7 @@ class Shop:
 def opened_shop(folder: Path) -> Shop:
     """Open a shop."""
     issuer, store = Issuer(folder), MemoryStore()
+    structlog.configure(processors=[place_of_error, structlog.processors.KeyValueRenderer()])
 
     async def ready() -> Mapping[str, Any]:
         return {"ready": not store.down, "why": []}

@@ -51,7 +51,7 @@ from services.notifications.rules.communication import (
     send,
     send_again,
 )
-from services.notifications.rules.following import Closing, Opening, and_tasks
+from services.notifications.rules.following import Closing, Opening, and_tasks, to_approve
 from services.notifications.rules.kinds import (
     OFFICIAL,
     POLICIES,
@@ -178,8 +178,15 @@ async def draft_communication(
     return await store.begin(
         COMMUNICATION,
         id,
-        partial(draft, drafted=drafted, official=body.kind in OFFICIAL, missing=missing, unknown=unknown),
+        partial(
+            and_tasks,
+            decision=partial(draft, drafted=drafted, official=body.kind in OFFICIAL, missing=missing, unknown=unknown),
+            opens=lambda events: to_approve(id, events[0], today=by.today),
+            lease=body.lease,
+            named=task_named,
+        ),
         by=by,
+        reads={"tasks": every(TASK, body.lease)},
         refused=_remembered(body.lease, "draft_communication", id),
     )
 

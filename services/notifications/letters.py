@@ -114,6 +114,8 @@ def matter_of(file: LeaseFile, about_kind: str, about_id: str) -> tuple[Any, ...
             return (file.notes.get(about_id),)
         case "evaluation":
             return (file.evaluations.get(about_id),)
+        case "visit":
+            return tuple(finding for finding in file.findings.values() if finding.visit == about_id)
         case "termination":
             told = file.terminations.get(about_id)
             grounds = told.decided.grounds if told and told.decided else ()
@@ -232,7 +234,9 @@ async def drafted_from_fact(
         about_id=about_id,
         addressees=await _addressed(store, addressees, facts=facts, kind=kind, by=by),
         text_nl=text,
-        annexes=await _annexes(store, kind, facts, addressees, values, by=by),
+        annexes=await _annexes(
+            store, kind, facts, addressees, by=by, about_kind=about_kind, about_id=about_id, told=told
+        ),
         bad_news=is_bad_news(kind, upheld=evaluation.upheld is not None and evaluation.annulled is None),
         senders=_senders(kind, evaluation),
         missing=_missing(filled, values, kind),
@@ -277,22 +281,41 @@ def _name_outside(facts: Facts, one: Addressee) -> str | None:
 
 
 async def _annexes(
-    store: Reads, kind: Kind, facts: Facts, addressees: tuple[Addressee, ...], values: Values, *, by: OfOffice
+    store: Reads,
+    kind: Kind,
+    facts: Facts,
+    addressees: tuple[Addressee, ...],
+    *,
+    by: OfOffice,
+    about_kind: str,
+    about_id: str,
+    told: Any,
 ) -> tuple[Annex, ...]:
     """Return translations of what can be translated without a person: letters without anybody's own words."""
-    asked = dict.fromkeys(one.language for one in addressees if one.language not in (None, "nl"))
+    asked = dict.fromkeys(one.language for one in addressees if one.language in languages() and one.language != "nl")
+    term = told.until if isinstance(told, ContestTerm) else None
     made = []
-    for language in asked:
-        template, name = await template_in_force(store, kind, language or "", by=by, on=facts.on)
-        if not template:
-            continue
-        text = fill(template, composing.in_language(values, facts, language or "")).text
-        sealed = await store.seals.seal(by.office, facts.lease, category_of(kind), "text", text)
-        translator = await store.seals.seal(
-            by.office, facts.lease, category_of(kind), "translator", f"Huurspoor {name}"
+    for language in asked if kind in composing.TRANSLATABLE else ():
+        assert language is not None
+        template, name = await template_in_force(store, kind, language, by=by, on=facts.on)
+        values = composing.in_language(
+            kind, facts, about_kind=about_kind, about_id=about_id, term=term, language=language
         )
-        if sealed is not None:
-            made.append(Annex(language=language or "", text=sealed, translator=translator, translation_of="nl"))
+        sealed = await store.seals.seal_all(
+            by.office,
+            facts.lease,
+            category_of(kind),
+            {"text": fill(template, values).text, "translator": f"Huurspoor, {name}"},
+        )
+        if sealed["text"] is not None:
+            made.append(
+                Annex(
+                    language=language,
+                    text=sealed["text"],
+                    translator=sealed["translator"],
+                    translation_of="nl",
+                )
+            )
     return tuple(made)
 
 

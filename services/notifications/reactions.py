@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 from typing import Any, Literal
 
@@ -22,7 +23,7 @@ from services.notifications.rules.communication import (
     post_with_notice,
     take_back_approval,
 )
-from services.notifications.rules.following import Closing, Opening, and_tasks, take_in, task_events
+from services.notifications.rules.following import Closing, Opening, and_tasks, take_in, task_events, to_approve
 from services.notifications.rules.kinds import OFFICIAL, POLICIES
 from services.notifications.rules.lease_file import LEASE_FILE, LeaseFile, addressees_of
 from services.notifications.rules.office import OFFICE_CARD, OFFICE_DETAILS
@@ -132,8 +133,12 @@ async def follow(
     store: EventStore,
     *wanted: Wanted,
     dropped: Mapping[str, tuple[Because, str | None]] | None = None,
+    ask: Opening | None = None,
 ) -> None:
-    """Keep a fact about a lease and record in one commit what follows from it: drafts, drops, tasks."""
+    """Keep a fact about a lease and record in one commit what follows from it: drafts, drops, tasks.
+
+    :param ask: a further task, whose id may lie outside the lease.
+    """
     lease: str = told.data.lease
     file: LeaseFile = await store.state(LEASE_FILE, lease, by=told)
     kept = isinstance(told.data, _KEPT)
@@ -141,11 +146,13 @@ async def follow(
     if after.registered is None:
         raise TooEarly(f"visits:lease/{lease}")
     drafts = [(_id_of(want, told), await _draft(want, told, store, after)) for want in wanted]
+    asked = {} if ask is None else {"asked": one(TASK, task_named(ask.kind, ask.about_id))}
     await store.decide(
         LEASE_FILE,
         lease,
         partial(
-            take_in,
+            _taken_in,
+            ask=ask,
             told=told.data,
             kept=kept,
             lease=lease,
@@ -155,8 +162,18 @@ async def follow(
             dropped=dropped,
         ),
         by=told,
-        reads={"letters": every(COMMUNICATION, lease), "tasks": every(TASK, lease)},
+        reads={"letters": every(COMMUNICATION, lease), "tasks": every(TASK, lease), **asked},
     )
+
+
+def _taken_in(
+    file: LeaseFile, *, ask: Opening | None, asked: Any = None, lease: str, told: Any, **facts: Any
+) -> list[Any]:
+    events = take_in(file, told=told, lease=lease, **facts)
+    if ask is None:
+        return events
+    id = task_named(ask.kind, ask.about_id)
+    return [*events, *task_events((ask,), (), lease=None, tasks={id: asked}, named=task_named, told=told)]
 
 
 def _id_of(want: Wanted, told: Told[Any]) -> str:
@@ -308,6 +325,7 @@ async def when_mandate_was_ended(told: Told[MandateWasEndedV1], store: EventStor
     """Make a letter that was approved under it a draft again, unless it was sent; the director is told."""
     kind, _, letter = told.data.about.partition("/")
     task = task_named("mandate_was_ended", told.data.event)
+    again = task_named("letter_to_approve", letter)
     opening = Opening(
         kind="mandate_was_ended",
         about_kind=kind or "event",
@@ -329,20 +347,32 @@ async def when_mandate_was_ended(told: Told[MandateWasEndedV1], store: EventStor
             opening=opening,
             lease=told.data.lease,
             task=task,
+            letter=letter,
+            again=again,
+            today=told.today,
         ),
         by=told,
-        reads={"held": one(TASK, task)},
+        reads={"held": one(TASK, task), "held_again": one(TASK, again)},
     )
 
 
 def _taken_back_and_told(
-    state: Any, *, back: Any, opening: Opening, lease: str | None, task: str, held: Any
+    state: Any,
+    *,
+    back: Any,
+    opening: Opening,
+    lease: str | None,
+    task: str,
+    held: Any,
+    letter: str,
+    again: str,
+    held_again: Any,
+    today: date,
 ) -> list[Any]:
     events = list(back(state)) if back is not None else []
-    return [
-        *events,
-        *task_events((opening,), (), lease=lease, tasks={task: held}, named=task_named, told=None),
-    ]
+    opens = [opening, *(to_approve(letter, state, today=today) if events else ())]
+    known = {task: held, again: held_again}
+    return [*events, *task_events(opens, (), lease=lease, tasks=known, named=task_named, told=None)]
 
 
 # -- who lives there, and who guides ----------------------------------------------------------------------------------
@@ -352,7 +382,20 @@ def _taken_back_and_told(
 async def when_counsellor_assigned(told: Told[CounsellorAssignedV1], store: EventStore) -> None:
     """Welcome the renters with the first counsellor (L-01); tell them of a later one (L-14)."""
     kind: Kind = "L-01" if told.data.previous is None else "L-14"
-    await follow(told, store, Wanted(kind=kind, about_kind="lease", about_id=told.data.lease))
+    card = (await store.state(OFFICE_CARD, OFFICE, by=told)).counsellors.get(told.data.counsellor)
+    ask = Opening(
+        kind="counsellor_card_missing",
+        about_kind="counsellor",
+        about_id=told.data.counsellor,
+        owner_role="administration",
+        due_on=add_working_days(told.today, _DAYS_TO_ACT),
+    )
+    await follow(
+        told,
+        store,
+        Wanted(kind=kind, about_kind="lease", about_id=told.data.lease),
+        ask=ask if card is None else None,
+    )
 
 
 @reactions.to(LandlordChangedV1, OfficeChangedV1)

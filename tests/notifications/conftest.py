@@ -126,6 +126,12 @@ class Notifications:
         items: list[dict[str, Any]] = (await self.read(f"/tasks?{wanted}")).json()["items"]
         return items
 
+    async def to_do(self, **asked: str) -> list[str]:
+        """Return the kinds of the open tasks, those to approve a letter or to make a card left aside."""
+        left_aside = ("letter_to_approve", "counsellor_card_missing")
+        kinds = [task["kind"] for task in await self.tasks(state="open", **asked)]
+        return [kind for kind in kinds if kind not in left_aside]
+
     async def day(self, day: date, office: str = OFFICE) -> None:
         """Let a day pass."""
         self.set_day(day)

@@ -277,7 +277,7 @@ async def test_bad_news_comes_from_whom_the_office_chose(notifications: Notifica
         POLICY, version="P-2", in_force_from=date(2026, 1, 1), bad_news_sender="counsellor", founding=False
     )
     await notifications.told(counsellor)
-    assert recorded(await notifications.act(path, **FATMA)) == ["CommunicationApproved"]
+    assert recorded(await notifications.act(path, **FATMA)) == ["CommunicationApproved", "TaskClosed"]
     assert any(b"AttemptRefused" in envelope for envelope in await notifications.envelopes())
 
 
@@ -293,21 +293,22 @@ async def test_ec_23_turkish_needs_dutch_and_dutch_needs_turkish(notifications: 
     approve = f"/communications/{drafted['id']}/approve"
     assert reason(await notifications.act(approve, **KAREL)) == (409, "translation-missing")
     assert recorded(await notifications.act(f"/communications/{drafted['id']}/drop", **KAREL)) == [
-        "CommunicationDropped"
+        "CommunicationDropped",
+        "TaskClosed",
     ]
     anew = await notifications.act(
         "/communications", {**body, "text_nl": drafted["text_nl"], "annexes": [turkish]}, **FATMA
     )
-    assert recorded(anew) == ["CommunicationDrafted"]
+    assert recorded(anew) == ["CommunicationDrafted", "TaskOpened"]
     approve = f"/communications/{anew.json()['id']}/approve"
-    assert recorded(await notifications.act(approve, **KAREL)) == ["CommunicationApproved"]
+    assert recorded(await notifications.act(approve, **KAREL)) == ["CommunicationApproved", "TaskClosed"]
     waived = await notifications.act(
         "/communications",
         {**body, "text_nl": drafted["text_nl"], "translation_waived_by_renter": [AN]},
         **FATMA,
     )
     approve = f"/communications/{waived.json()['id']}/approve"
-    assert recorded(await notifications.act(approve, **KAREL)) == ["CommunicationApproved"]
+    assert recorded(await notifications.act(approve, **KAREL)) == ["CommunicationApproved", "TaskClosed"]
 
 
 async def test_who_drafted_bad_news_does_not_approve_it(notifications: Notifications) -> None:
@@ -323,7 +324,7 @@ async def test_who_drafted_bad_news_does_not_approve_it(notifications: Notificat
     own = await notifications.act("/communications", body, **KAREL)
     approve = f"/communications/{own.json()['id']}/approve"
     assert reason(await notifications.act(approve, **KAREL)) == (403, "self-approval")
-    assert recorded(await notifications.act(approve, **WIM)) == ["CommunicationApproved"]
+    assert recorded(await notifications.act(approve, **WIM)) == ["CommunicationApproved", "TaskClosed"]
 
 
 async def test_each_missing_part_of_a_persons_letter_is_named(notifications: Notifications) -> None:
@@ -361,7 +362,7 @@ async def test_an_invitation_to_the_hearing_gets_its_standing_sentences(notifica
         },
         **KAREL,
     )
-    assert recorded(answer) == ["CommunicationDrafted"]
+    assert recorded(answer) == ["CommunicationDrafted", "TaskOpened"]
     text = answer.json()["text_nl"]
     assert "tolk" in text
     assert "iemand meebrengen" in text
@@ -391,7 +392,7 @@ async def test_both_spouses_must_be_reached(notifications: Notifications) -> Non
     assert recorded(first) == ["CommunicationDelivered"]
     missed = await notifications.act(f"{path}/not-collected", outcome(BERT, day), **TOM)
     assert recorded(missed) == ["CommunicationNotCollected", "TaskOpened"]
-    assert [task["kind"] for task in await notifications.tasks(lease=LEASE, state="open")] == ["letter_not_delivered"]
+    assert await notifications.to_do(lease=LEASE) == ["letter_not_delivered"]
     again = await notifications.act(f"{path}/send-again", {"method": "handover"}, **TOM)
     assert recorded(again) == ["CommunicationSentAgain", "CommunicationRepeated", "TaskClosed"]
     second = again.json()["again"][0]
@@ -495,7 +496,8 @@ async def test_an_approval_under_a_mandate_that_had_ended_goes_back_to_draft(not
     await notifications.told(was_ended)
     assert (await notifications.read(f"/communications/{letter['id']}")).json()["state"] == "draft"
     assert (await notifications.read(f"/communications/{letter['id']}.pdf")).status_code == 404
-    assert [task["kind"] for task in await notifications.tasks(lease=LEASE)] == ["mandate_was_ended"]
+    assert await notifications.to_do(lease=LEASE) == ["mandate_was_ended"]
+    assert [task["state"] for task in await notifications.tasks(kind="letter_to_approve")] == ["open"]
 
 
 # Notices
@@ -560,7 +562,7 @@ async def test_a_notice_is_approved_by_the_director_and_posted_by_evaluations(no
     approve = f"/communications/{letter['id']}/approve"
     assert reason(await notifications.act(approve, **KAREL)) == (403, "not-bad-news-sender")
     answer = await notifications.act(approve, **RITA)
-    assert recorded(answer) == ["CommunicationApproved"]
+    assert recorded(answer) == ["CommunicationApproved", "TaskClosed"]
     frozen = answer.json()
     assert frozen["notice"]["start"] == "2026-04-01"
     assert "Hij begint op 1 april 2026 en eindigt op 30 juni 2026." in frozen["text_nl"]
@@ -587,7 +589,7 @@ async def test_a_notice_is_approved_by_the_director_and_posted_by_evaluations(no
         f"/communications/{letter['id']}/returned", outcome(AN, notifications.today), **TOM
     )
     assert recorded(returned) == ["CommunicationReturned", "TaskOpened"]
-    assert "notice_not_given" in {task["kind"] for task in await notifications.tasks(lease=LEASE, state="open")}
+    assert await notifications.to_do(lease=LEASE) == ["notice_not_given"]
 
 
 async def test_a_notice_whose_row_has_passed_is_not_approved(notifications: Notifications) -> None:
@@ -622,7 +624,7 @@ async def test_a_contest_that_was_rejected_is_bad_news_of_who_decided_it(notific
         lease=LEASE, evaluation=EVALUATION, lodged_on=notifications.today, channel="whatsapp", words=words
     )
     await notifications.told(contested)
-    assert [task["kind"] for task in await notifications.tasks(lease=LEASE, state="open")] == ["contest_to_decide"]
+    assert await notifications.to_do(lease=LEASE) == ["contest_to_decide"]
     reasons = await notifications.seal("reasons", "De keuken was ook daarna niet proper.", LEASE)
     upheld = EvaluationUpheldV1(
         lease=LEASE,
@@ -642,8 +644,8 @@ async def test_a_contest_that_was_rejected_is_bad_news_of_who_decided_it(notific
     assert "Ik was ziek, dat telt niet." in letter["text_nl"]
     approve = f"/communications/{letter['id']}/approve"
     assert reason(await notifications.act(approve, **KAREL)) == (403, "not-bad-news-sender")
-    assert recorded(await notifications.act(approve, **WIM)) == ["CommunicationApproved"]
-    assert await notifications.tasks(lease=LEASE, state="open") == []
+    assert recorded(await notifications.act(approve, **WIM)) == ["CommunicationApproved", "TaskClosed"]
+    assert await notifications.to_do(lease=LEASE) == []
 
 
 async def test_a_contest_that_was_accepted_is_no_bad_news(notifications: Notifications) -> None:
@@ -847,7 +849,7 @@ async def test_doubtful_grounds_are_a_task_for_the_director_until_a_person_confi
         lease=LEASE, termination=TERMINATION, why="ground_invalid", findings=(FINDING,), evaluations=()
     )
     await notifications.told(doubt)
-    (task,) = await notifications.tasks(lease=LEASE, state="open")
+    (task,) = await notifications.tasks(lease=LEASE, kind="grounds_doubtful", state="open")
     assert (task["kind"], task["owner"]) == ("grounds_doubtful", "rita")
     answer = await notifications.act(f"/tasks/{task['id']}/done", **RITA)
     assert recorded(answer) == ["TaskDone"]
@@ -858,7 +860,7 @@ async def test_doubtful_grounds_are_a_task_for_the_director_until_a_person_confi
         lease=LEASE, termination=TERMINATION, remaining_grounds=(), reasons=reasons, by="rita"
     )
     await notifications.told(confirmed)
-    assert await notifications.tasks(lease=LEASE, state="open") == []
+    assert await notifications.to_do(lease=LEASE) == []
 
 
 async def test_an_official_letter_of_which_nothing_is_heard_becomes_a_task(notifications: Notifications) -> None:
@@ -873,7 +875,8 @@ async def test_an_official_letter_of_which_nothing_is_heard_becomes_a_task(notif
 
 async def test_the_offices_details_stand_in_its_letters(notifications: Notifications) -> None:
     await a_lease(notifications)
-    assert [task["kind"] for task in await notifications.tasks(state="open")] == ["office_details_missing"]
+    assert await notifications.to_do() == ["office_details_missing"]
+    assert len(await notifications.tasks(kind="counsellor_card_missing", state="open")) == 1
     details = {
         "address": "Kaai 1, 2000 Antwerpen",
         "phone": "+32 3 555 01 00",
@@ -891,6 +894,7 @@ async def test_the_offices_details_stand_in_its_letters(notifications: Notificat
         phone=await notifications.seal("phone", "+32 470 00 11 22", "fatma", "A"),
     )
     await notifications.told(card)
+    assert await notifications.tasks(kind="counsellor_card_missing", state="open") == []
     await decided_negative(notifications)
     text = (await notifications.letter(LEASE, kind="L-05"))["text_nl"]
     assert "OCMW Noord: +32 3 555 02 00" in text

@@ -15,6 +15,7 @@ from services.notifications.rules.in_words import (
 from services.notifications.rules.lease_file import EvaluationTold, LeaseFile
 from services.notifications.rules.office import Details, OfficeCard
 from shared.contracts.evaluations import PolicyAdoptedV1, TerminationDecidedV1
+from shared.contracts.notifications import Kind
 from shared.contracts.visits import CounsellorAssignedV1, ReportFixedV1
 from shared.sealed import Sealed
 from shared.working_days import next_working_day
@@ -36,9 +37,9 @@ _CHANNELS = {
     "counter": "balie",
 }
 _PURPOSES = {
-    "information": "om u uitleg te geven over wonen en huren.",
-    "individual": "om te horen hoe het met u gaat en samen de woning te bekijken.",
-    "participation": "om samen met andere huurders te overleggen.",
+    "information": "Om u uitleg te geven over wonen en huren.",
+    "individual": "Om te horen hoe het met u gaat en samen de woning te bekijken.",
+    "participation": "Om samen met andere huurders te overleggen.",
 }
 _OCMW_GROUNDS = {
     "arrears": "huur die nog openstaat",
@@ -183,8 +184,8 @@ def report(facts: Facts, told: ReportFixedV1) -> Values:
     """L-03: what goes well comes first. Needs are left to the talk: they are not written around."""
     labels = _labels(facts)
     seen = [
-        f"- {labels.get(finding.item, 'Een punt van de checklist.')} "
-        f"Wij zagen op {day_in_words(finding.seen_on)}: {facts.read(finding.what_seen) or 'zie uw dossier'}"
+        f"- Wij vragen: {labels.get(finding.item, 'een punt van de checklist.')} "
+        f"Wij zagen op {day_in_words(finding.seen_on)}: {_sentence(facts.read(finding.what_seen))}"
         for id in told.findings
         if (finding := facts.file.findings.get(id)) is not None
     ]
@@ -233,7 +234,7 @@ def negative_evaluation(facts: Facts, id: str) -> Values:
         return {}
     count = told.restated or decided
     grounds = "\n".join(
-        f"- {ground.label} Op {day_in_words(ground.occurred_on)} zag {facts.person(ground.seen_by)}: "
+        f"- Wij vragen: {ground.label} Op {day_in_words(ground.occurred_on)} zag {facts.person(ground.seen_by)}: "
         f"{_sentence(facts.read(ground.what_seen))} "
         + (
             f"U zei daarover: {_sentence(said)}"
@@ -245,7 +246,7 @@ def negative_evaluation(facts: Facts, id: str) -> Values:
     seen = all(facts.read(ground.what_seen) for ground in decided.grounds)
     number = len(decided.grounds)
     return {
-        "number_of_grounds": "één punt" if number == 1 else f"{number_in_words(number)} punten samen",
+        "number_of_grounds": "één punt" if number == 1 else f"{number_in_words(number)} punten",
         "moment": _moment(decided.moment_kind, decided.moment_on),
         "moment_on": day_in_words(decided.moment_on),
         "grounds": grounds if seen and decided.grounds else None,
@@ -330,7 +331,7 @@ def notice(facts: Facts, id: str) -> Values:
     if decided is None:
         return {}
     grounds = [
-        f"- {ground.label} Wij stelden op {day_in_words(ground.occurred_on)} vast: "
+        f"- Wij vragen: {ground.label} Wij stelden op {day_in_words(ground.occurred_on)} vast: "
         f"{_sentence(facts.read(finding.what_seen) if (finding := facts.file.findings.get(ground.finding)) else None)}"
         for ground in decided.grounds
     ]
@@ -481,56 +482,62 @@ def _sentence(text: str | None) -> str:
     return words if words.endswith((".", "!", "?")) else f"{words}."
 
 
-def in_language(values: Values, facts: Facts, language: str) -> Values:
-    """Return the values for a translation: days, numbers and lines said in that language.
+def in_language(
+    kind: Kind, facts: Facts, *, about_kind: str, about_id: str, term: date | None, language: str
+) -> Values:
+    """Return what a translation fills in: days, numbers and lines said in that language.
 
-    Only letters without anybody's own words are translated this way; what is not translated stays out.
+    Only letters without anybody's own words are translated like this (``TRANSLATABLE``).
+
+    :param term: L-16 about a letter: the last day to react to it.
     """
-    words = _TRANSLATED.get(language)
-    if words is None:
-        return values
-    policy, file = facts.policy, facts.file
-    own: Values = {name: values.get(name) for name in _SAME_IN_EVERY_LANGUAGE}
-    own["counsellor"] = values.get("counsellor") or words["counsellor"]
-    own["counsellor_phone"] = (values.get("counsellor_phone") or "").replace("via ons kantoor", words["via_office"])
-    own["helplines"] = "\n".join(words["helplines"].splitlines())
+    words, file, policy = _TRANSLATED[language], facts.file, facts.policy
+    own = common(facts)
+    own["counsellor"] = facts.person(file.counsellor) or words["counsellor"]
+    own["counsellor_phone"] = (own["counsellor_phone"] or "").replace("via ons kantoor", words["via_office"])
+    own["helplines"] = words["helplines"]
     if policy is not None:
-        own |= {
-            "announce_days": number_in_words(policy.visit_announce_days, language),
-            "contest_days": number_told(policy.contest_days, language),
-            "threshold": number_told(policy.threshold_n, language),
-            "validity": f"{number_told(policy.validity_months, language)} {words['months']}",
-        }
-    if file.registered is not None:
+        own["announce_days"] = number_in_words(policy.visit_announce_days, language)
+        own["validity"] = f"{policy.validity_months} {words['months']}"
+        own["threshold"] = number_told(policy.threshold_n, language)
+        own["contest_days"] = number_told(policy.contest_days, language)
+    if kind == "L-01" and file.registered is not None:
         own["first_visit_due"] = day_in_words(file.registered.first_visit_due, language)
+    if about_kind == "visit" and (found := file.visits.get(about_id)) is not None:
+        own["counsellor"] = facts.person(found.counsellor)
+        own["visit_day"] = weekday_in_words(found.visit_on, language)
+        own["visit_time"] = found.slot
+        own["visit_purpose"] = words[found.purpose]
+        own["reminder"] = words["appointment"].format(day=own["visit_day"], time=found.slot, office=own["office"])
+    if term is not None:
+        own["reminder"] = words["term"].format(day=weekday_in_words(term, language), office=own["office"])
     return own
 
 
-def days_in_language(values: Values, language: str, **days: date | None) -> Values:
-    """Return the values with these days said in a language."""
-    return {**values, **{name: weekday_in_words(day, language) for name, day in days.items() if day is not None}}
-
-
-_SAME_IN_EVERY_LANGUAGE = (
-    "office",
-    "landlord",
-    "dwelling",
-    "names",
-    "office_phone",
-    "office_email",
-    "visit_time",
-)
+TRANSLATABLE: frozenset[Kind] = frozenset({"L-01", "L-02", "L-16"})
 _TRANSLATED: Mapping[str, Mapping[str, str]] = {
     "fr": {
         "counsellor": "votre accompagnateur",
         "via_office": "par notre bureau",
         "months": "mois",
-        "helplines": "- Huurdersbond : conseil gratuit pour les locataires.\n- Le CPAS (OCMW) de votre commune aide.",
+        "helplines": "- Huurdersbond : conseil gratuit aux locataires.\n- Le CPAS (OCMW) de votre commune vous aide.",
+        "information": "Pour vous informer sur le logement et la location.",
+        "individual": "Pour savoir comment vous allez et voir le logement avec vous.",
+        "participation": "Pour discuter avec d'autres locataires.",
+        "appointment": "{office} vient chez vous le {day} à {time}. Cela ne vous convient pas ? Dites-le-nous.",
+        "term": "Vous avez reçu une lettre de {office}. Vous pouvez dire que vous n'êtes pas d'accord jusqu'au {day} "
+        "inclus, de toutes les façons.",
     },
     "en": {
         "counsellor": "your counsellor",
         "via_office": "through our office",
         "months": "months",
         "helplines": "- Huurdersbond: free advice for renters.\n- The OCMW of your municipality helps.",
+        "information": "To tell you about living and renting.",
+        "individual": "To hear how you are and to look at the home together.",
+        "participation": "To talk together with other renters.",
+        "appointment": "{office} comes to you on {day} at {time}. Does that not suit you? Let us know.",
+        "term": "You got a letter from {office}. You can say that you do not agree until {day}, that day included, in "
+        "any way you like.",
     },
 }

@@ -60,6 +60,24 @@ PATTERNS: Mapping[str, str] = {
 }
 """How each part is said, in plain Dutch."""
 
+FILLED_IN: Mapping[str, tuple[str, ...]] = {
+    "moment": ("moment", "moment_on"),
+    "grounds": ("grounds",),
+    "renter_said": ("grounds",),
+    "count": ("count_before", "count_after"),
+    "counsellor": ("counsellor",),
+    "helplines": ("helplines",),
+    "contested": ("contested",),
+    "heard": ("heard",),
+    "decision": ("decision",),
+    "reasons": ("reasons",),
+    "decided": ("decided_on",),
+    "notice_months": ("notice_months",),
+    "validity": ("validity",),
+    "cure": ("cure_days",),
+}
+"""With which names in braces a template says a part."""
+
 MANDATORY: Mapping[Kind, tuple[str, ...]] = {
     "L-05": (
         "moment", "grounds", "renter_said", "reasons", "count", "validity", "cure", "contest", "expected", "help",
@@ -87,8 +105,9 @@ def mandatory(kind: Kind) -> tuple[str, ...]:
 
 
 def says(text: str, part: str) -> bool:
-    """Whether ``part`` is said in ``text``."""
-    return re.search(PATTERNS[part], text, re.IGNORECASE) is not None
+    """Whether ``part`` is said in ``text``, a letter or a template."""
+    by_template = any(f"{{{name}}}" in text for name in FILLED_IN.get(part, ()))
+    return by_template or re.search(PATTERNS[part], text, re.IGNORECASE) is not None
 
 
 def missing_in(text: str, kind: Kind) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from services.notifications.events import CommunicationDrafted, OwnerRole, TaskKind, TaskOpened
 from services.notifications.rules.communication import COMMUNICATION, Communication, Letters, draft_from_fact, drop_for
+from services.notifications.rules.kinds import OFFICIAL
 from services.notifications.rules.lease_file import LEASE_FILE, EvaluationTold, LeaseFile, Note
 from services.notifications.rules.task import TASK, Task, close_task, hand_over_task, open_task
 from shared.contracts.evaluations import (
@@ -96,11 +97,14 @@ def take_in(
     :param dropped: letters that the fact makes untrue, with why and what stands for each; those sent stay.
     """
     events: list[Any] = [told] if kept else []
+    awaiting: list[Opening] = []
+    settled: list[Closing] = []
     for id, (because, replaced_by) in (dropped or {}).items():
         letter = letters.get(id, Communication())
         events += [
             Elsewhere(COMMUNICATION, id, event) for event in drop_for(letter, because=because, replaced_by=replaced_by)
         ]
+        settled.append(Closing(kind="letter_to_approve", about_id=id))
     for id, drafted in drafts:
         if drafted.replaces is not None and letters.get(drafted.replaces, Communication()).stage in ("sent", "dropped"):
             continue  # it left, or was dropped, while this one was being written
@@ -108,9 +112,30 @@ def take_in(
             Elsewhere(COMMUNICATION, id, event)
             for event in draft_from_fact(letters.get(id, Communication()), drafted=drafted)
         ]
+        if id not in letters:
+            awaiting += to_approve(id, drafted, today=today)
     after = LEASE_FILE.evolve(file, told) if kept else file
     opens, closes = tasks_of(told, file=after, today=today)
-    return [*events, *task_events(opens, closes, lease=lease, tasks=tasks, named=named, told=told)]
+    return [
+        *events,
+        *task_events((*opens, *awaiting), (*closes, *settled), lease=lease, tasks=tasks, named=named, told=told),
+    ]
+
+
+def to_approve(id: str, letter: CommunicationDrafted | Communication, *, today: date) -> list[Opening]:
+    """Return the task that an official letter gives to who answers for it; other letters can wait in the list."""
+    if letter.kind not in OFFICIAL:
+        return []
+    return [
+        Opening(
+            kind="letter_to_approve",
+            about_kind="communication",
+            about_id=id,
+            owner_role="director" if letter.kind in ("L-09", "L-10") else "coordinator",
+            owner=next(iter(letter.senders), None),
+            due_on=add_working_days(today, WORKING_DAYS_TO_ACT),
+        )
+    ]
 
 
 def task_events(

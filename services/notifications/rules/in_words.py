@@ -1,6 +1,6 @@
 """Numbers, days and lists as a letter in plain Dutch, French or English says them."""
 
-from datetime import date, timedelta
+from datetime import date
 
 _MONTHS = {
     "nl": [
@@ -52,11 +52,34 @@ _WEEKDAYS = {
     "en": ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"],
 }
 _NUMBERS = {
-    "nl": ["nul", "één", "twee", "drie", "vier", "vijf", "zes", "zeven", "acht", "negen", "tien", "elf", "twaalf"],
+    "nl": [
+        "nul",
+        "één",
+        "twee",
+        "drie",
+        "vier",
+        "vijf",
+        "zes",
+        "zeven",
+        "acht",
+        "negen",
+        "tien",
+        "elf",
+        "twaalf",
+        "dertien",
+        "veertien",
+        "vijftien",
+        "zestien",
+        "zeventien",
+        "achttien",
+        "negentien",
+    ],
     "fr": ["zéro", "un", "deux", "trois", "quatre", "cinq", "six", "sept", "huit", "neuf", "dix", "onze", "douze"],
     "en": ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"],
 }
 _AND = {"nl": "en", "fr": "et", "en": "and"}
+
+_TENS = ("", "", "twintig", "dertig", "veertig", "vijftig", "zestig", "zeventig", "tachtig", "negentig")
 
 
 def day_in_words(day: date, language: str = "nl") -> str:
@@ -70,9 +93,16 @@ def weekday_in_words(day: date, language: str = "nl") -> str:
 
 
 def number_in_words(number: int, language: str = "nl") -> str:
-    """Return a small number in words, a larger one in digits."""
+    """Return a number in words: in Dutch up to ninety-nine, else up to twelve; a larger one in digits."""
     words = _NUMBERS[language]
-    return words[number] if 0 <= number < len(words) else str(number)
+    if 0 <= number < len(words):
+        return words[number]
+    if language != "nl" or not 20 <= number <= 99:
+        return str(number)
+    tens, units = divmod(number, 10)
+    unit = "een" if units == 1 else words[units]
+    joined = f"{unit}ën" if unit.endswith("e") else f"{unit}en"
+    return f"{joined}{_TENS[tens]}" if units else _TENS[tens]
 
 
 def number_told(number: int, language: str = "nl") -> str:
@@ -81,20 +111,8 @@ def number_told(number: int, language: str = "nl") -> str:
     return words if words.isdigit() else f"{words} ({number})"
 
 
-def euros(cents: int) -> str:
-    """Return an amount as ``1.234,50 euro``."""
-    whole, rest = divmod(abs(cents), 100)
-    grouped = f"{whole:,}".replace(",", ".")
-    return f"{'-' if cents < 0 else ''}{grouped},{rest:02d} euro"
-
-
 def listed(parts: tuple[str, ...], language: str = "nl") -> str:
     """Return ``a, b en c``."""
     if len(parts) < 2:
         return "".join(parts)
     return f"{', '.join(parts[:-1])} {_AND[language]} {parts[-1]}"
-
-
-def day_after(day: date) -> date:
-    """Return the next day."""
-    return day + timedelta(days=1)

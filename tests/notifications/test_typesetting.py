@@ -1,0 +1,61 @@
+"""The bytes of a letter: the same for ever, and showing words as words."""
+
+from dataclasses import replace
+from datetime import date
+
+from services.notifications.letters import from_letters, in_letters
+from services.notifications.typesetting import Block, Recipient, Sheet, Translation, parts_of, set_in_type
+
+SHEET = Sheet(
+    text="# Brief\n> Kort.\n\n## Kop\n- punt\n\nGewone *tekst* met #let x = 1 en @verwijzing en $formule$.",
+    on=date(2026, 3, 2),
+    date_in_words="2 maart 2026",
+    file_number="KN-0012",
+    office="Kantoor Noord",
+    office_lines=("Kaai 1",),
+    landlord="Woonmaatschappij Noord",
+    dwelling="Vaartstraat 12",
+    contact="Fatma",
+    contact_phone="+32 3 555 01 00",
+    signed_by="Karel Maes",
+    signed_as="coördinator",
+    recipients=(Recipient(name="An Peeters", lines=("Vaartstraat 12",), copy=False),),
+)
+
+
+def test_the_same_letter_gives_the_same_bytes() -> None:
+    first = set_in_type(SHEET)
+    assert first == set_in_type(replace(SHEET))
+    assert first.startswith(b"%PDF-1.7")
+    assert b"pdfaid" in first
+    assert b"pdfuaid" in first
+    assert first != set_in_type(replace(SHEET, simulated=True))
+
+
+def test_an_annex_in_any_script_does_not_stop_a_letter() -> None:
+    annexes = tuple(
+        Translation(language=language, text=text, translator=None)
+        for language, text in (
+            ("tr", "Olumsuz değerlendirme"),
+            ("ar", "تقييم سلبي"),
+            ("zh", "负面评估"),
+            ("uk", "Лист"),
+        )
+    )
+    assert set_in_type(replace(SHEET, annexes=annexes)).startswith(b"%PDF-1.7")
+
+
+def test_a_letter_has_a_subject_a_summary_and_blocks() -> None:
+    subject, summary, blocks = parts_of("# Brief\n> Kort.\n> Klaar.\n\n## Kop\n- punt\nTekst")
+    assert (subject, summary) == ("Brief", ("Kort.", "Klaar."))
+    assert blocks == (
+        Block(kind="heading", text="Kop"),
+        Block(kind="item", text="punt"),
+        Block(kind="text", text="Tekst"),
+    )
+
+
+def test_bytes_come_back_from_their_sealed_form_which_holds_no_digit() -> None:
+    made = bytes(range(256))
+    assert from_letters(in_letters(made)) == made
+    assert not any(char.isdigit() for char in in_letters(made))

@@ -80,6 +80,7 @@ KEEPERS = ("counsellor", "coordinator", "director", "administration")
 STAFF = ("counsellor", "coordinator", "director", "administration", "technical", "auditor", "dpo")
 
 Name = Annotated[Line, Field(min_length=1)]
+Who = Annotated[str, Field(pattern=r"^[!-~]{1,100}$")]  # the id of a person or party; a name would lie in the clear
 Minutes = Annotated[int, Field(ge=0, le=1440)]
 Language = Annotated[str, Field(pattern=r"^[A-Za-z]{2,20}(-[A-Za-z0-9]{2,8}){0,3}$")]  # "tr", "sr-Latn", "Turks"
 Kind = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_ -]{0,39}$")]
@@ -117,7 +118,7 @@ class AskConsent(DatedBody):
 class RefuseConsent(DatedBody):
     """The renter does not want it."""
 
-    by_party: Line | None = None
+    by_party: Who | None = None
     why: Words | None = None
 
 
@@ -127,14 +128,14 @@ class GiveConsent(Body):
     on: Day | None = None
     scope: Annotated[tuple[Line, ...], Field(max_length=50)]
     form: Line | None = None
-    by_party: Line | None = None
+    by_party: Who | None = None
 
 
 class WithdrawConsent(Body):
     """The renter takes the consent back."""
 
     on: Day | None = None
-    by_party: Line | None = None
+    by_party: Who | None = None
     why: Words | None = None
 
 
@@ -156,7 +157,7 @@ class Accompany(Body):
     """Somebody went along; without ``accompanied_by``: who writes this down."""
 
     on: Day | None = None
-    accompanied_by: Line | None = None
+    accompanied_by: Who | None = None
     minutes: Minutes | None = None
 
 
@@ -564,7 +565,7 @@ async def add_protocol(
 ) -> Acted:
     """Note a data-sharing protocol with a partner, which may begin or end on any day."""
     protocol = new_id(body.id, uuid4())
-    said = await by.seal("A", body.partner, reference=body.reference)
+    said = await by.seal("A", protocol, reference=body.reference)
     return await store.begin(
         DATA_SHARING_PROTOCOL,
         protocol,
@@ -589,8 +590,7 @@ async def alter_protocol(
     store: Store,
 ) -> Acted:
     """Let a protocol be in force on other days."""
-    agreed = (await store.state(DATA_SHARING_PROTOCOL, protocol, by=by)).agreed
-    said = await by.seal("A", agreed.partner, reference=body.reference)
+    said = await by.seal("A", protocol, reference=body.reference)
     decision = partial(
         change_protocol,
         id=protocol,
@@ -609,8 +609,7 @@ async def remove_protocol(
     store: Store,
 ) -> Acted:
     """Share nothing under a protocol any more."""
-    agreed = (await store.state(DATA_SHARING_PROTOCOL, protocol, by=by)).agreed
-    said = await by.seal("A", agreed.partner, why=body.why)
+    said = await by.seal("A", protocol, why=body.why)
     decision = partial(retire_protocol, id=protocol, on=body.on or by.today, why=said.why)
     return await store.decide(DATA_SHARING_PROTOCOL, protocol, decision, by=by.on(body.on))
 
@@ -624,7 +623,7 @@ class BridgeFigureBody(Body):
     name: Name
     phone: Line | None = None
     languages: Languages = ()
-    person: Line | None = None
+    person: Who | None = None
 
 
 class ListBridgeFigure(BridgeFigureBody):
@@ -640,7 +639,7 @@ class RequestBridgeFigure(DatedBody):
     lease: Name
     consent: bool = False
     consent_on: Day | None = None
-    party: Line | None = None
+    party: Who | None = None
     appointment_on: Day | None = None
     slot: Time | None = None
     topic: Line | None = None

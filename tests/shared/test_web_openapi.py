@@ -24,7 +24,7 @@ async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
     opened = opened_shop(tmp_path)
     transport = opened.client._transport
     assert isinstance(transport, httpx.ASGITransport)
-    with socket.socket() as listening:
+    with socket.socket(proto=socket.IPPROTO_TCP) as listening:  # else asyncio leaves Nagle on: 44 ms a request
         listening.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{listening.getsockname()[1]}"
         config = uvicorn.Config(transport.app, log_config=None, access_log=False, lifespan="off", server_header=False)

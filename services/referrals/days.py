@@ -1,4 +1,4 @@
-"""What the passing of time brings: silence becomes a task (issue of the warm referral, P08)."""
+"""What the passing of time brings: silence becomes a task (P08)."""
 
 from functools import partial
 

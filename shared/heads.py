@@ -8,7 +8,7 @@ hears a publisher only in part compares counts instead of positions.
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -99,14 +99,25 @@ def with_heads(published: Publishing) -> Publishing:
 
 
 @dataclass
-class _Missing:
+class Missing:
     """How patient we still are with a publisher."""
 
     gaps: tuple[tuple[int, int], ...] = ()
     since: float = 0.0
     patience: float = PATIENCE_SECONDS
     asked: tuple[tuple[int, int], ...] = ()
-    fictional: set[int] = field(default_factory=set)  # ends of gaps of which the publisher knows nothing
+    # Where a gap ends at a position its publisher never gave out (a message somebody made up), to where it did.
+    real_to: dict[int, int] = field(default_factory=dict)
+
+    def real(self, gaps: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+        """Return the gaps as far as the publisher can fill them."""
+        cut = ((first, min(last, self.real_to.get(last, last))) for first, last in gaps)
+        return tuple((first, last) for first, last in cut if first <= last)
+
+    def answered(self, head: int) -> None:
+        """Note how far the publisher says that its log reaches."""
+        self.real_to = dict.fromkeys(self.real_to, head)
+        self.real_to.update({last: head for _, last in self.asked if last > head})
 
 
 class Heads:
@@ -135,7 +146,7 @@ class Heads:
         self._heads: dict[str, LogHeadAnnouncedV1] = {}
         self._complete_to: dict[str, int] = {}
         self._completed = asyncio.Event()
-        self._missing: dict[str, _Missing] = {}
+        self._missing: dict[str, Missing] = {}
         self._asked_for_head: dict[str, float] = {}
         self._requests: asyncio.Queue[tuple[int, int]] = asyncio.Queue()
         self._announced_on: date | None = None
@@ -201,7 +212,7 @@ class Heads:
             self._heads[told.publisher] = told.data
         missing = self._missing.get(told.publisher)
         if missing is not None:
-            missing.fictional |= {last for first, last in missing.asked if first > told.position}
+            missing.answered(told.position)
         for request in told.data.misses:
             if request.publisher == self._service:
                 self._requests.put_nowait((request.from_, request.until))
@@ -263,7 +274,7 @@ class Heads:
 
     async def _compare(self, publisher: str) -> None:
         assert self._inbox is not None
-        state = self._missing.setdefault(publisher, _Missing(patience=self._patience))
+        state = self._missing.setdefault(publisher, Missing(patience=self._patience))
         in_part = publisher in self._inbox.parts
         gaps: tuple[tuple[int, int], ...]
         if in_part:
@@ -272,7 +283,7 @@ class Heads:
             progress = self._inbox.progress[publisher].known
             head = self._heads.get(publisher)
             up_to = max(progress.last, head.position if head is not None else 0)
-            gaps = tuple(gap for gap in progress.gaps(up_to) if gap[1] not in state.fictional)
+            gaps = state.real(progress.gaps(up_to))
         now = seconds_running()
         if not gaps:
             state.gaps, state.patience = (), self._patience

@@ -13,6 +13,7 @@ from operate.state import State
 from shared.contracts.evaluations import EvaluationFinalV1
 from shared.contracts.referrals import ReferralConsentGivenV1, ReferralOfferedV1
 from shared.event_sourcing import EventStore
+from shared.heads import Missing
 from shared.progress import Progress, Ranges
 from shared.told import Reactions, Told
 from tests.conftest import ScratchDatabase, ScratchDatabases
@@ -169,6 +170,16 @@ async def lose_unnoticed(server: Server, database: ScratchDatabase, service: str
         await connection.execute("update relay set stream_created = $1, stream_messages = 0", state.created)
     finally:
         await connection.close()
+
+
+def test_a_gap_behind_the_head_of_its_publisher_is_not_asked_for_for_ever() -> None:
+    missing = Missing(asked=((8, 4999),))
+    missing.answered(10)
+    assert missing.real([(8, 4999)]) == ((8, 10),)
+    assert missing.real([(11, 4999)]) == ()
+    assert missing.real([(11, 11), (13, 4999)]) == ((11, 11),)
+    missing.answered(20)
+    assert missing.real([(13, 4999)]) == ((13, 20),)
 
 
 def test_ranges_know_their_floor_and_their_gaps() -> None:

@@ -9,52 +9,20 @@ and readable in order; a cell whose check fails counts as not measured.
 import asyncio
 import json
 import tempfile
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from rich.console import Console
 
+from operate.benchmarks import appending
+from operate.benchmarks.cell import Cell, Run
+
 PAIRS = 5
 REFERENCE_SECONDS = 1.0
 OUR_SECONDS = 1.5
 TOO_NOISY = 3.0
-
-
-@dataclass(frozen=True)
-class Run:
-    """One stretch of work: how many a second, and what one of them took at the median and the 99th percentile (ms)."""
-
-    rate: float
-    p50: float
-    p99: float
-
-    @classmethod
-    def of(cls, latencies: Sequence[float], seconds: float) -> "Run":
-        """Return what ``latencies`` (seconds) of a stretch amount to."""
-        ordered = sorted(latencies) or [0.0]
-        at = [ordered[min(len(ordered) - 1, int(len(ordered) * part))] * 1000 for part in (0.5, 0.99)]
-        return cls(len(latencies) / seconds, round(at[0], 3), round(at[1], 3))
-
-
-Stretch = Callable[[float], Awaitable[Run]]
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A comparison: ours, its reference, and the check that nothing was measured that was not done."""
-
-    name: str
-    unit: str
-    ours: Stretch
-    against: Stretch
-    check: Callable[[], Awaitable[None]]
-
-
-class NotAsAcknowledged(Exception):
-    """After a cell, the store does not hold what it had acknowledged; the measurement means nothing."""
 
 
 async def measured(cell: Cell, console: Console) -> dict[str, Any]:
@@ -91,8 +59,6 @@ async def measured(cell: Cell, console: Console) -> dict[str, Any]:
 
 def bench(names: Sequence[str], *, json_file: Path | None) -> int:
     """Measure the named benchmarks (all by default), print each pair, write JSON where asked; 0 when it measured."""
-    from operate.benchmarks import appending
-
     console = Console()
     makers = {"append": appending.append_cells, "append-vs-library": appending.library_cells}
     unknown = [name for name in names if name.partition("@")[0] not in makers]

@@ -19,7 +19,7 @@ import asyncpg
 from eventsourcing.persistence import StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
 
-from operate.bench import Cell, NotAsAcknowledged, Run
+from operate.benchmarks.cell import Cell, NotAsAcknowledged, Run
 from operate.children import run_as
 from operate.postgres import SUPERUSER, Postgres, forget
 from operate.postgres import running as postgres_running

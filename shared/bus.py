@@ -295,11 +295,13 @@ class Pull:
     It hands over what has arrived as soon as it has, and asks again by itself after a restart of the server, a wiped
     store or a deleted consumer: only the name counts, the bus keeper makes both again under the same one.
 
+    :param gate: nothing is asked for while this is not set; a second process of a service stands by.
     :ivar alive: the consumer answered when it was last asked.
     """
 
-    def __init__(self, bus: Bus, publisher: str, *, largest: int = 256) -> None:
+    def __init__(self, bus: Bus, publisher: str, *, gate: asyncio.Event | None = None, largest: int = 256) -> None:
         self.publisher = publisher
+        self._gate = gate
         self.alive = False
         self._bus = bus
         self._largest = largest
@@ -338,6 +340,10 @@ class Pull:
                 await self._connected()
                 continue
             now = seconds_running()
+            if self._gate is not None and not self._gate.is_set() and asked <= 0:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._gate.wait(), 0.25)
+                continue
             if asked <= 0 or now > until or generation != self._bus.generation:
                 number += 1
                 ask = json.dumps({"batch": self._largest, "expires": 2_000_000_000}).encode()

@@ -58,7 +58,10 @@ class Correspondence:
         self.dead_letters = self.inbox
         self._bus = bus
         self._relay = relay
-        self._pulls = {publisher: Pull(bus, publisher, largest=LARGEST_BATCH) for publisher in self.inbox.publishers}
+        self._pulls = {
+            publisher: Pull(bus, publisher, gate=store.writer.ready, largest=LARGEST_BATCH)
+            for publisher in self.inbox.publishers
+        }
         self._broker, self._subscribers = declare(service, self.inbox.publishers, self._take_in, bus.connected)
         self._silent: dict[str, str] = {publisher: "not asked yet" for publisher in self.inbox.publishers}
 

@@ -38,6 +38,7 @@ log = structlog.get_logger()
 TRIES = 5
 RETRY_SECONDS = (0.5, 2.0, 8.0, 30.0)  # after the first, second … failure
 SWEEP_SECONDS = 15.0
+PATIENCE_SECONDS = 3.0  # how long messages are held for a store that is away
 PAGE = 200
 AWAY = (StoreBusy, *LOST)
 
@@ -283,7 +284,12 @@ class Inbox:
         open_ones = dict.fromkeys(range(len(deliveries)))
         working = asyncio.create_task(_say_so_while(deliveries, open_ones))
         try:
-            await self._ready()
+            try:
+                await asyncio.wait_for(self._ready(), PATIENCE_SECONDS)
+            except TimeoutError:
+                # The store is away, or another process of this service writes: let it have them.
+                await asyncio.gather(*(self._come_back(one) for one in deliveries))
+                return
             read = [self.reader.read(publisher, one.subject, one.data) for one in deliveries]
             try:
                 known = await self._known([one for one in read if isinstance(one, Told)])

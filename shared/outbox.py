@@ -245,13 +245,22 @@ class Relay:
     the stream they came from, so that nothing is ever taken for sent that only a lost stream held.
 
     :param committed: set by the writer after each commit that published something.
+    :param writing: set while this process is the one of its service that writes; another one's relay stands by.
     """
 
-    def __init__(self, service: str, bus: Bus, connect: Callable[[], Awaitable[Any]], committed: asyncio.Event) -> None:
+    def __init__(
+        self,
+        service: str,
+        bus: Bus,
+        connect: Callable[[], Awaitable[Any]],
+        committed: asyncio.Event,
+        writing: asyncio.Event | None = None,
+    ) -> None:
         self.service = service
         self._bus = bus
         self._connect = connect
         self._committed = committed
+        self._writing = writing
         self._connection: Any = None
         self._turn = asyncio.Lock()  # one statement at a time on the one connection
         self._cursor = 0
@@ -332,6 +341,10 @@ class Relay:
         """Send until cancelled. With bus or store away it waits, and costs nothing that can be measured."""
         try:
             while True:
+                if self._writing is not None and not self._writing.is_set():
+                    self.why_not = None  # the writer says why
+                    await self._writing.wait()
+                    self._stream = None  # the cursor may have been moved by another process
                 self._committed.clear()
                 pause = POLL_SECONDS
                 try:

@@ -147,7 +147,13 @@ class Service:
         )
         store = EventStore(writer, codec, pool, seals)
         bus = Bus(settings.nats, user=self.name, seed_file=settings.nats_seed_file)
-        relay = Relay(self.name, bus, lambda: asyncpg.connect(of_all, timeout=5, command_timeout=20), writer.committed)
+        relay = Relay(
+            self.name,
+            bus,
+            lambda: asyncpg.connect(of_all, timeout=5, command_timeout=20),
+            writer.committed,
+            writer.ready,
+        )
         inbox = Correspondence(self.name, store, bus, relay, self.reactions, clock=clock, every_office=every_office)
         days = DayLoop(self.days, store, clock, every_office)
 

@@ -189,6 +189,7 @@ async def at_work(
     publishers: Sequence[str] = (),
     published: Callable[[Any, Any, str], tuple[Any, ...]] = published,
     master: bytes = b"m" * 32,
+    stands_by: bool = False,
 ) -> AsyncIterator[Small]:
     """Run a small service; ``publishers`` are those it hears."""
     streams = (LEASE, NOTICED, *STREAMS)
@@ -213,7 +214,9 @@ async def at_work(
     ):
         store = EventStore(writer, codec, pool, seals)
         bus = Bus(nats.address, user=name, seed_file=nats.seed(name))
-        relay = Relay(name, bus, lambda: asyncpg.connect(database.all_offices, timeout=5), writer.committed)
+        relay = Relay(
+            name, bus, lambda: asyncpg.connect(database.all_offices, timeout=5), writer.committed, writer.ready
+        )
         post = Correspondence(
             name, store, bus, relay, reactions or Reactions(), clock=clock, every_office=every_office,
             publishers=publishers or None,
@@ -223,7 +226,8 @@ async def at_work(
             asyncio.create_task(work) for work in (writer.run(), bus.keep_connected(), relay.run(), post.run())
         ]
         try:
-            await asyncio.wait_for(writer.ready.wait(), 10)
+            if not stands_by:
+                await asyncio.wait_for(writer.ready.wait(), 10)
             yield small
         finally:
             await small.end()

@@ -478,3 +478,27 @@ def test_a_burst_is_taken_in_batches(server: Server, here: Ground) -> None:
             assert len(leases) / (time.monotonic() - began) > 200
 
     run(story)
+
+
+def test_a_second_process_stands_by_and_goes_on_where_the_first_ended(server: Server, here: Ground) -> None:
+    async def story() -> None:
+        async with (
+            kept(server.nats),
+            at_work("visits", here.visits, here.keys, server.nats) as visits,
+            at_work("referrals", here.referrals, here.keys, server.nats, reactions=noticing()) as first,
+            standing_by(here, server) as second,
+        ):
+            leases = [new_lease() for _ in range(60)]
+            await visits.tell(*leases[:20])
+            await seen(first, visits.store.writer.position)
+            await first.end()
+            await visits.tell(*leases[20:])
+            await until(lambda: second.store.writer.ready.is_set())
+            await seen(second, visits.store.writer.position, seconds=15)
+            for lease in leases:
+                assert await second.noticed(lease) == (A_DAY,)
+
+    def standing_by(here: Ground, server: Server) -> Any:
+        return at_work("referrals", here.referrals, here.keys, server.nats, reactions=noticing(), stands_by=True)
+
+    run(story)

@@ -198,7 +198,14 @@ class Supervisor:
     async def _migrate(self, database: postgres.Postgres, environments: Mapping[str, Mapping[str, str]]) -> None:
         owner = with_password(database.url("keys", "keys_owner"), self._state.password("keys_owner"))
         await key_database.lay_out(owner)
-        await asyncio.gather(*(self._migrate_one(database, name, env) for name, env in environments.items()))
+        # No more at a time than can run: on a first start each would else compile the same modules.
+        turns = asyncio.Semaphore(os.cpu_count() or 1)
+
+        async def migrate(service: str) -> None:
+            async with turns:
+                await self._migrate_one(database, service, environments[service])
+
+        await asyncio.gather(*(migrate(service) for service in environments))
 
     async def _migrate_one(self, database: postgres.Postgres, service: str, environment: Mapping[str, str]) -> None:
         log = self._state.log(service)

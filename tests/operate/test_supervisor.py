@@ -64,11 +64,11 @@ def is_ready(platform: Platform) -> bool:
 
 @pytest.mark.parametrize("name", ALL)
 def test_a_killed_component_is_started_again_within_five_seconds(platform: Platform, name: str) -> None:
-    until(lambda: is_ready(platform), seconds=20)
+    until(lambda: is_ready(platform), seconds=60)
     before = platform.components[name]["pid"]
     os.kill(before, signal.SIGKILL)
     until(lambda: platform.components[name]["pid"] not in (None, before), seconds=5)
-    until(lambda: is_ready(platform), seconds=20)
+    until(lambda: is_ready(platform), seconds=60)
 
 
 def test_killing_the_supervisor_leaves_nothing_behind(fresh_platform: Platform) -> None:
@@ -81,11 +81,13 @@ def test_killing_the_supervisor_leaves_nothing_behind(fresh_platform: Platform) 
 @pytest.mark.parametrize(("asked", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_stops_all_in_order(tmp_path: Path, asked: signal.Signals, code: int) -> None:
     state = State(tmp_path / "state")
-    up = huurspoor("up", "--state", state.root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    said = tmp_path / "stderr"
+    with said.open("wb") as stderr:
+        up = huurspoor("up", "--state", state.root, stdout=subprocess.PIPE, stderr=stderr)
     try:
         assert up.stdout is not None
         lines = [up.stdout.readline().decode() for _ in range(len(SERVICES) + 1)]
-        assert lines[0].startswith("visits")
+        assert lines[0].startswith("visits"), said.read_text()
         processes = all_of(Platform.at(state.root))
         up.send_signal(asked)
         assert up.wait(60) == code
@@ -167,7 +169,7 @@ def test_detached_on_a_port_of_choice_it_keeps_no_stream_and_a_second_up_finds_t
 
 
 def test_status_is_what_the_contract_says(platform: Platform) -> None:
-    until(lambda: is_ready(platform), seconds=20)
+    until(lambda: is_ready(platform), seconds=60)
     told = subprocess.run(
         [sys.executable, "-P", "-m", "operate", "status", "--json", "--state", str(platform.state.root)],
         env={**os.environ, "PYTHONPATH": str(PROJECT)},

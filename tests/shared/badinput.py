@@ -307,7 +307,7 @@ async def _at(client: httpx.AsyncClient, door: Door, tokens: Tokens, id: str, re
         )
         if found:
             yield found
-    if "{" in door.path and not door.form:
+    if "{" in door.path and not door.form and not door.required:
         async for found in _ids(client, door, may):
             yield found
 

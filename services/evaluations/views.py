@@ -198,7 +198,8 @@ def follow_evaluations(evaluation: Evaluation, recorded: Recorded[Any]) -> Itera
 async def contest_terms_over(store: Asked, *, on: date, by: Any) -> list[tuple[str, str]]:
     """Return evaluation and lease of each communicated evaluation whose contest term ended before ``on``."""
     found = await store.rows(
-        "select evaluation, lease from followed where office = $1 and final_after < $2 order by final_after, evaluation",
+        "select evaluation, lease from followed where office = $1 and final_after < $2"
+        " order by final_after, evaluation",
         on,
         by=by,
     )

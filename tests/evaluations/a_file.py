@@ -1,4 +1,4 @@
-"""A termination file on a lease with three counted evaluations, and everything its gates ask for. Invented throughout."""
+"""A termination file on a lease with three counted evaluations, and all its gates ask for. Invented throughout."""
 
 from datetime import date
 from typing import Any

@@ -184,6 +184,11 @@ class ALease:
         """Mark a finding mistaken."""
         return self.tell(FindingMarkedMistakenV1(lease=LEASE, finding=finding, why=text("andere woning")), on=on)
 
+    def tell_of_mistake(self, finding: str, *, on: date, at: datetime) -> "ALease":
+        """Mark a finding mistaken on a day, and learn of it at an instant."""
+        told = FindingMarkedMistakenV1(lease=LEASE, finding=finding, why=text("andere woning"))
+        return self.tell(told, on=on, at=at)
+
     # the office
 
     def policy(self, *, from_: date, at: datetime | None = None, **chosen: Any) -> "ALease":

@@ -21,6 +21,7 @@ from services.evaluations.rules.evaluation import (
     EVALUATION,
     ContestTooLate,
     DateUnconfirmed,
+    MomentAlreadyProposed,
     NotDiscussed,
     NotRenter,
     OnlyNonTerminable,
@@ -42,7 +43,7 @@ from shared.contracts.visits import FindingDateConfirmedV1, LeaseEndedV1
 from shared.decisions import Person
 from shared.refusals import OccurredInFuture, ReasonMissing, WrongState
 from tests.evaluations.a_lease import FATMA, KAREL, LEASE, MIA, ALease, decision, text
-from tests.specification import given
+from tests.specification import given, state_of
 
 VISITED = date(2026, 1, 12)
 BY_FATMA = Person(id=FATMA, roles=frozenset({"counsellor"}))
@@ -68,6 +69,7 @@ def proposal(lease: ALease, **changed: Any) -> dict[str, Any]:
         "grounds": ("f1",),
         "why": text("het blijft vuil"),
         "case": lease.file.case,
+        "evaluations": {},
         "checklist": CHECKLIST,
         "on": VISITED,
         "today": VISITED,
@@ -104,6 +106,13 @@ def test_the_same_proposal_twice_is_one() -> None:
 
 def test_an_id_belongs_to_one_proposal() -> None:
     given(EVALUATION, PROPOSED).when(propose, **proposal(a_lease(), moment="v2")).then_refused(WrongState)
+
+
+def test_a_moment_has_one_proposal_at_a_time() -> None:
+    others = {"E0": state_of(EVALUATION, PROPOSED)}
+    given(EVALUATION).when(propose, **proposal(a_lease(), evaluations=others)).then_refused(MomentAlreadyProposed)
+    decided = {"E0": state_of(EVALUATION, PROPOSED, DECIDED)}
+    given(EVALUATION).when(propose, **proposal(a_lease(), evaluations=decided)).then(PROPOSED)
 
 
 def test_a_negative_evaluation_rests_on_a_ground() -> None:

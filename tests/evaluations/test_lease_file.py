@@ -1,4 +1,4 @@
-"""What follows at once from a change of the file: doubt, restated counts, expiry, lapse; never a decision (domain 4.3, 4.7)."""
+"""What follows at once from a change of the file: doubt, restated counts, expiry, lapse (domain 4.3, 4.7)."""
 
 from datetime import date
 from typing import Any

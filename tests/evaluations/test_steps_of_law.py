@@ -19,9 +19,9 @@ from services.evaluations.events import (
     RenterLeft,
     TerminationClosed,
 )
+from services.evaluations.rules import refusals
 from services.evaluations.rules.notice import compute
 from services.evaluations.rules.refusals import GateOpen
-from services.evaluations.rules.refusals import GroundsDoubtful as GroundsAreDoubtful
 from services.evaluations.rules.steps_of_law import (
     AddresseeMissing,
     ChannelNotAllowed,
@@ -104,7 +104,7 @@ def test_ec_35_a_standstill_since_the_decision_blocks_the_posting() -> None:
 
 
 def test_nothing_is_posted_while_the_grounds_are_doubtful() -> None:
-    given(TERMINATION, *file(DOUBTFUL)).when(post_notice, **posting()).then_refused(GroundsAreDoubtful)
+    given(TERMINATION, *file(DOUBTFUL)).when(post_notice, **posting()).then_refused(refusals.GroundsDoubtful)
 
 
 def test_only_a_decided_file_is_posted_registered_and_in_order_of_days() -> None:
@@ -170,7 +170,9 @@ def test_the_ocmw_is_told_of_the_claim_the_same_day() -> None:
 
 
 def test_ec_24_no_claim_while_the_grounds_are_doubtful() -> None:
-    given(TERMINATION, *file(POSTED, DATES, DOUBTFUL)).when(file_claim, **claiming()).then_refused(GroundsAreDoubtful)
+    given(TERMINATION, *file(POSTED, DATES, DOUBTFUL)).when(file_claim, **claiming()).then_refused(
+        refusals.GroundsDoubtful
+    )
 
 
 def test_a_claim_has_a_court_a_decision_and_no_open_contest() -> None:
@@ -278,7 +280,7 @@ def test_an_eviction_is_announced_not_too_early() -> None:
     given(TERMINATION, *past).when(announce_eviction, **announcing(planned_on=date(2026, 11, 19))).then_refused(
         EvictionTooEarly, "EVICTION_TOO_EARLY"
     )
-    given(TERMINATION, *past, DOUBTFUL).when(announce_eviction, **announcing()).then_refused(GroundsAreDoubtful)
+    given(TERMINATION, *past, DOUBTFUL).when(announce_eviction, **announcing()).then_refused(refusals.GroundsDoubtful)
     given(TERMINATION, *past).when(announce_eviction, **announcing(today=LATER)).then_refused(OccurredInFuture)
     given(TERMINATION, *past).when(announce_eviction, **announcing(told_on=LATER)).then_refused(DateOrder)
     given(TERMINATION, *file(*IN_COURT)).when(announce_eviction, **announcing()).then_refused(WrongState)
@@ -295,7 +297,7 @@ def test_an_eviction_is_carried_out_on_the_day_announced_or_later() -> None:
         EvictionTooEarly
     )
     given(TERMINATION, *past, DOUBTFUL).when(record_eviction, on=EVICTION_ON, today=EVICTION_ON).then_refused(
-        GroundsAreDoubtful
+        refusals.GroundsDoubtful
     )
     given(TERMINATION, *past).when(record_eviction, on=EVICTION_ON, today=TOLD_ON).then_refused(OccurredInFuture)
     given(TERMINATION, *file(POSTED)).when(record_eviction, on=EVICTION_ON, today=EVICTION_ON).then_refused(WrongState)

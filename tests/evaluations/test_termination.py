@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
+import pytest
+
 from services.evaluations.events import (
     GroundsDoubtful,
     HearingDeclined,
@@ -15,6 +17,7 @@ from services.evaluations.events import (
 from services.evaluations.rules.refusals import InvitedTooLate, NoGround
 from services.evaluations.rules.termination import (
     TERMINATION,
+    GateNotRecorded,
     InterpreterIsMinor,
     InterpreterNotOffered,
     NotSerious,
@@ -31,6 +34,7 @@ from services.evaluations.rules.termination import (
     open_serious_review,
     propose_termination,
     record_hearing,
+    refuse_gate_that_is_not_recorded,
     write_proportionality_note,
 )
 from shared.contracts.evaluations import AddressCheck, Interpreter
@@ -93,6 +97,12 @@ def test_one_review_is_open_at_a_time() -> None:
     others = {"T0": state_of(TERMINATION, OPENED)}
     given(TERMINATION).when(open_serious_review, **serious(terminations=others)).then_refused(WrongState)
     given(TERMINATION, OPENED).when(open_serious_review, **serious()).then_refused(WrongState)
+
+
+@pytest.mark.parametrize("gate", ["G1", "G4", "G5", "G6", "G7", "G10"])
+def test_what_is_computed_or_filled_from_events_is_not_recorded(gate: str) -> None:
+    with pytest.raises(GateNotRecorded):
+        refuse_gate_that_is_not_recorded(gate)
 
 
 def test_the_gates_of_people_are_recorded_once_with_proof() -> None:

@@ -32,6 +32,7 @@ from services.evaluations.rules.evaluation import (
     amend,
     contest,
     propose,
+    proposed_on,
 )
 from services.evaluations.rules.judgement.about_evaluations import (
     annul_evaluation,
@@ -109,8 +110,6 @@ async def propose_evaluation(
     id = body.id or str(uuid4())
 
     def decision(evaluation: Evaluation, file: LeaseFile) -> Iterable[Any]:
-        if evaluation.state == "unknown" and _proposed_on(file.evaluations, body.moment) is not None:
-            raise MomentAlreadyProposed
         return propose(
             evaluation,
             lease=body.lease,
@@ -121,6 +120,7 @@ async def propose_evaluation(
             grounds=grounds,
             why=why,
             case=file.case,
+            evaluations=file.evaluations,
             checklist=file.checklist(on=by.day),
             on=by.day,
             today=by.today,
@@ -143,7 +143,7 @@ async def propose_evaluation(
             store, EVALUATION, id, decision, lease=body.lease, by=by, begin=True, but=(MomentAlreadyProposed,)
         )
     except MomentAlreadyProposed:
-        earlier = _proposed_on(await store.every(EVALUATION, body.lease, by=by), body.moment)
+        earlier = proposed_on(await store.every(EVALUATION, body.lease, by=by), body.moment)
         if earlier is None:
             raise
         return await decide_in_file(store, EVALUATION, earlier, addition, lease=body.lease, by=by)
@@ -157,10 +157,6 @@ async def _moment(store: WebStore, case: Case, lease: str, moment: str, *, by: C
     if opened is None or opened.lease != lease:
         raise NotYetKnown
     return "file", opened.on
-
-
-def _proposed_on(evaluations: Any, moment: str) -> str | None:
-    return next((id for id, known in evaluations.items() if known.moment == moment and known.state == "proposed"), None)
 
 
 class AmendProposal(DatedBody):
@@ -234,7 +230,7 @@ async def decide_evaluation(
     by: Annotated[Caller, may_or_noted("decide_evaluation", "counsellor", *DECIDERS, of=EVALUATION)],
     store: Store,
 ) -> Acted:
-    """Decide a proposed evaluation: negative or not upheld by another person, positive or mixed by anybody who guides."""
+    """Decide a proposed evaluation: negative or not upheld by another person, positive or mixed by who guides."""
     lease = await _lease_of(store, evaluation, by=by)
     reasons = await by.seal_one("C", lease, "reasons", body.reasons)
     judging = body.outcome in ("negative", "not_upheld")

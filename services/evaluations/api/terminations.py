@@ -45,7 +45,6 @@ from services.evaluations.rules.steps_of_law import (
 )
 from services.evaluations.rules.termination import (
     TERMINATION,
-    GateNotRecorded,
     Termination,
     check_addressees,
     check_attribution,
@@ -55,6 +54,7 @@ from services.evaluations.rules.termination import (
     open_serious_review,
     propose_termination,
     record_hearing,
+    refuse_gate_that_is_not_recorded,
     write_proportionality_note,
 )
 from services.evaluations.views import TERMINATIONS, read_file, show_termination
@@ -120,8 +120,8 @@ class AddressChecked(Body):
 class GateProof(Body):
     """What proves a gate.
 
-    G2: ``findings`` whose attribution was checked (default: all of the lease), ``note``. G3: ``note``, or its parts. G8:
-    ``addressees`` (default: all required ones), ``checked_on``. G9: ``in_order``, ``note``.
+    G2: ``findings`` whose attribution was checked (default: all of the lease), ``note``. G3: ``note``, or its parts.
+    G8: ``addressees`` (default: all required ones), ``checked_on``. G9: ``in_order``, ``note``.
     """
 
     note: Words | None = None
@@ -183,6 +183,7 @@ async def record_gate(
     named = None if proof.findings is None else _ids(proof.findings)
 
     def decision(state: Termination, file: LeaseFile) -> Iterable[Any]:
+        refuse_gate_that_is_not_recorded(body.gate)
         match body.gate:
             case "G2":
                 checked = () if empty else _attributed(file.case, on=by.day) if named is None else named
@@ -192,11 +193,9 @@ async def record_gate(
             case "G8":
                 addressees = () if empty else _addressees(proof, file.case, on=by.day)
                 return check_addressees(state, addressees=addressees, today=by.today, by=by.person)
-            case "G9":
+            case _:
                 in_order = None if empty else proof.in_order is not False
                 return check_landlord_duties(state, in_order=in_order, note=note, by=by.person)
-            case _:
-                raise GateNotRecorded
 
     return await _act(store, termination, decision, lease=lease, by=by)
 

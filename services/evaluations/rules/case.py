@@ -1,7 +1,8 @@
 """What evaluations was told about one lease, so that it can be asked how things stood on a day, as known at an instant.
 
-The file is folded from the contracts of visits, referrals and notifications. Two dates are never mixed: the day of a
-fact (``occurred_on``: how things stood **on** a day) and the moment we took it in (``taken_in_at``: what was **known**).
+The file is folded from the contracts of visits, referrals and notifications. Two dates are never mixed: the day of
+a fact (``occurred_on``: how things stood **on** a day) and the moment we took it in (``taken_in_at``: what was
+**known**).
 """
 
 from collections.abc import Iterable, Iterator, Mapping

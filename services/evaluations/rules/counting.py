@@ -171,9 +171,9 @@ def standing(
 ) -> Standing:
     """Return how the lease stands on a day, of what was known at an instant (None: everything).
 
-    :param supposing: how certain evaluations would stand instead: what a letter says of the count if it is communicated.
-    :param expiry_on: the day on which validity is looked at, where it differs from ``on``: once a notice was posted, time
-        alone takes nothing from its grounds (domain 4.7).
+    :param supposing: how certain evaluations would stand instead: what a letter says of the count once it arrived.
+    :param expiry_on: the day on which validity is looked at, where it differs from ``on``: once a notice was posted,
+        time alone takes nothing from its grounds (domain 4.7).
     :raises NoPolicyInForce: the office had no policy on that day, as known then.
     """
     case = case.known(known_at)
@@ -378,7 +378,7 @@ def _space(units: Sequence[_Unit], cure_days: int, places: dict[str, Place]) -> 
 
 
 def valid_until(stood: Standing, evaluation: Evaluation, evaluations: Iterable[Evaluation]) -> date | None:
-    """Return the first day on which an evaluation is out on every track; None while no letter about its moment arrived."""
+    """Return the first day on which an evaluation is out on every track; None while no letter of its moment arrived."""
     told = [
         other.communicated_on
         for other in evaluations

@@ -1,5 +1,6 @@
-"""One evaluation: its state, and the acts that do not judge (domain 3.5). What only people decide is in ``judgement``."""
+"""One evaluation: its state, and the acts that do not judge (domain 3.5). What people decide is in ``judgement``."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Literal, assert_never, cast
@@ -121,13 +122,15 @@ def propose(
     grounds: tuple[str, ...],
     why: Sealed | None,
     case: Case,
+    evaluations: Mapping[str, "Evaluation"],
     checklist: Any,
     on: date,
     today: date,
     by: Person,
 ) -> list[EvaluationEvent]:
-    """Propose an evaluation of a moment; ``grounds`` are findings.
+    """Propose an evaluation of a moment; ``grounds`` are findings, ``evaluations`` the others of the lease.
 
+    :raises MomentAlreadyProposed: the moment has one that is not decided yet: amend that one.
     :raises OccurredInFuture: ``on`` lies after today.
     :raises WrongState: the lease has ended, or the evaluation exists with another content.
     :raises ReportNotFixed: the moment is a visit and its report does not stand.
@@ -140,6 +143,8 @@ def propose(
         if same and {ground.finding for ground in evaluation.grounds} >= set(grounds):
             return []
         raise WrongState
+    if proposed_on(evaluations, moment) is not None:
+        raise MomentAlreadyProposed
     found = _grounds(grounds, moment=moment, moment_kind=moment_kind, outcome=outcome, case=case, checklist=checklist)
     if on > today:
         raise OccurredInFuture
@@ -157,6 +162,11 @@ def propose(
             in_name_of=by.in_name_of,
         )
     ]
+
+
+def proposed_on(evaluations: Mapping[str, Evaluation], moment: str) -> str | None:
+    """Return the evaluation of a moment that is proposed and not decided yet."""
+    return next((id for id, known in evaluations.items() if known.moment == moment and known.state == "proposed"), None)
 
 
 def amend(
@@ -348,7 +358,7 @@ def become_final(evaluation: Evaluation, *, today: date) -> list[EvaluationEvent
 
 
 def expire(evaluation: Evaluation, *, valid_until: date, today: date) -> list[EvaluationEvent]:
-    """Let its validity be over; ``valid_until`` is the first day it no longer counts, on the track that holds longest."""
+    """Let its validity be over; ``valid_until`` is the first day it counts no more, on the track that holds longest."""
     if evaluation.state not in ("communicated", "upheld", "final") or today < valid_until:
         return []
     return [EvaluationExpired()]
@@ -466,8 +476,8 @@ class Status:
 def status_on(evaluation: Evaluation, *, on: date, known_at: datetime | None = None) -> Status | None:
     """Return how a negative evaluation stood on a day; None if it had not been decided by then.
 
-    Each fact has its own day: a contest the day it was lodged, a decision the day it was taken. The day of communication
-    is what was last known of it.
+    Each fact has its own day: a contest the day it was lodged, a decision the day it was taken. The day of
+    communication is what was last known of it.
     """
     status: Status | None = None
     for told in evaluation.history:

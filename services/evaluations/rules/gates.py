@@ -101,7 +101,7 @@ def fallen(
 
 
 def required_addressees(case: Case, *, on: date) -> tuple[str, ...]:
-    """Return who must get an own letter on a day: each renter, spouse and legal cohabitant, and administrators of housing."""
+    """Return who must get an own letter on a day: renters, spouses, legal cohabitants, administrators of housing."""
     parties = tuple(party.id for party in case.parties(on=on) if party.role in MUST_BE_REACHED)
     ended = {
         told.event.administrator: told.event.ended_on

@@ -1,7 +1,8 @@
-"""Everything evaluations holds about one lease, and what follows at once when something in it changes (domain 4.3, 4.7, 9.4).
+"""Everything evaluations holds about one lease, and what follows at once when it changes (domain 4.3, 4.7, 9.4).
 
-An act looks at the whole file; what it records is laid into the file, the count for today is taken again, and what follows
-is recorded in the same commit: a crossing, a doubt, a restated count, an expiry. Nothing of it is a decision about people.
+An act looks at the whole file; what it records is laid into the file, the count for today is taken again, and what
+follows is recorded in the same commit: a crossing, a doubt, a restated count, an expiry. Nothing of it is a decision
+about people.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -25,6 +26,8 @@ from shared.decisions import AnyStream, Elsewhere, Recorded
 ENDS_BY_THE_FILE = frozenset({"landlord_notice", "judicial_dissolution"})
 UNDER_WAY = frozenset({"notice_running", "in_court", "judged", "served", "eviction_announced"})
 SETTLED = frozenset({"left", "evicted", "settled"})
+NOTHING_TOLD = Case()
+NOT_CROSSED = Crossing()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,10 +53,10 @@ class LeaseFile:
     lease: str
     policies: Adopted = ()
     checklists: Published = ()
-    case: Case = Case()
+    case: Case = NOTHING_TOLD
     evaluations: Mapping[str, Evaluation]
     terminations: Mapping[str, Termination]
-    crossing: Crossing = Crossing()
+    crossing: Crossing = NOT_CROSSED
 
     def policy(self, *, on: date) -> PolicyAdopted:
         """Return the policy in force on a day. :raises NoPolicyInForce: there was none."""

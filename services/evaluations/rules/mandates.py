@@ -68,7 +68,7 @@ def give(
 def end(
     register: MandateRegister, *, mandate: str, until: date, why: Sealed | None, today: date, by: Person
 ) -> list[MandateEvent]:
-    """Let the mandate hold through ``until`` and no longer. It can be shortened, never lengthened or cut off in the past.
+    """Let the mandate hold through ``until`` and no longer: shortened, never lengthened or cut off in the past.
 
     :raises Unknown: there is no such mandate.
     :raises SelfApproval: it is the person's own.

@@ -87,9 +87,9 @@ def post_notice(
     :raises NotApproved: a letter is not approved as far as known, or its dates are not those of this posting.
     :raises AddresseeMissing: gate G8 is not recorded or too old, or somebody has no own letter.
     """
-    if termination.posted is not None and termination.posted.posted_on == posted_on:
-        if set(termination.posted.communications) == set(communications):
-            return []
+    posted = termination.posted
+    if posted is not None and (posted.posted_on, set(posted.communications)) == (posted_on, set(communications)):
+        return []
     decided = termination.decided
     if posted_on > today:
         raise OccurredInFuture

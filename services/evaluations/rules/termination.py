@@ -192,6 +192,18 @@ def open_serious_review(
     return [ReviewOpened(lease=lease, route="serious_facts", findings=findings, why=why, by=by.id)]
 
 
+RECORDED_BY_PEOPLE = ("G2", "G3", "G8", "G9")
+
+
+def refuse_gate_that_is_not_recorded(gate: str) -> None:
+    """Refuse to record a gate that is computed, or filled from events.
+
+    :raises GateNotRecorded: it is such a gate.
+    """
+    if gate not in RECORDED_BY_PEOPLE:
+        raise GateNotRecorded
+
+
 def check_attribution(
     termination: Termination, *, findings: tuple[str, ...], note: Sealed | None, by: Person
 ) -> list[TerminationEvent]:

@@ -157,7 +157,8 @@ def withdraw_evaluation(
 ) -> list[EvaluationEvent]:
     """Take a negative evaluation back.
 
-    :raises WrongState: it is not decided, communicated, upheld or final. :raises ReasonMissing: :raises OccurredInFuture:
+    :raises WrongState: it is not decided, communicated, upheld or final.
+    :raises ReasonMissing: :raises OccurredInFuture:
     """
     if evaluation.state == "withdrawn":
         return []

@@ -1,4 +1,4 @@
-"""People decide about the lease: to end it, to go on, to weigh doubtful grounds anew, to take a notice back (domain 3.6).
+"""People decide about the lease: to end it, to go on, to weigh grounds anew, to take a notice back (domain 3.6).
 
 A count, a timer, a message never gets here: every function asks for a ``Person``.
 """

@@ -9,7 +9,7 @@ import hashlib
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -18,7 +18,7 @@ from services.notifications.events import Addressee, Annex, CommunicationApprove
 from services.notifications.rules import composing
 from services.notifications.rules.communication import Communication
 from services.notifications.rules.composing import Facts, Values
-from services.notifications.rules.content import dressed, missing_in
+from services.notifications.rules.content import days_in, dressed, missing_in
 from services.notifications.rules.in_words import day_in_words
 from services.notifications.rules.kinds import OFFICIAL, POLICIES, category_of, is_bad_news, policy_in_force
 from services.notifications.rules.lease_file import LEASE_FILE, EvaluationTold, LeaseFile, TerminationTold
@@ -330,8 +330,14 @@ async def words_of_person(
     }
     whole = dressed(text, kind, frame=fill(template, values).text, standing=standing)
     frame = ("office", "landlord", "dwelling") if kind in OFFICIAL else ()
-    lacking = tuple(name for name in frame if not values.get(name))
-    return whole, (*lacking, *missing_in(_body_of(whole), kind))
+    lacking = [name for name in frame if not values.get(name)]
+    lacking += missing_in(_body_of(whole), kind)
+    if kind == "L-08" and facts.policy is not None:
+        earliest = facts.on + timedelta(days=facts.policy.hearing_notice_days)
+        named = days_in(whole)
+        if named and all(day < earliest for day in named):
+            lacking.append("hearing_date")
+    return whole, tuple(dict.fromkeys(lacking))
 
 
 def _body_of(text: str) -> str:
@@ -358,7 +364,7 @@ async def frozen(
         lacking.append("text")
     if communication.kind == "L-09" and row is None:
         lacking.append("notice_dates")
-    missing = tuple(part for part in dict.fromkeys(lacking) if not values.get(part))
+    missing = tuple(dict.fromkeys(lacking))
     if missing or text is None:
         return missing, None
     marks = {"letter_date": day_in_words(today), "signed_by": signed_by}

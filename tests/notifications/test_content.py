@@ -7,7 +7,7 @@ import pytest
 
 from services.notifications.letters import languages, standing_sentences, template_of_product
 from services.notifications.rules.composing import exit_inspection_on
-from services.notifications.rules.content import MANDATORY, PATTERNS, dressed, missing_in, says
+from services.notifications.rules.content import MANDATORY, PATTERNS, days_in, dressed, missing_in, says
 from services.notifications.rules.in_words import day_in_words, listed, number_in_words, number_told, weekday_in_words
 from services.notifications.rules.refusals import ContentMissing
 from services.notifications.rules.template import TEMPLATES, adopt, fill, in_force, open_marks, with_marks
@@ -59,6 +59,14 @@ def test_a_persons_words_get_subject_summary_and_what_every_such_letter_says() -
     assert whole == "# Onderwerp\n> Kort gezegd.\n\nWij nodigen u uit.\n\nEen tolk kan.\n"
     own = dressed("# Eigen\n> Zelf.\nMet tolk.", "L-08", frame=frame, standing={"interpreter": "Een tolk kan."})
     assert own == "# Eigen\n> Zelf.\n\nMet tolk.\n"
+
+
+def test_the_days_that_a_text_names_are_found() -> None:
+    assert days_in("Op 20 maart 2026, of 21/03/2026 of 2026-03-22; niet op 31 februari 2026.") == (
+        date(2026, 3, 20),
+        date(2026, 3, 21),
+        date(2026, 3, 22),
+    )
 
 
 def test_a_template_is_filled_and_names_what_is_missing() -> None:

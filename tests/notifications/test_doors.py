@@ -363,6 +363,17 @@ async def test_an_invitation_to_the_hearing_gets_its_standing_sentences(notifica
         **KAREL,
     )
     assert recorded(answer) == ["CommunicationDrafted", "TaskOpened"]
+    soon = await notifications.act(
+        "/communications",
+        {
+            "kind": "L-08",
+            "lease": LEASE,
+            "text_nl": "Wij nodigen u uit op 5 maart 2026 in ons kantoor. Het gaat over 3 vaststellingen.",
+        },
+        **KAREL,
+    )
+    assert reason(soon) == (409, "content-missing")
+    assert [error["code"] for error in soon.json()["errors"]] == ["hearing_date"]
     text = answer.json()["text_nl"]
     assert "tolk" in text
     assert "iemand meebrengen" in text

@@ -6,6 +6,8 @@ every letter of a kind is added to a person's words where it is missing; what on
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import date
 
 from shared.contracts.notifications import Kind
 
@@ -113,6 +115,22 @@ def says(text: str, part: str) -> bool:
 def missing_in(text: str, kind: Kind) -> tuple[str, ...]:
     """Return the mandatory parts that ``text`` does not say, in the order of domain 9.2."""
     return tuple(part for part in mandatory(kind) if not says(text, part))
+
+
+def days_in(text: str) -> tuple[date, ...]:
+    """Return the days that a text names: ``20 maart 2026``, ``20/03/2026`` or ``2026-03-20``."""
+    months = _MONTHS.split("|")
+    named = [
+        (year, months.index(month.lower()) + 1, day)
+        for day, month, year in re.findall(rf"\b(\d{{1,2}})\s+({_MONTHS})\s+(\d{{4}})\b", text, re.IGNORECASE)
+    ]
+    named += [(year, month, day) for day, month, year in re.findall(r"\b(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})\b", text)]
+    named += re.findall(r"\b(\d{4})-(\d{2})-(\d{2})\b", text)
+    found = []
+    for year, month, day in named:
+        with suppress(ValueError):
+            found.append(date(int(year), int(month), int(day)))
+    return tuple(found)
 
 
 def dressed(text: str, kind: Kind, *, frame: str, standing: Mapping[str, str]) -> str:

@@ -19,7 +19,7 @@ import asyncpg
 from operate.bus_keeper import keep
 from operate.children import stop
 from operate.nats import STOPS_BY, Nats
-from shared.bus import Bus, BusAway, BusRefused
+from shared.bus import SERVICES, Bus, BusAway, BusRefused, stream_of
 from shared.clock import SystemClock
 from shared.codec import Codec
 from shared.contracts.visits import FirstVisitDueV1
@@ -48,7 +48,9 @@ class Server:
         self.start()
 
     def start(self) -> None:
-        """Start it; it may take a moment until it answers."""
+        """Start it unless it runs; it may take a moment until it answers."""
+        if self._child is not None and self._child.poll() is None:
+            return
         with open(self.nats.state.log("nats"), "ab") as log:
             self._child = subprocess.Popen(self.nats.command(), **self.nats.start_options(log.fileno()))
 
@@ -294,13 +296,21 @@ class Ground:
     keys: ScratchDatabase
 
 
-def ground(databases: ScratchDatabases) -> Ground:
+def ground(databases: ScratchDatabases, keys: ScratchDatabase) -> Ground:
     """Make empty databases for visits and referrals."""
-    made = Ground(databases.of("visits"), databases.of("referrals"), databases.of("keys"))
+    made = Ground(databases.of("visits"), databases.of("referrals"), keys)
     lay_out_database(made.visits)
     lay_out_database(made.referrals)
-    asyncio.run(lay_out_keys(made.keys))
     return made
+
+
+async def take_streams_away(nats: Nats) -> None:
+    """Leave a server without streams."""
+    async with user(nats, "bus-keeper") as bus:
+        await soon(lambda: bus.request("$JS.API.INFO", b""))
+        for service in SERVICES:
+            with contextlib.suppress(BusRefused):  # there is none
+                await bus.request(f"$JS.API.STREAM.DELETE.{stream_of(service)}", b"")
 
 
 def new_lease() -> str:

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,14 +12,6 @@ from operate.nats import prepare
 from operate.state import State
 from shared.bus import DUPLICATE_IN_BATCH, Bus, BusAway, BusRefused, Pull, filters
 from tests.shared.correspondents import Server, kept, soon, until, user
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    """A server for one test."""
-    made = Server(prepare(State(tmp_path / "state")))
-    yield made
-    made.end()
 
 
 async def collect(pull: Pull, into: list[bytes]) -> None:

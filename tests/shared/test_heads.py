@@ -1,15 +1,11 @@
 """Comparing what was told with what was taken in: by positions, and by counts where a publisher is heard in part."""
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 
-from operate.nats import prepare
-from operate.state import State
 from shared.contracts.evaluations import EvaluationFinalV1
 from shared.contracts.referrals import ReferralConsentGivenV1, ReferralOfferedV1
 from shared.event_sourcing import EventStore
@@ -28,30 +24,19 @@ from tests.shared.correspondents import (
     at_work,
     kept,
     lay_out_database,
-    lay_out_keys,
     until,
     user,
 )
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    """A NATS server for one test."""
-    made = Server(prepare(State(tmp_path / "state")))
-    yield made
-    made.end()
-
 
 Place = tuple[ScratchDatabase, ScratchDatabase, ScratchDatabase]
 
 
 @pytest.fixture
-def here(databases: ScratchDatabases) -> Place:
+def here(databases: ScratchDatabases, keys: ScratchDatabase) -> Place:
     """Empty databases for referrals, evaluations and their keys."""
-    made = databases.of("referrals"), databases.of("evaluations"), databases.of("keys")
+    made = databases.of("referrals"), databases.of("evaluations"), keys
     lay_out_database(made[0])
     lay_out_database(made[1])
-    asyncio.run(lay_out_keys(made[2]))
     return made
 
 

@@ -5,24 +5,21 @@ import contextlib
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 
-from operate.nats import prepare
 from operate.postgres import SUPERUSER
-from operate.state import State
 from shared.contracts.visits import FirstVisitDueV1
 from shared.decisions import TooEarly
 from shared.event_sourcing import EventStore, StoreBusy
 from shared.inbox import Itself
 from shared.told import Reactions, Told
-from tests.conftest import ScratchDatabases
+from tests.conftest import ScratchDatabase, ScratchDatabases
 from tests.shared.correspondents import (
     A_DAY,
     LEASE,
@@ -46,17 +43,9 @@ NEXT_DAY = A_DAY + timedelta(days=1)
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    """A NATS server for one test."""
-    made = Server(prepare(State(tmp_path / "state")))
-    yield made
-    made.end()
-
-
-@pytest.fixture
-def here(databases: ScratchDatabases) -> Ground:
+def here(databases: ScratchDatabases, keys: ScratchDatabase) -> Ground:
     """Empty databases for visits and referrals."""
-    return ground(databases)
+    return ground(databases, keys)
 
 
 @contextlib.asynccontextmanager

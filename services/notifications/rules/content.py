@@ -6,7 +6,6 @@ every letter of a kind is added to a person's words where it is missing; what on
 
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import date
 
 from shared.contracts.notifications import Kind
@@ -128,8 +127,10 @@ def days_in(text: str) -> tuple[date, ...]:
     named += re.findall(r"\b(\d{4})-(\d{2})-(\d{2})\b", text)
     found = []
     for year, month, day in named:
-        with suppress(ValueError):
+        try:
             found.append(date(int(year), int(month), int(day)))
+        except ValueError:
+            continue  # 31 February is written, but it is no day
     return tuple(found)
 
 

@@ -1,0 +1,124 @@
+"""The commands on a running platform."""
+
+import http.client
+import os
+import re
+import signal
+import subprocess
+import sys
+from datetime import timedelta
+
+import pytest
+
+from operate import clockwork
+from operate.door import Door
+from operate.issuer import operator_token
+from operate.platform import Platform, Refused
+from operate.state import PROJECT, SERVICES
+
+pytestmark = pytest.mark.journey
+
+
+def huurspoor(platform: Platform, *words: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command to its end, as the launcher does once the environment is there."""
+    command = [sys.executable, "-P", "-m", "operate", *words, "--state", str(platform.state.root)]
+    env = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=180)
+
+
+def test_a_new_office_is_known_to_all_and_each_of_its_days_is_done_everywhere(platform: Platform) -> None:
+    since = platform.today()
+    done = huurspoor(platform, "office", "create", "kantoor-oost", "--name", "Kantoor Oost", "--director", "rita")
+    assert (done.returncode, done.stdout) == (0, "kantoor-oost is founded\n")
+    then = since + timedelta(days=9)
+    done = huurspoor(platform, "clock", f"{then}T09:00")
+    assert (done.returncode, done.stdout) == (0, f"{then}T09:00\n")
+    assert platform.today() == then
+    for url in platform.urls.values():
+        assert Door(url).get("/health/ready").body["day"] == then.isoformat()
+    assert huurspoor(platform, "clock", f"{then + timedelta(days=1)}T00:04").returncode == 0
+    for url in platform.urls.values():  # its work begins at five past
+        assert Door(url).get("/health/ready").body["day"] == then.isoformat()
+
+
+def test_an_office_is_founded_once_and_only_under_a_code_that_may_stand_in_a_subject(platform: Platform) -> None:
+    platform.create_office("kantoor-zuid", name="Kantoor Zuid", director="dirk")
+    with pytest.raises(Refused):
+        platform.create_office("kantoor-zuid", name="Nog een", director="iemand")
+    for code in ("a.b", "*", ">", "platform", "x" * 300, "kantoor noord", "Kantoor"):
+        with pytest.raises(Refused):
+            platform.create_office(code, name="Nergens", director="iemand")
+
+
+def test_a_service_that_does_not_answer_is_named_and_the_clock_stays(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clockwork, "SECONDS_A_DAY", 1.0)
+    monkeypatch.setattr(clockwork, "_PATIENCE", 0.3)
+    before = platform.today()
+    stopped = platform.components["notifications"]["pid"]
+    os.kill(stopped, signal.SIGSTOP)
+    try:
+        with pytest.raises(clockwork.NotSettled, match="notifications does not answer"):
+            platform.move_clock(f"{before + timedelta(days=3)}T09:00")
+    finally:
+        os.kill(stopped, signal.SIGCONT)
+    assert platform.today() == before
+    platform.settled()
+
+
+def test_views_are_built_again_while_the_service_serves(platform: Platform) -> None:
+    operator = operator_token(platform.state)
+    for service in SERVICES:
+        done = huurspoor(platform, "rebuild", service)
+        assert done.returncode == 0, done.stderr
+        assert Door(platform.urls[service], operator).get("/health/ready").status == 200
+    assert huurspoor(platform, "rebuild", "kantoor").returncode == 2
+
+
+def test_dead_letters_and_doctor_have_nothing_to_say_of_a_sound_platform(platform: Platform) -> None:
+    platform.settled()
+    assert huurspoor(platform, "dead-letters").stdout == "no dead letters\n"
+    seen = huurspoor(platform, "doctor")
+    assert seen.returncode == 0, seen.stdout
+
+
+def test_a_command_without_a_platform_says_so(platform: Platform) -> None:
+    nowhere = ("--state", str(platform.state.root / "nowhere"))
+    env = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    for words in (("down",), ("clock", "2026-03-01T09:00"), ("rebuild", "visits"), ("dead-letters",), ("status",)):
+        command = [sys.executable, "-P", "-m", "operate", *words, *nowhere]
+        done = subprocess.run(command, env=env, capture_output=True, text=True)
+        assert done.returncode == 1
+        assert "no platform runs on" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_the_libraries_we_declare_are_loaded_and_at_work(platform: Platform) -> None:
+    nats = platform.components["nats"]["monitoring"]
+    clients = Door(nats).get("/connz").body["connections"]
+    assert {client["name"] for client in clients if client["lang"] == "python3"} >= set(SERVICES)  # nats-py
+    for url in platform.urls.values():
+        assert Door(url).get("/openapi.json").body["openapi"].startswith("3.1")  # FastAPI
+    mains = ", ".join(f"services.{service}.main" for service in SERVICES)
+    loaded = subprocess.run(
+        [sys.executable, "-P", "-c", f"import sys, {mains}; print(*sys.modules)"],
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert {"faststream.nats", "nats", "eventsourcing.postgres", "fastapi", "prometheus_client"} <= set(loaded)
+
+
+def test_metrics_are_those_of_prometheus_and_count_what_was_taken_in(platform: Platform) -> None:
+    platform.create_office("kantoor-dender", name="Kantoor Dender", director="dirk")
+    for service, url in platform.urls.items():
+        connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=10)
+        connection.request("GET", "/metrics")
+        said = connection.getresponse().read().decode()
+        connection.close()
+        assert re.search(r"^# HELP huurspoor_", said, re.M), service
+        assert "process_cpu_seconds_total" in said
+        if service != "evaluations":  # it hears of the office by the consumer that FastStream declares and measures
+            assert re.search(r"^faststream_received_messages_total\{.*\} [1-9]", said, re.M), service

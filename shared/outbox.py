@@ -33,6 +33,7 @@ LOOK_SECONDS = 0.5  # how often the stream is looked at: it may have been lost
 BATCH = 400  # the server takes at most 1000 in one
 BATCH_BYTES = 4_000_000
 WINDOW = 64
+LONGEST_PAUSE_SECONDS = 4.0
 
 PUBLISHED = prometheus_client.Counter("huurspoor_outbox_published", "Messages given to the bus", ["how"])
 UNPUBLISHED = prometheus_client.Gauge("huurspoor_outbox_unpublished", "Published events that the bus does not hold yet")
@@ -339,6 +340,7 @@ class Relay:
 
     async def run(self) -> None:
         """Send until cancelled. With bus or store away it waits, and costs nothing that can be measured."""
+        refusals = 0
         try:
             while True:
                 if self._writing is not None and not self._writing.is_set():
@@ -350,9 +352,14 @@ class Relay:
                 try:
                     if await self._send():
                         pause = 0.0
-                    self.why_not = None
-                except (BusAway, BusRefused) as why:
+                    self.why_not, refusals = None, 0
+                except BusAway as why:
                     self._because(why)
+                except BusRefused as why:
+                    # A full disk refuses until somebody makes room: do not hammer at it.
+                    self._because(why)
+                    refusals += 1
+                    pause = min(LONGEST_PAUSE_SECONDS, POLL_SECONDS * 2**refusals)
                 except Exception as why:  # a lost connection has many names, asyncpg's InternalClientError among them
                     self._because(why)
                     await self._let_go()

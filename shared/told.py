@@ -169,7 +169,7 @@ class _Arrived(msgspec.Struct, kw_only=True, frozen=True):
     clocksuspect: bool = False
 
 
-_SUBJECT = re.compile(
+SUBJECT = re.compile(
     r"huurspoor\.(?P<office>[^.]+)\.(?P<service>[^.]+)\.(?P<event>[A-Z][A-Za-z0-9]{0,80})\.v(?P<version>[1-9][0-9]{0,5})\Z"
 )
 _arrived = msgspec.json.Decoder(_Arrived)
@@ -213,7 +213,7 @@ class Reader:
 
     def read(self, publisher: str, subject: str, body: bytes) -> Told[Any] | Letter | Passed:
         """Read a message that came from the stream of ``publisher``."""
-        named = _SUBJECT.match(subject)
+        named = SUBJECT.match(subject)
         office = named["office"] if named is not None and OFFICE.match(named["office"]) else PLATFORM
 
         def dead(reason: Reason, why: str, *, of: str = office, envelope: _Arrived | None = None) -> Letter:

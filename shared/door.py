@@ -141,8 +141,8 @@ class Door:
         except Problem as problem:
             if not sent.started:
                 await say(problem)
-        except (ClientDisconnect, asyncio.CancelledError):
-            raise
+        except ClientDisconnect:
+            sent.reason = "client-gone"  # nobody is left to answer
         except Exception as error:
             found = self._answers(error) or Problem(500, "internal-error")
             if found.status == 500:

@@ -77,6 +77,10 @@ async def _check_path(request: Request, web: Reception, caller: Caller, of: AnyS
         raise problems.not_found()
 
 
+class UnguardedDoor(TypeError):
+    """A door was declared without ``may``: everybody with a token of any office would be let in."""
+
+
 class Doors(APIRouter):
     """The doors of one service: an ``APIRouter`` whose functions may answer ``Acted``, plain JSON values or a response.
 
@@ -126,6 +130,8 @@ class Doors(APIRouter):
         told = api_document.responses(shows=shows, command=command, status=options.get("status_code"))
         options["responses"] = {**told, **(options.get("responses") or {})}
         guard = _guard_of(endpoint)
+        if not guard and path not in self.open_routes:
+            raise UnguardedDoor(f"{methods[0]} {path} says neither who may, nor that it needs no token")
         extra = api_document.extra(
             command=command,
             makes=options.get("status_code") == 201,

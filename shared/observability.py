@@ -103,8 +103,8 @@ def error_classes(error: BaseException) -> list[str]:
 
 
 def _without_arguments(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Of a library's line keep the template and drop what was filled in."""
+    """Of a library's line keep the first line of its template: what is filled in or follows may quote anything."""
     record = event.get("_record")
-    if isinstance(record, logging.LogRecord) and record.args:
-        event["event"] = str(record.msg)[:500]
+    told = str(record.msg) if isinstance(record, logging.LogRecord) else str(event.get("event", ""))
+    event["event"] = (told.splitlines() or [""])[0][:300]
     return event

@@ -1,10 +1,10 @@
 """The service for notifications behind its door, on a real database, without a bus."""
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -12,7 +12,9 @@ from uuid import uuid4
 import asyncpg
 import httpx
 import pytest
+import pytest_asyncio
 
+from operate.postgres import Postgres
 from services.notifications.main import SERVICE
 from shared.codec import Codec
 from shared.day import Day
@@ -28,18 +30,17 @@ from shared.writer import Writer
 from tests.conftest import ScratchDatabase, ScratchDatabases
 from tests.shared.shop import FixedClock, Issuer
 
-OFFICE = "kantoor-noord"
-
 
 @dataclass
 class Notifications:
-    """The running service."""
+    """The running service, as one office sees it."""
 
     client: httpx.AsyncClient
     store: EventStore
     database: ScratchDatabase
     issuer: Issuer
-    clock: FixedClock = field(default_factory=FixedClock)
+    clock: FixedClock
+    office: str
 
     @property
     def today(self) -> date:
@@ -50,18 +51,18 @@ class Notifications:
         """Move the clock to noon of a day."""
         self.clock.at = datetime(day.year, day.month, day.day, 11, 0, tzinfo=UTC)
 
-    async def seal(self, field: str, text: str, lease: str, category: Any = "C", office: str = OFFICE) -> Sealed:
+    async def seal(self, field: str, text: str, lease: str, category: Any = "C") -> Sealed:
         """Seal a text as another service would have."""
-        sealed = await self.store.seals.seal(office, lease, category, field, text)
+        sealed = await self.store.seals.seal(self.office, lease, category, field, text)
         assert sealed is not None
         return sealed
 
-    async def told(self, *facts: Any, office: str = OFFICE, id: str | None = None) -> None:
+    async def told(self, *facts: Any, id: str | None = None) -> None:
         """Let other services have told these facts, and react to them."""
         for fact in facts:
-            await SERVICE.reactions.heard[type(fact)](self.message(fact, office, id), self.store)
+            await SERVICE.reactions.heard[type(fact)](self.message(fact, id), self.store)
 
-    def message(self, fact: Any, office: str = OFFICE, id: str | None = None) -> Told[Any]:
+    def message(self, fact: Any, id: str | None = None) -> Told[Any]:
         """Return a fact as it arrives."""
         return Told(
             data=fact,
@@ -72,7 +73,7 @@ class Notifications:
             stream="s/1",
             version=1,
             previous=0,
-            office=office,
+            office=self.office,
             occurred_on=None,
             recorded_at=self.clock.now(),
             actor="SYS",
@@ -132,11 +133,11 @@ class Notifications:
         kinds = [task["kind"] for task in await self.tasks(state="open", **asked)]
         return [kind for kind in kinds if kind not in left_aside]
 
-    async def day(self, day: date, office: str = OFFICE) -> None:
+    async def day(self, day: date) -> None:
         """Let a day pass."""
         self.set_day(day)
         for what, work in SERVICE.days.works.items():
-            await work(Day(office=office, date=day).of(what), self.store)
+            await work(Day(office=self.office, date=day).of(what), self.store)
 
     async def days_until(self, last: date) -> None:
         """Let all days pass up to one."""
@@ -146,20 +147,24 @@ class Notifications:
             day += timedelta(days=1)
 
     async def envelopes(self) -> list[bytes]:
-        """Return the exact bytes of everything that is published."""
+        """Return the exact bytes of everything that the office published."""
         connection = await asyncpg.connect(self.database.all_offices)
         try:
-            return [row["envelope"] for row in await connection.fetch("select envelope from outbox order by position")]
+            found = await connection.fetch(
+                "select envelope from outbox where office = $1 order by position", self.office
+            )
+            return [row["envelope"] for row in found]
         finally:
             await connection.close()
 
     def _as(self, role: str, **claims: Any) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.issuer.token(role, **claims)}"}
+        return {"Authorization": f"Bearer {self.issuer.token(role, **{'office': self.office, **claims})}"}
 
 
-@pytest.fixture
-async def notifications(databases: ScratchDatabases, tmp_path: Path) -> AsyncIterator[Notifications]:
-    """The service for notifications, in which nothing has happened yet."""
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def running(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Notifications]:
+    """The service for notifications; it starts once for all tests of a module."""
+    databases = ScratchDatabases(postgres)
     database, keys = databases.of("notifications"), databases.of("keys")
     owner = await asyncpg.connect(keys.owner)
     await migrate(owner)
@@ -168,7 +173,7 @@ async def notifications(databases: ScratchDatabases, tmp_path: Path) -> AsyncIte
     tables = {resource.table.name: resource.table for resource in SERVICE.resources}
     tables |= {table.name: table for view in SERVICE.views for table in view.tables}
     lay_out(log, "notifications", views=list(tables.values()))
-    codec, clock, issuer = Codec(SERVICE.streams), FixedClock(), Issuer(tmp_path)
+    codec, clock, issuer = Codec(SERVICE.streams), FixedClock(), Issuer(tmp_path_factory.mktemp("issuer"))
     seals = await Seals.connect(keys.url("notifications"), bytes(32))
     writer = Writer(
         service="notifications",
@@ -196,11 +201,19 @@ async def notifications(databases: ScratchDatabases, tmp_path: Path) -> AsyncIte
         )
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url="http://notifications") as client:
-            yield Notifications(client, store, database, issuer, clock)
+            yield Notifications(client, store, database, issuer, clock, "")
     working.cancel()
     await asyncio.gather(working, return_exceptions=True)
     await seals.close()
     log.datastore.close()
+    databases.drop()
+
+
+@pytest.fixture
+def notifications(running: Notifications) -> Notifications:
+    """The running service for an office of this test alone, in which nothing has happened yet."""
+    running.clock.at = FixedClock.at
+    return replace(running, office=f"kantoor-{secrets.token_hex(4)}")
 
 
 async def _ready() -> Mapping[str, Any]:

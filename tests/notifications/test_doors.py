@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import pytest
 
 from services.notifications.rules.content import missing_in
 from shared.contracts.evaluations import (
@@ -55,6 +56,8 @@ from shared.contracts.visits import (
     VisitRescheduledV1,
 )
 from tests.notifications.conftest import Notifications
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 LEASE, AN, BERT = (f"5b1f6f0a-5a53-4f0a-9a51-0d6f4a6f000{n}" for n in (1, 2, 3))
 EVALUATION, VISIT, FINDING = (f"5b1f6f0a-5a53-4f0a-9a51-0d6f4a6f010{n}" for n in (1, 2, 3))

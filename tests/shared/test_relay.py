@@ -1,0 +1,141 @@
+"""The way of the outbox to the bus: in order, whole, and again when it must be."""
+
+import asyncio
+import json
+import time
+
+import asyncpg
+import pytest
+
+from shared.bus import BusRefused
+from tests.conftest import ScratchDatabase, ScratchDatabases
+from tests.shared.correspondents import Server, Small, at_work, kept, lay_out_database, new_lease, until
+
+
+@pytest.fixture
+def database(databases: ScratchDatabases) -> ScratchDatabase:
+    """An empty database of visits."""
+    made = databases.of("visits")
+    lay_out_database(made)
+    return made
+
+
+async def sent(small: Small) -> bool:
+    status = await small.relay.status()
+    return bool(status["position"]) and not status["unpublished"]
+
+
+async def set_cursor(database: ScratchDatabase, position: int) -> None:
+    connection = await asyncpg.connect(database.all_offices)
+    try:
+        await connection.execute("update relay set position = $1", position)
+    finally:
+        await connection.close()
+
+
+def test_what_was_sent_and_not_noted_is_sent_twice_and_kept_once(
+    server: Server, database: ScratchDatabase, keys: ScratchDatabase
+) -> None:
+    async def story() -> None:
+        async with kept(server.nats):
+            async with at_work("visits", database, keys, server.nats) as visits:
+                await visits.tell(*(new_lease() for _ in range(30)))
+                await until(lambda: sent(visits))
+                position = visits.store.writer.position
+            await set_cursor(database, 0)  # killed between publishing and noting it
+            async with at_work("visits", database, keys, server.nats) as visits:
+                await visits.tell(new_lease())
+                await until(lambda: visits.store.writer.position > position)
+                await until(lambda: sent(visits))
+                assert (await visits.bus.stream("visits")).messages == visits.store.writer.position
+
+    asyncio.run(story())
+
+
+def test_what_is_asked_for_again_comes_although_the_stream_says_it_has_it(
+    server: Server, database: ScratchDatabase, keys: ScratchDatabase
+) -> None:
+    async def story() -> None:
+        async with kept(server.nats), at_work("visits", database, keys, server.nats) as visits:
+            await visits.tell(*(new_lease() for _ in range(10)))
+            await until(lambda: sent(visits))
+            before = (await visits.bus.stream("visits")).messages
+            assert await visits.relay.publish_again(3, 5) == 3
+            assert await visits.relay.publish_again(500, 600) == 0
+            assert (await visits.bus.stream("visits")).messages == before + 3
+
+    asyncio.run(story())
+
+
+def test_a_lost_store_is_filled_again_from_the_beginning(
+    server: Server, database: ScratchDatabase, keys: ScratchDatabase
+) -> None:
+    async def story() -> None:
+        async with kept(server.nats), at_work("visits", database, keys, server.nats) as visits:
+            for _ in range(12):
+                await visits.tell(*(new_lease() for _ in range(250)))
+            await until(lambda: sent(visits))
+            server.kill()
+            server.wipe()
+            server.start()
+            began = time.monotonic()
+            await until(lambda: full_again(visits), seconds=20)
+            assert 3000 / (time.monotonic() - began) > 300  # of a machine that does much else meanwhile
+
+    async def full_again(visits: Small) -> bool:
+        try:
+            return (await visits.bus.stream("visits")).messages >= visits.store.writer.position >= 3000
+        except Exception:
+            return False
+
+    asyncio.run(story())
+
+
+def test_the_head_of_the_log_counts_each_office_and_event(
+    server: Server, database: ScratchDatabase, keys: ScratchDatabase
+) -> None:
+    async def story() -> None:
+        async with kept(server.nats), at_work("visits", database, keys, server.nats) as visits:
+            await visits.tell("l-1", "l-2")
+            await visits.tell("l-3", office="kantoor-midden")
+            await visits.post.heads.announce()
+            head = await visits.relay.log_head()
+            assert head.counts[("kantoor-noord", "FirstVisitDue")] == 2
+            assert head.counts[("kantoor-midden", "FirstVisitDue")] == 1
+            assert head.position == sum(head.counts.values())
+            (told,) = [
+                json.loads(row["envelope"])
+                for row in await visits.sql("select envelope from outbox where type = 'LogHeadAnnounced' limit 1")
+            ]
+            assert (told["office"], told["subject"]) == ("platform", "office/platform")
+            assert told["dataschema"] == "/schemas/platform.LogHeadAnnounced.v1.json"
+            assert len(told["data"]["log_hash"]) == 64
+
+    asyncio.run(story())
+
+
+def test_a_bus_that_refuses_is_asked_ever_more_seldom(
+    server: Server, database: ScratchDatabase, keys: ScratchDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story() -> None:
+        async with kept(server.nats), at_work("visits", database, keys, server.nats) as visits:
+            await until(lambda: visits.relay.why_not is None)
+            asked = 0
+
+            async def refuse(subject: str, body: bytes, **_other: object) -> object:
+                nonlocal asked
+                asked += subject.startswith("huurspoor.")
+                if subject.startswith("huurspoor."):
+                    raise BusRefused(10047, "insufficient storage resources available")
+                return await honest(subject, body)
+
+            honest = visits.bus.request
+            monkeypatch.setattr(visits.bus, "request", refuse)
+            await visits.tell("l-1")
+            await asyncio.sleep(2)
+            assert 1 <= asked <= 10
+            assert "insufficient" in str(visits.relay.why_not)
+            monkeypatch.setattr(visits.bus, "request", honest)
+            await until(lambda: sent(visits))
+
+    asyncio.run(story())

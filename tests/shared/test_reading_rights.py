@@ -4,13 +4,16 @@ from typing import Any
 import pytest
 
 from shared.decisions import Named
-from shared.keys import CATEGORIES
+from shared.keys import CATEGORIES, Category
 from shared.problems import refused
 from shared.reading_rights import opened, readable
 from shared.refusals import WrongState
 from shared.tokens import ROLES
 from shared.wording import LANGUAGES, SHARED, Wording, language_of
 from tests.shared.shop import GlassSeals
+
+GLASS: Any = GlassSeals()
+ONLY_A: frozenset[Category] = frozenset(("A",))
 
 
 async def sealed(category: str, text: str, field: str = "text") -> dict[str, Any]:
@@ -61,9 +64,9 @@ async def test_texts_are_opened_deep_down_or_left_out_and_named() -> None:
     }
     shown, withheld = await opened(
         body,
-        seals=GlassSeals(),
+        seals=GLASS,
         office="kantoor-noord",
-        categories=frozenset("A"),  # type: ignore[arg-type]
+        categories=ONLY_A,
     )
     assert shown == {
         "name": "An",
@@ -79,7 +82,7 @@ async def test_texts_are_opened_deep_down_or_left_out_and_named() -> None:
 async def test_texts_of_another_office_stay_shut() -> None:
     shown, withheld = await opened(
         {"name": await sealed("A", "An")},
-        seals=GlassSeals(),  # type: ignore[arg-type]
+        seals=GLASS,
         office="kantoor-midden",
         categories=frozenset(CATEGORIES),
     )
@@ -89,9 +92,9 @@ async def test_texts_of_another_office_stay_shut() -> None:
 async def test_the_leases_counsellor_reads_category_f() -> None:
     shown, _ = await opened(
         {"need": await sealed("F", "geld")},
-        seals=GlassSeals(),  # type: ignore[arg-type]
+        seals=GLASS,
         office="kantoor-noord",
-        categories=frozenset("A"),
+        categories=ONLY_A,
         own_lease=True,
     )
     assert shown == {"need": "geld"}

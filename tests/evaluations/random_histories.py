@@ -174,7 +174,7 @@ def evaluated(draw: st.DrawFn, moments: list[int]) -> Evaluated:
 @st.composite
 def policies(draw: st.DrawFn) -> tuple[Policy, ...]:
     """The first policy and perhaps later ones."""
-    found = []
+    found: list[Policy] = []
     from_ = -400
     for _ in range(draw(st.integers(1, 3))):
         found.append(

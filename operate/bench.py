@@ -16,13 +16,24 @@ from typing import Any
 
 from rich.console import Console
 
-from operate.benchmarks import appending
+from operate.benchmarks import appending, deciding, reading
 from operate.benchmarks.cell import Cell, Run
+from operate.benchmarks.ground import ground as prepared
 
 PAIRS = 5
 REFERENCE_SECONDS = 1.0
 OUR_SECONDS = 1.5
 TOO_NOISY = 3.0
+CELLS = {
+    "append": appending.append_cells,
+    "append-vs-library": appending.library_cells,
+    "effect": deciding.effect_cells,
+    "decide": deciding.decide_cells,
+    "one-stream": deciding.one_stream_cells,
+    "replay": reading.replay_cells,
+    "rebuild": reading.rebuild_cells,
+    "rls": reading.wall_cells,
+}
 
 
 async def measured(cell: Cell, console: Console) -> dict[str, Any]:
@@ -60,20 +71,19 @@ async def measured(cell: Cell, console: Console) -> dict[str, Any]:
 def bench(names: Sequence[str], *, json_file: Path | None) -> int:
     """Measure the named benchmarks (all by default), print each pair, write JSON where asked; 0 when it measured."""
     console = Console()
-    makers = {"append": appending.append_cells, "append-vs-library": appending.library_cells}
-    unknown = [name for name in names if name.partition("@")[0] not in makers]
+    unknown = [name for name in names if name.partition("@")[0] not in CELLS]
     if unknown:
-        console.print(f"unknown: {', '.join(unknown)}. There are: {', '.join(makers)}")
+        console.print(f"unknown: {', '.join(unknown)}. There are: {', '.join(CELLS)}")
         return 2
-    wanted = {name.partition("@")[0] for name in names} or set(makers)
+    wanted = {name.partition("@")[0] for name in names} or set(CELLS)
     told: dict[str, Any] = {}
     with (
         tempfile.TemporaryDirectory(prefix="huurspoor-bench-", ignore_cleanup_errors=True) as scratch,
-        appending.ground(Path(scratch) / "state") as ground,
+        prepared(Path(scratch) / "state") as ground,
     ):
 
         async def run() -> None:
-            for name, cells in makers.items():
+            for name, cells in CELLS.items():
                 if name in wanted:
                     async for cell in cells(ground):
                         if not names or name in names or cell.name in names:

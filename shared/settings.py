@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -46,8 +46,6 @@ def with_password(address: str, file: Path | None) -> str:
     """Return a database address with the password that lies in ``file`` (without its line end)."""
     if file is None:
         return address
-    from urllib.parse import quote
-
     parts = urlsplit(address)
     password = quote(file.read_text(encoding="utf-8").strip(), safe="")
     host = parts.netloc.rpartition("@")[2]

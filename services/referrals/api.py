@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 from uuid import uuid4
 
-from fastapi import Query
+from fastapi import Depends, Query
 from pydantic import Field
 
 from services.referrals import views
@@ -832,13 +832,25 @@ async def kpis(from_: Since, until: Day, by: Annotated[Caller, may("read_kpis", 
     }
 
 
-@api.get("/kpis/{kpi}/referrals")
-async def counted_from(
-    kpi: str, from_: Since, until: Day, by: Annotated[Caller, may("read_kpi_list", *GUIDES)], store: Store
-) -> Any:
-    """The referrals that a figure was counted from, and which of them it counts."""
+_MAY_LIST = may("read_kpi_list", *GUIDES)
+
+
+async def _figure_named(kpi: str, by: Annotated[Caller, _MAY_LIST]) -> str:
+    """Return the figure that a path names. It is looked up before the period is: 404 comes before 422."""
     if kpi not in NAMES:
         raise not_found()
+    return kpi
+
+
+@api.get("/kpis/{kpi}/referrals")
+async def counted_from(
+    kpi: Annotated[str, Depends(_figure_named)],
+    from_: Since,
+    until: Day,
+    by: Annotated[Caller, _MAY_LIST],
+    store: Store,
+) -> Any:
+    """The referrals that a figure was counted from, and which of them it counts."""
     counted = await _counted(kpi, store, from_, until, by)
     return {"items": [{"referral": referral, "counts": counts} for referral, counts in counted]}
 

@@ -1,14 +1,34 @@
 """What people look at in visits: leases, visits, findings, notes, contacts, counsellors, and what is due."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from datetime import date
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar, cast
 
 from services.visits.events import Commitment, ContactPoint, Party
 from services.visits.rules.agreement import AGREEMENT, Agreement
 from services.visits.rules.card import CARD, Card
 from services.visits.rules.contact import CONTACT, Contact
 from services.visits.rules.due import overdue
+from services.visits.rules.figures import (
+    BalanceFacts,
+    DueFacts,
+    DutyFacts,
+    Figure,
+    LeaseFacts,
+    NoteFacts,
+    Period,
+    VisitFacts,
+    arrears,
+    cadence_kept,
+    first_visit_in_time,
+    moved_on,
+    notes_concluded_well,
+    own_duties,
+    own_strength,
+    presence,
+    report_in_time,
+)
 from services.visits.rules.finding import FINDING, Finding
 from services.visits.rules.lease import LEASE, Lease
 from services.visits.rules.visit import VISIT, Visit
@@ -17,6 +37,7 @@ from shared.event_sourcing import OfOffice
 from shared.views import Resource, Row, Table, View
 
 Body = Mapping[str, Any]
+F = TypeVar("F")
 
 
 # --- leases -----------------------------------------------------------------------------------------------------------
@@ -576,7 +597,7 @@ def contact_rows(contact: Contact, recorded: Recorded[Any]) -> Iterable[Row]:
         yield _due("answer", id, due, stream=id, lease=told.lease, person=told.owner, by=told.repair_by)
 
 
-VIEWS = (
+DUE_VIEWS = (
     View(of=LEASE, rows=lease_rows, tables=(DUE, PREPARED)),
     View(of=VISIT, rows=visit_rows, tables=(DUE,)),
     View(of=AGREEMENT, rows=agreement_rows, tables=(DUE,)),
@@ -635,3 +656,169 @@ async def late_commitments(store: Asked, *, by: OfOffice, today: date) -> list[s
 async def starting(store: Asked, *, by: OfOffice, today: date) -> list[str]:
     """Return the prepared leases that have a counsellor and whose start has come."""
     return [row["lease"] for row in await store.rows(STARTING, today, by=by)]
+
+
+# --- figures ----------------------------------------------------------------------------------------------------------
+
+LEASE_FACTS = Table(
+    name="lease_facts",
+    columns={
+        "lease": "text not null",
+        "started_on": "date not null",
+        "ended_on": "date",
+        "ended_ground": "text",
+        "first_visit_due": "date not null",
+        "first_visit_on": "date",
+    },
+    key=("lease",),
+)
+VISIT_FACTS = Table(
+    name="visit_facts",
+    columns={
+        "visit": "text not null",
+        "lease": "text not null",
+        "visited_on": "date not null",
+        "report_due_on": "date not null",
+        "fixed_on": "date",
+    },
+    key=("visit",),
+)
+DUE_FACTS = Table(
+    name="due_facts",
+    columns={"lease": "text not null", "which": "text not null", "due_on": "date not null", "met_on": "date"},
+    key=("lease", "which"),
+)
+NOTE_FACTS = Table(
+    name="note_facts",
+    columns={"agreement": "text not null", "state": "text not null", "ended_on": "date"},
+    key=("agreement",),
+)
+DUTY_FACTS = Table(
+    name="duty_facts",
+    columns={
+        "stream": "text not null",
+        "about": "text not null",
+        "by": "text not null",
+        "due_on": "date not null",
+        "seen_on": "date",
+        "kept": "boolean not null",
+        "repair": "boolean not null",
+    },
+    key=("stream", "about"),
+)
+BALANCE_FACTS = Table(
+    name="balance_facts",
+    columns={
+        "lease": "text not null",
+        "balance_on": "date not null",
+        "amount_cents": "bigint not null",
+        "month_rent_cents": "bigint not null",
+    },
+    key=("lease", "balance_on"),
+)
+
+
+def lease_facts(lease: Lease, recorded: Recorded[Any]) -> Iterable[Row]:
+    """What figures ask of a lease."""
+    id, known = _id(recorded), lease.registered
+    if known is None or lease.state == "prepared":
+        return
+    yield Row(
+        LEASE_FACTS,
+        {
+            "lease": id,
+            "started_on": known.start,
+            "ended_on": lease.ended.ended_on if lease.ended else None,
+            "ended_ground": lease.ended.ground if lease.ended else None,
+            "first_visit_due": known.first_visit_due,
+            "first_visit_on": lease.first_visit_on,
+        },
+    )
+    for due_on, met_on in lease.cadence_met:
+        yield Row(DUE_FACTS, {"lease": id, "which": due_on.isoformat(), "due_on": due_on, "met_on": met_on})
+    pending = {"lease": id, "which": "pending"}
+    waits = lease.runs and lease.next_due_on is not None
+    yield Row(DUE_FACTS, {**pending, "due_on": lease.next_due_on, "met_on": None} if waits else pending, gone=not waits)
+    if lease.balance is not None:
+        yield Row(
+            BALANCE_FACTS,
+            {
+                "lease": id,
+                "balance_on": lease.balance.balance_on,
+                "amount_cents": lease.balance.amount_cents,
+                "month_rent_cents": lease.balance.month_rent_cents,
+            },
+        )
+
+
+def visit_facts(visit: Visit, recorded: Recorded[Any]) -> Iterable[Row]:
+    """What figures ask of a visit."""
+    if visit.recorded is not None:
+        yield Row(
+            VISIT_FACTS,
+            {
+                "visit": _id(recorded),
+                "lease": visit.lease,
+                "visited_on": visit.recorded.visited_on,
+                "report_due_on": visit.recorded.report_due_on,
+                "fixed_on": visit.report.fixed_on if visit.report else None,
+            },
+        )
+
+
+def agreement_facts(agreement: Agreement, recorded: Recorded[Any]) -> Iterable[Row]:
+    """What figures ask of a note and its commitments."""
+    id = _id(recorded)
+    ended = {"refused", "revised", "kept", "partly", "broken", "lapsed"}
+    if agreement.state in ended:
+        yield Row(NOTE_FACTS, {"agreement": id, "state": agreement.state, "ended_on": recorded.occurred_on})
+    for one in agreement.commitments if agreement.accepted else ():
+        seen, state = agreement.latest.get(one.id), agreement.state_of(one.id)
+        duty = {"stream": id, "about": one.id, "by": one.by, "due_on": one.due_on, "repair": False}
+        followed = {"seen_on": seen.seen_on if seen else None, "kept": state == "kept"}
+        yield Row(DUTY_FACTS, {**duty, **followed}, gone=state == "dropped")
+
+
+def contact_facts(contact: Contact, recorded: Recorded[Any]) -> Iterable[Row]:
+    """What figures ask of a repair."""
+    told, id = contact.logged, _id(recorded)
+    if told is not None and told.repair_by is not None and told.answer_due_on is not None:
+        answered = contact.answered
+        duty = {"stream": id, "about": id, "by": told.repair_by, "due_on": told.answer_due_on, "repair": True}
+        done = {"seen_on": answered.answered_on if answered else None, "kept": answered is not None}
+        yield Row(DUTY_FACTS, {**duty, **done})
+
+
+VIEWS = (
+    *DUE_VIEWS,
+    View(of=LEASE, rows=lease_facts, tables=(LEASE_FACTS, DUE_FACTS, BALANCE_FACTS)),
+    View(of=VISIT, rows=visit_facts, tables=(VISIT_FACTS,)),
+    View(of=AGREEMENT, rows=agreement_facts, tables=(NOTE_FACTS, DUTY_FACTS)),
+    View(of=CONTACT, rows=contact_facts, tables=(DUTY_FACTS,)),
+)
+
+
+async def _facts(store: Asked, table: Table, kind: type[F], *, by: OfOffice) -> list[F]:
+    names = [field.name for field in fields(cast(Any, kind))]
+    columns = ", ".join(f'"{name}"' for name in names)
+    key = ", ".join(f'"{name}"' for name in table.key)
+    found = await store.rows(f'select {columns} from "{table.name}" where office = $1 order by {key}', by=by)
+    return [kind(**dict(row)) for row in found]
+
+
+async def figures(store: Asked, *, by: OfOffice, period: Period) -> list[Figure]:
+    """Return the figures of the office over a period."""
+    leases = await _facts(store, LEASE_FACTS, LeaseFacts, by=by)
+    visits = await _facts(store, VISIT_FACTS, VisitFacts, by=by)
+    duties = await _facts(store, DUTY_FACTS, DutyFacts, by=by)
+    return [
+        first_visit_in_time(leases, period),
+        report_in_time(visits, period),
+        presence(leases, visits, period),
+        cadence_kept(await _facts(store, DUE_FACTS, DueFacts, by=by), period),
+        notes_concluded_well(await _facts(store, NOTE_FACTS, NoteFacts, by=by), period),
+        own_strength(duties, period),
+        arrears(leases, await _facts(store, BALANCE_FACTS, BalanceFacts, by=by), period),
+        moved_on(leases, period),
+        own_duties(duties, period),
+    ]

@@ -81,6 +81,7 @@ class Lease:
     last_visit_on: date | None = None
     cadence_months: int | None = None
     next_due_on: date | None = None  # by the cadence; None before the first visit and while no cadence is set
+    cadence_met: tuple[tuple[date, date], ...] = ()  # each due date by the cadence, and the visit that met it
     overdue_noted: frozenset[date] = frozenset()
     balance: BalanceRecorded | None = None
     landlords: tuple[Landlord, ...] = ()
@@ -484,7 +485,14 @@ def evolve(lease: Lease, event: LeaseEvent) -> Lease:
         case LeaseVisited():
             first = min(event.visited_on, lease.first_visit_on or event.visited_on)
             last = max(event.visited_on, lease.last_visit_on or event.visited_on)
-            return replace(lease, first_visit_on=first, last_visit_on=last, next_due_on=event.next_due_on)
+            met = () if lease.next_due_on in (None, event.next_due_on) else ((lease.next_due_on, event.visited_on),)
+            return replace(
+                lease,
+                first_visit_on=first,
+                last_visit_on=last,
+                next_due_on=event.next_due_on,
+                cadence_met=(*lease.cadence_met, *met),
+            )
         case FirstVisitOverdue() | NextVisitOverdue():
             return replace(lease, overdue_noted=lease.overdue_noted | {event.due_on})
         case CadenceSet():

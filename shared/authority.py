@@ -85,8 +85,8 @@ def mandate_for(
     One mandate must be valid on each of ``on_days``: the local day of recording and the day of the fact. Of several the
     person's own goes before a deputy's, one that names the act before ``*``, the latest before older ones.
 
-    :param needed: whether the act is one that needs a mandate (marked † in domain 8). For other acts one is asked for only
-        from a person to whom the office ever gave one that covers it.
+    :param needed: whether the act is one that needs a mandate (marked † in domain 8). For other acts one is asked for
+        only from a person to whom the office ever gave one that covers it.
     :raises MandateEnded: the person was given a mandate for this, and it had ended or is not valid on these days.
     :raises NoMandate: the act needs one, and the person never had one for it, or it begins later.
     """

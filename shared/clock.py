@@ -1,10 +1,11 @@
 """The one clock: the only place of the platform that asks what time it is.
 
-Business time (``recorded_at``, mandates, terms, the work of each day) comes from a ``Clock``. It is the system's time, or
-that of a settable clock: a small file which all services of one platform read, that stands at an instant and runs on at
-normal speed. Tokens and waiting follow the machine's own time, whatever the platform's clock says.
+Business time (``recorded_at``, mandates, terms, the work of each day) comes from a ``Clock``. It is the system's
+time, or that of a settable clock: a small file which all services of one platform read, that stands at an instant and
+runs on at normal speed. Tokens and waiting follow the machine's own time, whatever the platform's clock says.
 """
 
+import contextlib
 import json
 import os
 import tempfile
@@ -62,8 +63,8 @@ class SettableClock:
 
     Each question costs one ``stat``; the file is read again only when it was exchanged.
 
-    :raises ClockUnreadable: when made, if there is no such file or it holds no instant. A file that vanishes later, or is
-        spoiled, changes nothing: the clock runs on from what it last read.
+    :raises ClockUnreadable: when made, if there is no such file or it holds no instant. A file that vanishes later,
+        or is spoiled, changes nothing: the clock runs on from what it last read.
     """
 
     simulated: ClassVar[bool] = True
@@ -77,10 +78,9 @@ class SettableClock:
         """Return this moment; aware, UTC. Never earlier than where the file put it."""
         seen = _signature(self._file)
         if seen is not None and seen != self._seen:
-            try:
+            # The file is exchanged in one step: what cannot be read was not written by us.
+            with contextlib.suppress(ClockUnreadable):
                 self._at, self._since = _read(self._file)
-            except ClockUnreadable:
-                pass  # the file is exchanged in one step: what cannot be read was not written by us
             self._seen = seen
         return self._at + timedelta(seconds=max(0.0, machine.time() - self._since))
 
@@ -98,7 +98,7 @@ def clock_of(file: Path | None) -> Clock:
 
 
 def set_clock(file: Path, *, to: datetime) -> None:
-    """Put the settable clock of ``file`` at the instant ``to`` (aware), from where it runs on; make it if there is none.
+    """Put the settable clock of ``file`` at the instant ``to`` (aware), from where it runs on; make it if need be.
 
     The file is exchanged in one step, so that no reader ever sees half of it.
 

@@ -149,6 +149,29 @@ class EventStore:
             state = stream.after(state, self._codec.decode(topic, body, stream=f"{stream.kind}/{id}", version=version))
         return Found(state, version)
 
+    async def many(self, stream: AnyStream, ids: Sequence[str], *, by: OfOffice) -> dict[str, Any]:
+        """Return the states of many streams of a kind, from id to state, in one query; what is not there is left out."""
+        found: dict[str, Any] = {}
+        asked = []
+        for id in ids:
+            held = self.writer.held(by.office, stream, id)
+            if held is None:
+                asked.append(id)
+            elif held.version:
+                found[id] = held.state
+        prefix = f"{by.office}/{stream.kind}/"
+        stored = await self._in_office(
+            by.office,
+            "select originator_id, originator_version, topic, state from stored_events"
+            " where originator_id = any ($1) order by originator_id, originator_version",
+            [f"{prefix}{id}" for id in asked],
+        )
+        for originator, version, topic, body in stored:
+            id = originator.removeprefix(prefix)
+            recorded = self._codec.decode(topic, body, stream=f"{stream.kind}/{id}", version=version)
+            found[id] = stream.after(found.get(id, stream.initial), recorded)
+        return found
+
     async def history(self, stream: AnyStream, id: str, *, by: OfOffice) -> list[Any]:
         """Return what happened to a stream, each event with what was stored beside it."""
         stored = await self._in_office(

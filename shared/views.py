@@ -1,8 +1,8 @@
 """Tables made of events only: thrown away and built again, they are the same.
 
-A view is a pure function from a recorded event, and the state of its stream after it, to changed rows. The writer stores
-the changed rows of a batch in one call per table, the last one per key. Every table begins with a column ``office``,
-which the store fills and guards; neither rows nor declarations name it.
+A view is a pure function from a recorded event, and the state of its stream after it, to changed rows. The writer
+stores the changed rows of a batch in one call per table, the last one per key. Every table begins with a column
+``office``, which the store fills and guards; neither rows nor declarations name it.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -42,7 +42,7 @@ class View:
 
 @dataclass(frozen=True)
 class Resource:
-    """A kind of thing that people read over HTTP: ``GET /<collection>``, ``GET /<collection>/{id}`` and each act's answer.
+    """A kind of thing that people read over HTTP: ``/<collection>``, ``/<collection>/{id}`` and each act's answer.
 
     :ivar show: the state as its JSON body (without ``id``), sealed texts left sealed; None hides the thing (404).
     :ivar filters: columns beside the body that lists can be filtered on, with their SQL types (``lease text``).
@@ -58,7 +58,12 @@ class Resource:
     @property
     def table(self) -> Table:
         """The table behind the collection; ``made`` is the log position that began the thing, and orders lists."""
-        columns = {"id": "text not null", "version": "bigint not null", "made": "bigint not null", "body": "jsonb not null"}
+        columns = {
+            "id": "text not null",
+            "version": "bigint not null",
+            "made": "bigint not null",
+            "body": "jsonb not null",
+        }
         return Table(
             name=self.collection.replace("-", "_"),
             columns={**columns, **self.filters},

@@ -5,16 +5,24 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-
 from shared.decisions import AnyStream, Recorded, Refusal
 
 LONG_AGO = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 
 
-def recorded(event: Any, *, on: date | None = None, at: datetime = LONG_AGO, actor: str = "SYS", **beside: Any) -> Recorded[Any]:
+def recorded(
+    event: Any, *, on: date | None = None, at: datetime = LONG_AGO, actor: str = "SYS", **beside: Any
+) -> Recorded[Any]:
     """Return ``event`` as the store would hand it to an ``evolve`` that asks for dates."""
     whole = Recorded(
-        event=event, id="e-0", stream="test/1", version=0, occurred_on=on or at.date(), recorded_at=at, taken_in_at=at, actor=actor
+        event=event,
+        id="e-0",
+        stream="test/1",
+        version=0,
+        occurred_on=on or at.date(),
+        recorded_at=at,
+        taken_in_at=at,
+        actor=actor,
     )
     return replace(whole, **beside)
 
@@ -74,5 +82,3 @@ class Given:
 def given(stream: AnyStream, *events: Any) -> Given:
     """Start from the events of one stream."""
     return Given(state_of(stream, *events))
-
-

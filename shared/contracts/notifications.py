@@ -1,4 +1,4 @@
-"""What notifications tells the other services: letters and messages, and the proof that they arrived (domain 3.8, 9)."""
+"""What notifications tells the other services: letters, messages, and the proof that they arrived (domain 3.8, 9)."""
 
 from dataclasses import dataclass
 from datetime import date

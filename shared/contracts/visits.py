@@ -748,7 +748,7 @@ class AgreementLapsedV1:
 
 @dataclass(frozen=True, kw_only=True)
 class ContactLoggedV1:
-    """A contact by any channel. ``presence_contact``: nothing can be found in it. A request or repair report is a task for ``owner``."""
+    """A contact by any channel. In a ``presence_contact`` nothing can be found; a request is a task for ``owner``."""
 
     lease: str
     contact: str

@@ -109,7 +109,7 @@ def test_a_local_date_is_that_of_brussels(at: datetime, day: date) -> None:
 
 def test_a_time_without_a_zone_has_no_local_date() -> None:
     with pytest.raises(ValueError, match="time zone"):
-        local_date(datetime(2026, 3, 31, 21, 30))
+        local_date(datetime(2026, 3, 31, 21, 30))  # noqa: DTZ001 - that is the point
 
 
 def test_a_slot_keeps_its_instant_also_in_the_doubled_hour() -> None:

@@ -235,15 +235,18 @@ async def test_another_stream_is_seen_as_it_is_in_the_same_batch(shed: Shed) -> 
 
 async def test_the_same_key_has_one_effect_and_one_answer_also_in_one_batch_and_after_a_restart(shed: Shed) -> None:
     by = By(once="anna/k1", digest=b"\x01")
-    answer = {"answer": lambda decided: f"v{decided.version}".encode()}
-    both = await asyncio.gather(shed.lend("t1", "anna", by, **answer), shed.lend("t1", "anna", by, **answer))
+
+    def answer(decided: Decided) -> bytes:
+        return f"v{decided.version}".encode()
+
+    both = await asyncio.gather(shed.lend("t1", "anna", by, answer=answer), shed.lend("t1", "anna", by, answer=answer))
     assert [(one.answer, one.outcome) for one in both] == [(b"v1", "done"), (b"v1", "replayed")]
     shed.task.cancel()
     await asyncio.gather(shed.task, return_exceptions=True)
     again = shed.make()
     task = asyncio.create_task(again.run())
     await again.ready.wait()
-    third = await again.ask(by, stream=TOOL, id="t1", decision=partial(lend, to="anna"), **answer)
+    third = await again.ask(by, stream=TOOL, id="t1", decision=partial(lend, to="anna"), answer=answer)
     assert (third.answer, third.outcome) == (b"v1", "replayed")
     with pytest.raises(KeyReused):
         await again.ask(replace(by, digest=b"\x02"), stream=TOOL, id="t1", decision=partial(lend, to="anna"))

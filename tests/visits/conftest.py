@@ -5,7 +5,6 @@ import secrets
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,11 +15,9 @@ import pytest
 
 from operate.postgres import Postgres
 from services.visits.main import SERVICE
-from services.visits.rules.policy import CHECKLISTS, OFFICE, POLICIES
 from shared.clock import BRUSSELS
 from shared.codec import Codec
 from shared.day import Day
-from shared.decisions import AnyStream
 from shared.event_sourcing import EventStore
 from shared.keys import Seals, migrate
 from shared.log import event_log, lay_out
@@ -65,6 +62,7 @@ class Told:
     digest: bytes | None = None
     if_match: int | None = None
     message: Message | None = None
+    data: Any = None
 
 
 @dataclass
@@ -78,15 +76,17 @@ class Visits:
     clock: FixedClock
     office: str
 
-    async def told(self, stream: AnyStream, id: str, *facts: Any, office: str | None = None) -> None:
-        """Let evaluations have told these facts, which are kept in a stream."""
+    async def hears(self, *facts: Any) -> None:
+        """Let the service react to what evaluations tells."""
         for fact in facts:
-            await self.store.decide(stream, id, partial(_just, fact), by=Told(office or self.office))
+            told: Any = Told(self.office, data=fact)
+            await SERVICE.reactions.heard[type(fact)](told, self.store)
 
     async def founded(self, office: str | None = None) -> None:
         """Let the office have its first policy and checklist."""
-        await self.told(POLICIES, OFFICE, POLICY, office=office)
-        await self.told(CHECKLISTS, OFFICE, CHECKLIST, office=office)
+        for fact in (POLICY, CHECKLIST):
+            told: Any = Told(office or self.office, data=fact)
+            await SERVICE.reactions.heard[type(fact)](told, self.store)
 
     async def act(
         self,
@@ -207,10 +207,6 @@ async def visits(laid: Laid, tmp_path: Path) -> AsyncIterator[Visits]:
     working.cancel()
     await asyncio.gather(working, return_exceptions=True)
     await seals.close()
-
-
-def _just(fact: Any, _state: Any) -> list[Any]:
-    return [fact]
 
 
 async def _ready() -> Mapping[str, Any]:

@@ -7,8 +7,6 @@ from uuid import uuid4
 
 import httpx
 
-from services.visits.rules.policy import OFFICE
-from shared.authority import MANDATES
 from shared.contracts.evaluations import MandateGivenV1
 from tests.visits.conftest import Visits
 
@@ -416,7 +414,7 @@ async def test_who_has_a_mandate_acts_only_while_it_is_valid(visits: Visits) -> 
         in_name_of=None,
         given_by="rita",
     )
-    await visits.told(MANDATES, OFFICE, given)
+    await visits.hears(given)
     asked = {"lease": lease, "date": "2026-07-20", "slot": "10:00", "purpose": "individual"}
     assert (await visits.act("/visits", asked)).status_code == 201
     visits.at("2026-07-01T09:00")

@@ -8,7 +8,7 @@ import base64
 import hashlib
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
@@ -172,12 +172,12 @@ def values_of(kind: Kind, facts: Facts, *, about_kind: str, about_id: str, told:
     return {**composing.common(facts), **said}
 
 
+@dataclass(frozen=True)
 class ContestTerm:
     """A renter's term to contest: until when, and whether it begins or nears its end."""
 
-    def __init__(self, *, until: date, begins: bool) -> None:
-        self.until = until
-        self.begins = begins
+    until: date
+    begins: bool
 
 
 @cache

@@ -1,8 +1,9 @@
 """What people look at. Made of events only: thrown away and built again, it is the same."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from services.notifications.events import CommunicationApprovalTakenBack, CommunicationApproved
 from services.notifications.rules.calendar import CALENDAR, Calendar
@@ -174,38 +175,6 @@ def keep_addressed(letter: Communication, recorded: Recorded[Any]) -> Iterable[R
         )
 
 
-async def reminders_to_approve(store: Asked, *, by: Any) -> list[str]:
-    """Return the system's own reminders (L-16) that are drafts still."""
-    found = await store.rows(
-        "select id from communications where office = $1 and kind = 'L-16' and state = 'draft'"
-        " and body->>'drafted_by' = 'SYS' order by made",
-        by=by,
-    )
-    return [row["id"] for row in found]
-
-
-async def parked_since(store: Asked, *, day: date, by: Any) -> list[str]:
-    """Return what messages wait for that arrived on ``day`` or before and are parked still."""
-    found = await store.rows(
-        "select distinct waits_for from inbox where office = $1 and state = 'parked' and waits_for is not null"
-        " and taken_at < ($2::date + 1) order by 1",
-        day,
-        by=by,
-    )
-    return [row["waits_for"] for row in found]
-
-
-async def without_outcome(store: Asked, *, sent_before: date, by: Any) -> list[tuple[str, str]]:
-    """Return letter and lease of official letters sent on ``sent_before`` or earlier of which nothing was heard."""
-    found = await store.rows(
-        "select distinct communication, lease from addressed where office = $1 and state = 'sent' and required"
-        " and sent_on <= $2 order by communication",
-        sent_before,
-        by=by,
-    )
-    return [(row["communication"], row["lease"]) for row in found]
-
-
 async def undelivered_bad_news(store: Asked, *, since: date, until: date, by: Any) -> tuple[int, int]:
     """K-15: of the L-05 and L-09 sent in the period to who must be reached, how many did not arrive; and all."""
     found = await store.rows(
@@ -275,28 +244,54 @@ def keep_dates(file: LeaseFile, recorded: Recorded[Any]) -> Iterable[Row]:
             )
 
 
-async def terms_that_end(store: Asked, *, since: date, until: date, by: Any) -> list[tuple[str, str, date]]:
-    """Return evaluation, lease and last day of the running contest terms that end in these days."""
-    found = await store.rows(
-        "select evaluation, lease, until from contest_term where office = $1 and running and until between $2 and $3"
-        " order by until, evaluation",
-        since,
-        until,
-        by=by,
-    )
-    return [(row["evaluation"], row["lease"], row["until"]) for row in found]
+@dataclass(frozen=True, kw_only=True)
+class Due:
+    """Something that a day brings: ``what`` it is, the id of the thing, its lease, and the day it is about."""
+
+    what: Literal["contest_term", "appointment", "reminder", "unheard", "parked"]
+    id: str
+    lease: str | None
+    day: date | None
 
 
-async def appointments_on(store: Asked, *, since: date, until: date, by: Any) -> list[tuple[str, str]]:
-    """Return visit and lease of the announced visits of these days."""
+async def due_on(
+    store: Asked,
+    *,
+    day: date,
+    terms_until: date,
+    appointments_until: date,
+    unheard_since: date,
+    parked_since: date,
+    by: Any,
+) -> list[Due]:
+    """Return all that a day brings, in one question: it is asked for every office on every day.
+
+    Contest terms and announced visits that come near; the system's reminders that are drafts still; official letters
+    sent long ago, and messages parked long ago, that are nobody's task yet.
+    """
     found = await store.rows(
-        "select visit, lease from appointment where office = $1 and open and announced and visit_on between $2 and $3"
-        " order by visit_on, visit",
-        since,
-        until,
+        "select 'contest_term' as what, evaluation as id, lease, until as day from contest_term"
+        " where office = $1 and running and until between $2 and $3"
+        " union all select 'appointment', visit, lease, visit_on from appointment"
+        " where office = $1 and open and announced and visit_on between $2 and $4"
+        " union all select 'reminder', id, lease, null from communications"
+        " where office = $1 and kind = 'L-16' and state = 'draft' and body->>'drafted_by' = 'SYS'"
+        " union all select distinct 'unheard', communication, lease, sent_on from addressed"
+        " where office = $1 and state = 'sent' and required and sent_on <= $5 and not exists (select from tasks"
+        " where tasks.office = $1 and tasks.kind = 'letter_not_delivered' and tasks.about = communication)"
+        " union all select distinct 'parked', waits_for, null, null::date from inbox"
+        " where office = $1 and state = 'parked' and waits_for is not null and taken_at < ($6::date + 1)"
+        " and not exists (select from tasks where tasks.office = $1 and tasks.kind = 'parked_too_long'"
+        " and tasks.about = waits_for and tasks.state = 'open')"
+        " order by 1, 4, 2",
+        day,
+        terms_until,
+        appointments_until,
+        unheard_since,
+        parked_since,
         by=by,
     )
-    return [(row["visit"], row["lease"]) for row in found]
+    return [Due(what=row["what"], id=row["id"], lease=row["lease"], day=row["day"]) for row in found]
 
 
 # Tasks

@@ -32,7 +32,6 @@ READS_IN: Final[Mapping[tuple[str, str], frozenset[Category]]] = {
     ("administration", "templates"): _these("C"),
     ("administration", "terminations"): _these("D"),  # the acts it records
     ("technical", "findings"): _these("B"),
-    ("technical", "agreements"): _these("B"),  # the office's commitments
 }
 """What a role reads besides, in one collection."""
 

@@ -278,6 +278,24 @@ async def test_who_may_read_what(visits: Visits) -> None:
     assert (await visits.seen(f"/leases/{lease}", who="tom"))["landlord"] == LEASE["landlord"]
 
 
+async def test_the_technical_service_reads_what_the_office_promised_and_nothing_else(visits: Visits) -> None:
+    visits.at("2026-01-12T09:00")
+    lease = await a_lease(visits)
+    note = (await visits.done("/agreements", {**NOTE, "lease": lease}))["id"]
+    mend = step("2026-02-02", by="office", action="De afvoer in de keuken herstellen", agreed_by_renter=None)
+    after = step("2026-02-16", depends_on=[mend["id"]])
+    await visits.done(f"/agreements/{note}/propose", {"commitments": [mend, after]})
+    seen = await visits.seen(f"/agreements/{note}", who="bart")
+    assert seen["commitments"][0]["action"] == "De afvoer in de keuken herstellen"
+    assert "action" not in seen["commitments"][1]
+    assert "why_renter_says" in seen["withheld"]
+    await visits.done(f"/agreements/{note}/accept", {"on": "2026-01-12", "signed": True, "read_in_language": "nl"})
+    done = {"commitment": mend["id"], "on": "2026-01-12", "outcome": "kept", "seen_by": "bart"}
+    assert (await visits.act(f"/agreements/{note}/follow-up", done, who="bart")).status_code == 200
+    theirs = {**done, "commitment": after["id"]}
+    assert reason(await visits.act(f"/agreements/{note}/follow-up", theirs, who="bart")) == (403, "not-permitted")
+
+
 async def test_a_draft_belongs_to_its_authors_and_the_coordinator(visits: Visits) -> None:
     visits.at("2026-01-12T09:00")
     lease = await a_lease(visits)

@@ -29,6 +29,7 @@ from services.visits.rules.policy import policy_on
 from services.visits.rules.smart import Wish
 from services.visits.views import AGREEMENTS
 from shared.bodies import new_id
+from shared.keys import Category
 from shared.web import Acted, Body, Caller, Day, Id, Line, Store, Words, every, may, one
 
 
@@ -115,8 +116,10 @@ async def _wishes(by: Caller, lease: str, told: list[CommitmentTold]) -> tuple[W
 
 async def _wish(by: Caller, lease: str, told: CommitmentTold) -> Wish:
     measure = told.measure or Measure()
-    sealed = await by.seal("B", lease, action=told.action, place=told.place, target=measure.target)
-    needs = None if told.needs is None else await seal_all(by, "B", lease, "needs", told.needs)
+    # What the office promised itself says nothing of the renter: the technical service must read it, and nothing else.
+    category: Category = "A" if told.by == "office" else "B"
+    sealed = await by.seal(category, lease, action=told.action, place=told.place, target=measure.target)
+    needs = None if told.needs is None else await seal_all(by, category, lease, "needs", told.needs)
     return Wish(
         id=new_id(told.id, uuid4()),
         by=told.by,

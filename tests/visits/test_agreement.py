@@ -20,6 +20,7 @@ from services.visits.events import (
     Commitment,
     CommitmentDue,
     CommitmentFollowedUp,
+    LeaseEnded,
     PartyAdded,
     ReservationSettled,
 )
@@ -115,7 +116,7 @@ def test_a_note_is_for_a_lease_that_runs() -> None:
 
 def _proposal(**other: Any) -> dict[str, Any]:
     asked = {"id": "a1", "commitments": (WISH,), "on": PROPOSED_ON, "agreements": {}, "policies": POLICIES}
-    return {**asked, **other}
+    return {**asked, "lease": lease(), **other}
 
 
 def test_a_note_is_proposed_with_smart_commitments() -> None:
@@ -125,6 +126,11 @@ def test_a_note_is_proposed_with_smart_commitments() -> None:
 def test_a_vague_commitment_is_not_proposed() -> None:
     vague = replace(WISH, action=text("poetsen"), target=None)
     given(AGREEMENT, DRAFTED).when(propose, **_proposal(commitments=(vague,))).then_refused(NotSmart, "S", "M")
+
+
+def test_nothing_is_proposed_once_the_lease_has_ended() -> None:
+    ended = lease(LeaseEnded(mode="mutual", ground="other", ended_on=PROPOSED_ON))
+    given(AGREEMENT, DRAFTED).when(propose, **_proposal(lease=ended)).then_refused(WrongState)
 
 
 def test_a_note_is_proposed_once() -> None:

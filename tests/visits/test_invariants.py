@@ -132,6 +132,7 @@ class World:
                 on=on,
                 purpose_told=True,
                 agreed_on=on if number % 2 else None,
+                today=on,
                 policies=POLICIES,
             ),
             "record": partial(

@@ -47,7 +47,7 @@ from services.visits.rules.visit import (
     reschedule,
 )
 from shared.decisions import Elsewhere
-from shared.refusals import DateOrder, ReasonMissing, Unknown, WrongState
+from shared.refusals import DateOrder, OccurredInFuture, ReasonMissing, Unknown, WrongState
 from tests.specification import given, state_of
 from tests.visits.examples import (
     AGREED,
@@ -96,7 +96,7 @@ def test_a_visit_is_planned_once() -> None:
 
 def _announcement(**other: Any) -> dict[str, Any]:
     asked = {"channel": "whatsapp", "on": date(2026, 1, 5), "purpose_told": True, "agreed_on": None}
-    return {**asked, "policies": POLICIES, **other}
+    return {**asked, "today": date(2026, 1, 11), "policies": POLICIES, **other}
 
 
 def test_a_visit_is_announced_seven_days_ahead() -> None:
@@ -116,8 +116,14 @@ def test_the_renter_s_yes_allows_a_shorter_notice() -> None:
 
 def test_a_yes_after_the_visit_is_no_yes() -> None:
     late = VISIT_DAY + timedelta(days=1)
-    given(VISIT, PLANNED).when(announce, **_announcement(on=date(2026, 1, 10), agreed_on=late)).then_refused(DateOrder)
-    given(VISIT, PLANNED).when(announce, **_announcement(on=late, agreed_on=VISIT_DAY)).then_refused(DateOrder)
+    asked = _announcement(today=late)
+    given(VISIT, PLANNED).when(announce, **{**asked, "agreed_on": late}).then_refused(DateOrder)
+    given(VISIT, PLANNED).when(announce, **{**asked, "on": late, "agreed_on": VISIT_DAY}).then_refused(DateOrder)
+
+
+def test_nobody_says_yes_tomorrow() -> None:
+    tomorrow = date(2026, 1, 12)
+    given(VISIT, PLANNED).when(announce, **_announcement(agreed_on=tomorrow)).then_refused(OccurredInFuture)
 
 
 def test_the_same_announcement_again_changes_nothing() -> None:

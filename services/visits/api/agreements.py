@@ -146,7 +146,11 @@ async def propose_agreement(
     known: Agreement = await store.state(AGREEMENT, agreement, by=by)
     wishes = await _wishes(by, known.lease, body.commitments)
     decision = partial(rules.propose, id=agreement, commitments=wishes, on=by.day)
-    reads = {"agreements": every(AGREEMENT, known.lease), "policies": OF_THE_POLICIES}
+    reads = {
+        "lease": one(LEASE, known.lease),
+        "agreements": every(AGREEMENT, known.lease),
+        "policies": OF_THE_POLICIES,
+    }
     stamped = by.under(policy=policy_on(policies, on=by.day).version)
     return await store.decide(AGREEMENT, agreement, decision, by=stamped, reads=reads)
 

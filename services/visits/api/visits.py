@@ -105,6 +105,7 @@ async def announce_visit(
         on=body.announced_on,
         purpose_told=body.purpose_told,
         agreed_on=body.agreed_on,
+        today=by.today,
     )
     stamped = by.on(body.announced_on).under(policy=policy_on(policies, on=body.announced_on).version)
     return await store.decide(VISIT, visit, decision, by=stamped, reads={"policies": OF_THE_POLICIES})

@@ -162,15 +162,16 @@ def propose(
     id: str,
     commitments: Sequence[Wish],
     on: date,
+    lease: Lease,
     agreements: Mapping[str, Agreement],
     policies: Policies,
 ) -> list[AgreementEvent]:
-    """Put the note to the renter with its commitments.
+    """Put the note to the renter with its commitments, while the lease runs.
 
     :param agreements: all notes of the lease. :raises NotSmart: a letter is missing (see ``smart``).
     :raises TooManyOpenCommitments: the renter would have too many open at a time.
     """
-    if agreement.state != "concept":
+    if agreement.state != "concept" or not lease.runs:
         raise WrongState
     others = {one: note for one, note in agreements.items() if one != id}
     return [_proposed(commitments, on=on, others=others, policies=policies)]

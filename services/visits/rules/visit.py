@@ -28,7 +28,7 @@ from services.visits.rules.lease import LEASE, Lease, be_visited
 from services.visits.rules.policy import Policies, policy_on
 from services.visits.rules.refusals import InterpreterIsMinor
 from shared.decisions import Elsewhere, Refusal, Stream
-from shared.refusals import DateOrder, ReasonMissing, Unknown, WrongState
+from shared.refusals import DateOrder, OccurredInFuture, ReasonMissing, Unknown, WrongState
 from shared.sealed import Sealed
 from shared.working_days import add_working_days
 
@@ -150,19 +150,22 @@ def announce(
     on: date,
     purpose_told: bool,
     agreed_on: date | None,
+    today: date,
     policies: Policies,
 ) -> list[VisitEvent]:
     """Tell the renter of the visit, so many days ahead as the office's policy says.
 
     :param on: the day the renter was told; :param agreed_on: the renter said yes, which allows a shorter notice.
     :raises AnnouncedTooLate: too few days ahead, without the renter's yes.
-    :raises DateOrder: told, or agreed, after the day of the visit.
+    :raises DateOrder: told, or agreed, after the day of the visit. :raises OccurredInFuture: agreed after today.
     """
     if visit.state != "planned" or visit.visit_on is None:
         told = visit.announced
         if told and visit.state == "announced" and (told.channel, told.announced_on) == (channel, on):
             return []
         raise WrongState
+    if agreed_on is not None and agreed_on > today:
+        raise OccurredInFuture
     if agreed_on is not None and agreed_on > visit.visit_on:
         raise DateOrder
     if agreed_on is not None and on > visit.visit_on:

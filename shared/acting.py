@@ -170,6 +170,10 @@ class WebStore:
         """Return all streams of a kind that belong to a lease, from id to state."""
         return await self._store.every(stream, lease, by=by)
 
+    async def many(self, stream: AnyStream, ids: Sequence[str], *, by: Caller) -> dict[str, Any]:
+        """Return the states of many streams of a kind, from id to state; one that is not there is left out."""
+        return await self._store.many(stream, ids, by=by)
+
     async def history(self, stream: AnyStream, id: str, *, by: Caller) -> list[Any]:
         """Return what happened to a stream, each event with what was stored beside it."""
         return await self._store.history(stream, id, by=by)

@@ -1,6 +1,6 @@
 """What people look at. Made of events only: thrown away and built again, it is the same."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
 from typing import Any, Protocol
@@ -13,7 +13,7 @@ from services.evaluations.events import (
     EvaluationWithdrawn,
     LateContestAdmitted,
 )
-from services.evaluations.rules.case import CASE
+from services.evaluations.rules.case import CASE, Case
 from services.evaluations.rules.checklist import CHECKLISTS
 from services.evaluations.rules.crossing import STANDING
 from services.evaluations.rules.evaluation import EVALUATION, Evaluation
@@ -22,7 +22,9 @@ from services.evaluations.rules.lease_file import LeaseFile
 from services.evaluations.rules.moment import MOMENT, Moment
 from services.evaluations.rules.office import OFFICE_ID
 from services.evaluations.rules.policy import POLICIES
+from services.evaluations.rules.steps_of_law import ENDING_GROUND
 from services.evaluations.rules.termination import TERMINATION, Termination
+from shared.contracts.visits import LeaseEndedV1, LeaseRegisteredV1
 from shared.decisions import AnyStream, Recorded
 from shared.event_sourcing import Read, every, one
 from shared.views import Resource, Row, Table, View
@@ -39,6 +41,9 @@ class Asked(Protocol):
 
     async def every(self, stream: AnyStream, lease: str, *, by: Any) -> dict[str, Any]:
         """Return all streams of a kind that belong to a lease."""
+
+    async def many(self, stream: AnyStream, ids: Sequence[str], *, by: Any) -> dict[str, Any]:
+        """Return the states of many streams of a kind."""
 
 
 # The whole file of a lease
@@ -67,6 +72,45 @@ async def read_file(store: Asked, lease: str, *, by: Any) -> LeaseFile:
         terminations=await store.every(TERMINATION, lease, by=by),
         crossing=await store.state(STANDING, lease, by=by),
     )
+
+
+AT_ONCE = 500  # files read together
+
+
+async def files_with_evaluations(store: Asked, *, by: Any) -> AsyncIterator[LeaseFile]:
+    """Yield the file of each lease of the office that ever had an evaluation; no termination files in it."""
+    policies = await store.state(POLICIES, OFFICE_ID, by=by)
+    checklists = await store.state(CHECKLISTS, OFFICE_ID, by=by)
+    rows = await store.rows("select lease, evaluation from followed where office = $1 order by 1, 2", by=by)
+    of_lease: dict[str, list[str]] = {}
+    for row in rows:
+        of_lease.setdefault(row["lease"], []).append(row["evaluation"])
+    leases = list(of_lease)
+    for begin in range(0, len(leases), AT_ONCE):
+        some = leases[begin : begin + AT_ONCE]
+        cases = await store.many(CASE, some, by=by)
+        evaluations = await store.many(EVALUATION, [id for lease in some for id in of_lease[lease]], by=by)
+        for lease in some:
+            if lease in cases:
+                yield LeaseFile(
+                    lease=lease,
+                    policies=policies,
+                    checklists=checklists,
+                    case=cases[lease],
+                    evaluations={id: evaluations[id] for id in of_lease[lease] if id in evaluations},
+                    terminations={},
+                )
+
+
+async def entry_of_event(store: Asked, event: str, *, by: Any) -> Any:
+    """Return the entry of an event in the office's ledger: type, lease, stream, when it was taken in; None if none."""
+    found = await store.rows(
+        "select type, lease, taken_in_at, convert_from(envelope, 'UTF8')::jsonb ->> 'stream' as stream"
+        " from ledger where office = $1 and event = $2",
+        event,
+        by=by,
+    )
+    return found[0] if found else None
 
 
 # Moments
@@ -175,15 +219,21 @@ FOLLOWED = Table(
         "lease": "text not null",
         "live": "boolean not null",
         "final_after": "date",
+        "communicated_on": "date",
+        "lodged_on": "date",
+        "contest_decided_on": "date",
+        "annulled": "boolean not null",
     },
     key=("evaluation",),
-    indexes=(("live", "lease"), ("final_after",)),
+    indexes=(("live", "lease"), ("final_after",), ("communicated_on",), ("contest_decided_on",)),
 )
 COUNTS_OR_MAY = frozenset({"decided_negative", "communicated", "contested", "upheld", "final"})
 
 
 def follow_evaluations(evaluation: Evaluation, recorded: Recorded[Any]) -> Iterable[Row]:
-    """One row for each evaluation: whether time can still change something about it, and when its contest term ends."""
+    """One row for each evaluation: whether time can still change it, when its contest term ends, what came of one."""
+    contest, settled = _contest(evaluation), _contest_decision(evaluation)
+    decided = settled is not None and not settled["own_motion"]
     yield Row(
         FOLLOWED,
         {
@@ -191,6 +241,10 @@ def follow_evaluations(evaluation: Evaluation, recorded: Recorded[Any]) -> Itera
             "lease": evaluation.lease,
             "live": evaluation.state in COUNTS_OR_MAY,
             "final_after": evaluation.contest_until if evaluation.state == "communicated" else None,
+            "communicated_on": evaluation.communicated_on,
+            "lodged_on": contest["lodged_on"] if contest is not None else None,
+            "contest_decided_on": settled["decided_on"] if settled is not None and decided else None,
+            "annulled": settled is not None and decided and settled["outcome"] == "annulled",
         },
     )
 
@@ -282,22 +336,131 @@ TERMINATIONS = Resource(
 
 OPEN_FILES = Table(
     name="open_files",
-    columns={"termination": "text not null", "lease": "text not null", "is_open": "boolean not null"},
+    columns={
+        "termination": "text not null",
+        "lease": "text not null",
+        "is_open": "boolean not null",
+        "route": "text not null",
+        "closed_on": "date",
+        "goes_on": "boolean not null",
+        "evicted_on": "date",
+        "ground": "text not null",
+    },
     key=("termination",),
-    indexes=(("is_open", "lease"),),
+    indexes=(("is_open", "lease"), ("closed_on",), ("evicted_on",)),
 )
 
 
 def follow_files(termination: Termination, recorded: Recorded[Any]) -> Iterable[Row]:
-    """One row for each termination file: whether it is open."""
+    """One row for each termination file: whether it is open, and what came of it."""
     yield Row(
         OPEN_FILES,
         {
             "termination": recorded.stream.partition("/")[2],
             "lease": termination.lease,
             "is_open": termination.is_open,
+            "route": termination.route,
+            "closed_on": None if termination.is_open else recorded.occurred_on,
+            "goes_on": termination.state == "closed_continue",
+            "evicted_on": termination.evicted_on,
+            "ground": _coded(termination),
         },
     )
+
+
+def _coded(termination: Termination) -> str:
+    """Return on what an eviction rests, in the groups in which they are counted (K-10)."""
+    found = {ENDING_GROUND.get(ground.category, "other") for ground in termination.grounds}
+    match sorted(found):
+        case ["arrears"]:
+            return "arrears_only"
+        case ["arrears", "maintenance"]:
+            return "arrears_and_maintenance"
+        case ["maintenance"]:
+            return "maintenance_only"
+        case _:
+            return "other"
+
+
+# Leases
+
+
+LEASES = Table(
+    name="leases_known",
+    columns={"lease": "text not null", "started_on": "date", "ended_on": "date"},
+    key=("lease",),
+    indexes=(("started_on",),),
+)
+
+
+def follow_leases(case: Case, recorded: Recorded[Any]) -> Iterable[Row]:
+    """One row for each lease: from when until when it runs."""
+    if case.registered is not None and isinstance(recorded.event, LeaseRegisteredV1 | LeaseEndedV1):
+        ended_on = case.ended.ended_on if case.ended is not None else None
+        yield Row(LEASES, {"lease": case.registered.lease, "started_on": case.registered.start, "ended_on": ended_on})
+
+
+# Figures: each query answers the list it is counted from, and which of it counts
+
+
+async def evictions(store: Asked, *, since: date, until: date, by: Any) -> list[tuple[str, str]]:
+    """K-10: each eviction carried out in a period, as termination and group of grounds."""
+    found = await store.rows(
+        "select termination, ground from open_files where office = $1 and evicted_on between $2 and $3"
+        " order by evicted_on, termination",
+        since,
+        until,
+        by=by,
+    )
+    return [(row["termination"], row["ground"]) for row in found]
+
+
+async def running_leases(store: Asked, *, on: date, by: Any) -> list[str]:
+    """Return the leases that run on a day."""
+    found = await store.rows(
+        "select lease from leases_known where office = $1 and started_on <= $2"
+        " and (ended_on is null or ended_on >= $2) order by lease",
+        on,
+        by=by,
+    )
+    return [row["lease"] for row in found]
+
+
+async def reviews_closed(store: Asked, *, since: date, until: date, by: Any) -> list[tuple[str, bool, str]]:
+    """K-12: each review closed in a period, whether the lease goes on, and its route."""
+    found = await store.rows(
+        "select termination, goes_on, route from open_files where office = $1 and closed_on between $2 and $3"
+        " order by closed_on, termination",
+        since,
+        until,
+        by=by,
+    )
+    return [(row["termination"], row["goes_on"], row["route"]) for row in found]
+
+
+async def communicated_in(store: Asked, *, since: date, until: date, by: Any) -> list[tuple[str, bool]]:
+    """K-13: each evaluation communicated in a period, and whether the renter contested it."""
+    found = await store.rows(
+        "select evaluation, lodged_on is not null as contested from followed"
+        " where office = $1 and communicated_on between $2 and $3 order by communicated_on, evaluation",
+        since,
+        until,
+        by=by,
+    )
+    return [(row["evaluation"], row["contested"]) for row in found]
+
+
+async def contests_decided(store: Asked, *, since: date, until: date, by: Any) -> list[tuple[str, bool, int]]:
+    """K-13: each contest decided in a period, whether it annulled, and how many days after it was lodged."""
+    found = await store.rows(
+        "select evaluation, annulled, contest_decided_on - lodged_on as days from followed"
+        " where office = $1 and contest_decided_on between $2 and $3 and lodged_on is not null"
+        " order by contest_decided_on, evaluation",
+        since,
+        until,
+        by=by,
+    )
+    return [(row["evaluation"], row["annulled"], row["days"]) for row in found]
 
 
 # Holds
@@ -328,4 +491,8 @@ HOLDS = Resource(
 )
 
 RESOURCES = (MOMENTS, EVALUATIONS, TERMINATIONS, HOLDS)
-VIEWS = (View(EVALUATION, follow_evaluations, (FOLLOWED,)), View(TERMINATION, follow_files, (OPEN_FILES,)))
+VIEWS = (
+    View(EVALUATION, follow_evaluations, (FOLLOWED,)),
+    View(TERMINATION, follow_files, (OPEN_FILES,)),
+    View(CASE, follow_leases, (LEASES,)),
+)

@@ -1,6 +1,6 @@
 """Evaluations over HTTP: translate, decide, answer. Importing its modules opens their doors."""
 
-from services.evaluations.api import evaluations, holds, offices, standing, terminations
+from services.evaluations.api import evaluations, figures, holds, offices, standing, terminations, what_if
 from services.evaluations.api.door import api
 
-__all__ = ["api", "evaluations", "holds", "offices", "standing", "terminations"]
+__all__ = ["api", "evaluations", "figures", "holds", "offices", "standing", "terminations", "what_if"]

@@ -42,9 +42,10 @@ async def standing_of(
     store: WebStore, by: Caller, lease: str, on: date, known_at: datetime | None, *, language: str = "nl"
 ) -> Mapping[str, Any]:
     """Return the count in its fixed shape, one sentence for each evaluation, and what goes well beside it."""
-    at = min(known_at, by.at) if known_at is not None else by.at
-    head = await head_known_at(store, at, by=by) if known_at is not None else await head_of(store, by=by)
-    file = (await read_file(store, lease, by=by)).as_known(known_at)
+    head = await head_of(store, by=by) if known_at is None else await head_known_at(store, known_at, by=by)
+    # What is known now is what the ledger holds now; asked again for this instant, the answer is the same for ever.
+    at = max(by.at, head.taken_in_at) if known_at is None else min(known_at, max(by.at, head.taken_in_at))
+    file = (await read_file(store, lease, by=by)).as_known(at)
     if file.policy_or_none(on=on) is None or file.case.registered is None:
         raise problems.not_found()
     stood = file.standing(on=on)

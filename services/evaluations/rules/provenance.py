@@ -1,0 +1,182 @@
+"""What an answer of the count rests on: exactly the events without which it would be another (issue 5, GDPR art. 15).
+
+Sufficient: the answer counted again from the listed events alone is the same. Necessary: without one of them the
+answer, a place or a reason differs.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+from services.evaluations.rules.case import CASE, Case
+from services.evaluations.rules.counting import RULE, Standing, Track, pins_of
+from services.evaluations.rules.evaluation import EVALUATION, Evaluation
+from services.evaluations.rules.lease_file import LeaseFile
+from services.evaluations.rules.policy import NoPolicyInForce
+from shared.contracts.visits import (
+    FindingAttributedV1,
+    FindingDateConfirmedV1,
+    FindingEstablishedV1,
+    FindingMarkedMistakenV1,
+    FindingReattributedV1,
+    LeaseRegisteredV1,
+    RenterInformedOfPolicyV1,
+)
+from shared.decisions import Recorded
+
+BEARS_ON_THE_COUNT = (
+    LeaseRegisteredV1,
+    RenterInformedOfPolicyV1,
+    FindingEstablishedV1,
+    FindingAttributedV1,
+    FindingReattributedV1,
+    FindingMarkedMistakenV1,
+    FindingDateConfirmedV1,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Supplied:
+    """A parameter that a policy version supplied on a track."""
+
+    track: int
+    parameter: str
+    value: int | bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfPolicy:
+    """A policy version that the answer rests on, and what it supplied."""
+
+    version: str
+    event: str
+    supplied: tuple[Supplied, ...]
+    in_force: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provenance:
+    """What a standing rests on."""
+
+    on: date
+    events: tuple[Recorded[Any], ...]
+    policies: tuple[OfPolicy, ...]
+    checklists: tuple[tuple[str, str], ...]  # version, event
+    rule: str = RULE
+
+
+def rests_on(file: LeaseFile, *, on: date) -> Provenance:
+    """Return what the standing of a day rests on, of a file as it was known (``LeaseFile.as_known``)."""
+    stood = file.standing(on=on)
+    needed = _irreducible(file, on=on, wanted=_told(stood))
+    return Provenance(
+        on=on,
+        events=tuple(sorted(needed, key=lambda one: (one.taken_in_at, one.recorded_at, one.stream, one.version))),
+        policies=_policies(file, stood),
+        checklists=_checklists(file, needed, on=on),
+    )
+
+
+def counted_from(file: LeaseFile, events: Iterable[Recorded[Any]], *, on: date) -> Standing | None:
+    """Return the standing counted from these events alone; None where they are too few to count at all."""
+    alone = _with_only(file, tuple(events))
+    try:
+        return alone.standing(on=on)
+    except NoPolicyInForce:
+        return None
+
+
+def _irreducible(file: LeaseFile, *, on: date, wanted: Any) -> list[Recorded[Any]]:
+    """Take away one event after another for as long as the answer stays the same."""
+    left = bearing(file)
+    while True:
+        kept = list(left)
+        for one in reversed(left):
+            fewer = [other for other in kept if other is not one]
+            stood = counted_from(file, fewer, on=on)
+            if stood is not None and _told(stood) == wanted:
+                kept = fewer
+        if len(kept) == len(left):
+            return kept
+        left = kept
+
+
+def bearing(file: LeaseFile) -> list[Recorded[Any]]:
+    """Return the events that can bear on the count at all."""
+    case = file.case
+    used = {ground.finding for evaluation in file.evaluations.values() for ground in evaluation.grounds}
+    histories = [case.of_lease, *(history for id, history in case.findings.items() if id in used)]
+    of_case = [told for history in histories for told in history if isinstance(told.event, BEARS_ON_THE_COUNT)]
+    return [*of_case, *(told for evaluation in file.evaluations.values() for told in evaluation.history)]
+
+
+def _with_only(file: LeaseFile, events: Sequence[Recorded[Any]]) -> LeaseFile:
+    case: Case = Case()
+    evaluations: dict[str, Evaluation] = {}
+    for told in events:
+        kind, _, id = told.stream.partition("/")
+        if kind == EVALUATION.kind:
+            evaluations[id] = EVALUATION.after(evaluations.get(id, Evaluation()), told)
+        else:
+            case = CASE.after(case, told)
+    return replace(file, case=case, evaluations=evaluations)
+
+
+def _told(stood: Standing) -> Any:
+    return (
+        stood.policy_version,
+        stood.reached,
+        tuple(
+            (track.pin, track.informed_on, track.parameters, track.places, track.next_expiry) for track in stood.tracks
+        ),
+    )
+
+
+def _parameters(track: Track) -> dict[str, int | bool]:
+    given = track.parameters
+    return {
+        "threshold_n": given.threshold,
+        "validity_months": given.validity_months,
+        "cure_days": given.cure_days,
+        "contest_suspends": given.contest_suspends,
+    }
+
+
+def _policies(file: LeaseFile, stood: Standing) -> tuple[OfPolicy, ...]:
+    """Name for each parameter of each track the version that supplied it: the earliest the renter was told of."""
+    by_version = {told.event.version: told for told in file.policies}
+    pinned = _pinned_versions(file, stood)
+    supplied: dict[str, list[Supplied]] = {stood.policy_version: []}
+    for place, track in enumerate(stood.tracks):
+        candidates = [*pinned[place:], stood.policy_version]
+        for name, value in _parameters(track).items():
+            giver = next(one for one in candidates if getattr(by_version[one].event, name) == value)
+            supplied.setdefault(giver, []).append(Supplied(track=track.pin, parameter=name, value=value))
+    return tuple(
+        OfPolicy(
+            version=version,
+            event=by_version[version].id,
+            supplied=tuple(given),
+            in_force=version == stood.policy_version,
+        )
+        for version, given in supplied.items()
+    )
+
+
+def _pinned_versions(file: LeaseFile, stood: Standing) -> list[str]:
+    current = next(told.event for told in file.policies if told.event.version == stood.policy_version)
+    return [pin.policy.version for pin in pins_of(file.case, file.policies, on=stood.on, current=current)]
+
+
+def _checklists(file: LeaseFile, needed: Iterable[Recorded[Any]], *, on: date) -> tuple[tuple[str, str], ...]:
+    """Name the versions stamped on the evaluations that bear on the answer, and the one in force."""
+    stamped = {
+        told.event.checklist_version
+        for told in needed
+        if told.stream.startswith(f"{EVALUATION.kind}/") and hasattr(told.event, "checklist_version")
+    }
+    current = file.checklist_or_none(on=on)
+    if current is not None and stamped:
+        stamped.add(current.version)
+    return tuple((told.event.version, told.id) for told in file.checklists if told.event.version in stamped)

@@ -16,7 +16,7 @@ BEGINS = "2025-11-03T08:00"
 
 
 def _of(office: str, *people: tuple[str, str]) -> dict[str, Somebody]:
-    return {name: Somebody(f"{name.lower()}-{office[8:]}", name, role, office) for name, role in people}
+    return {name: Somebody(name, name, role, office) for name, role in people}
 
 
 PEOPLE = {

@@ -4,6 +4,7 @@ Every table begins with the office. Row-level security is forced on all of them:
 writes only the office set in its transaction, ``<s>_all`` (relay, day loop) sees all, ``<s>_owner`` makes the tables.
 """
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -302,9 +303,42 @@ end $body$
 """
 
 
-def lay_out(log: EventLog, service: str, *, views: Iterable[Table] = (), companions: Iterable[Table] = ()) -> None:
-    """Make, as the owner, every table, function, wall and right of a service's database; what is there stays."""
+def lay_out(
+    log: EventLog, service: str, *, views: Iterable[Table] = (), companions: Iterable[Table] = (), made_by: str = ""
+) -> bool:
+    """Make, as the owner, every table, function, wall and right of a service's database; what is there stays.
+
+    :param made_by: stands for the code that fills the views. A view that other code filled, or that has other columns,
+        is laid anew and empty.
+    :returns: whether views were laid anew beside events that are there already, so that they must be built again.
+    """
     log.create_table()
+    views = tuple(views)
     with log.datastore.transaction(commit=True) as rows:
+        stale = [table for table in views if _filled_by(rows, table) not in (None, _mark_of(table, made_by))]
+        missing = [table for table in views if _filled_by(rows, table) is None]
+        for table in stale:
+            rows.execute(f'drop table "{table.name}"', prepare=False)
         for statement in schema_sql(service, views, companions):
             rows.execute(statement, prepare=False)
+        for table in views:
+            rows.execute(mark_sql(table, made_by), prepare=False)
+    return bool(stale or missing) and bool(log.max_notification_id())
+
+
+def mark_sql(table: Table, made_by: str) -> str:
+    """Return the statement that notes beside a view which code fills it."""
+    return f"comment on table \"{table.name}\" is '{_mark_of(table, made_by)}'"
+
+
+def _mark_of(table: Table, made_by: str) -> str:
+    return hashlib.sha256(f"{table_sql(table)} {index_sql(table)} {made_by}".encode()).hexdigest()
+
+
+def _filled_by(rows: Cursor[DictRow], table: Table) -> str | None:
+    """Return the mark of a view's table, empty for one without; None when there is no such table."""
+    rows.execute(
+        "select to_regclass(%s) is not null as there, obj_description(to_regclass(%s)) as mark", (table.name,) * 2
+    )
+    found = rows.fetchone()
+    return (found["mark"] or "") if found and found["there"] else None

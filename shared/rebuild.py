@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from shared.codec import Codec
 from shared.decisions import AnyStream
-from shared.log import EventLog, delete_sql, event_log, index_sql, table_sql, upsert_sql, wall_sql
+from shared.log import EventLog, delete_sql, event_log, index_sql, mark_sql, table_sql, upsert_sql, wall_sql
 from shared.views import Resource, Row, Table, View
 from shared.writer import Held, rows_after
 
@@ -68,10 +68,12 @@ def rebuild(
     streams: Iterable[AnyStream],
     resources: Iterable[Resource],
     views: Iterable[View],
+    made_by: str = "",
 ) -> None:
     """Build all views of a service again, with a progress bar on stderr.
 
     :param owner: the database as its owner, in the words of the library's datastore.
+    :param made_by: stands for the code that fills the views (``shared.log.lay_out``).
     """
     log = event_log({**owner, "pool_size": 2})
     made = _Views(codec, streams, resources, views)
@@ -94,7 +96,7 @@ def rebuild(
                 while page := made.page(log):
                     _store(rows, page)
                 for table in made.tables.values():
-                    _exchange(rows, table, service)
+                    _exchange(rows, table, service, made_by)
             progress.update(bar, completed=made.reached, total=made.reached)
     finally:
         log.datastore.close()
@@ -113,7 +115,7 @@ def _store(rows: Cursor[DictRow], page: list[tuple[str, Row]]) -> None:
         rows.execute(sql.replace("$1", "%s::jsonb"), (msgspec.json.encode(values).decode(),))
 
 
-def _exchange(rows: Cursor[DictRow], table: Table, service: str) -> None:
+def _exchange(rows: Cursor[DictRow], table: Table, service: str, made_by: str) -> None:
     name, fresh = table.name, table.name + FRESH
     rows.execute(f'drop table if exists "{name}"')
     rows.execute(f'alter table "{fresh}" rename to "{name}"')
@@ -122,3 +124,4 @@ def _exchange(rows: Cursor[DictRow], table: Table, service: str) -> None:
         rows.execute(f'alter index "{fresh}_{"_".join(index)}" rename to "{name}_{"_".join(index)}"')
     for statement in wall_sql(name, service, rights="select, insert, update, delete"):
         rows.execute(statement)
+    rows.execute(mark_sql(table, made_by))

@@ -6,6 +6,7 @@ views again beside a running service, ``… schemas`` writes the documents of it
 
 import asyncio
 import contextlib
+import hashlib
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -95,9 +96,13 @@ class Service:
         log_of_owner = event_log(_dsn(with_password(settings.database_owner, settings.database_owner_password_file)))
         try:
             companions = [table for companion in self.companions(_NO_SEALS) for table in companion.tables]
-            lay_out(log_of_owner, self.name, views=self.view_tables, companions=companions)
+            stale = lay_out(
+                log_of_owner, self.name, views=self.view_tables, companions=companions, made_by=self._views_code
+            )
         finally:
             log_of_owner.datastore.close()
+        if stale:
+            self._rebuild(settings)
 
     def _rebuild(self, settings: Settings) -> None:
         rebuild(
@@ -107,7 +112,15 @@ class Service:
             streams=(*self.streams, *STREAMS),
             resources=self.resources,
             views=self.views,
+            made_by=self._views_code,
         )
+
+    @property
+    def _views_code(self) -> str:
+        """Stand for the code that decides what the views hold: events, rules and views of the service."""
+        package = self.wording.parent
+        rooms = (package / "events.py", package / "views.py", *sorted((package / "rules").rglob("*.py")))
+        return hashlib.sha256(b"".join(room.read_bytes() for room in rooms)).hexdigest()
 
     @property
     def view_tables(self) -> list[Table]:

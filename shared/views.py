@@ -7,6 +7,7 @@ stores the changed rows of a batch in one call per table, the last one per key. 
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from shared.decisions import AnyStream, Recorded
@@ -55,7 +56,7 @@ class Resource:
     filters: Mapping[str, str] = field(default_factory=dict)
     filter_values: Callable[[str, Any], Mapping[str, Any]] = lambda _id, _state: {}
 
-    @property
+    @cached_property
     def table(self) -> Table:
         """The table behind the collection; ``made`` is the log position that began the thing, and orders lists."""
         columns = {

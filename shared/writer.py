@@ -1094,15 +1094,17 @@ def chained(before: bytes, stream: str, version: int, name: str, state: bytes) -
     return hashlib.sha256(before + entry).digest()
 
 
-_SQL: dict[tuple[str, str], str] = {}
+_SQL: dict[
+    tuple[int, str], tuple[Table, str]
+] = {}  # by identity; the table is kept, so that its identity stays its own
 
 
 def _sql(table: Table, how: str) -> str:
-    found = _SQL.get((table.name, how))
+    found = _SQL.get((id(table), how))
     if found is None:
         make = {"upsert": upsert_sql, "insert": insert_sql, "delete": delete_sql}[how]
-        found = _SQL[(table.name, how)] = make(table)
-    return found
+        found = _SQL[(id(table), how)] = (table, make(table))
+    return found[1]
 
 
 def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:

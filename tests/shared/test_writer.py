@@ -11,10 +11,12 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
+from shared.authority import MANDATES
 from shared.clock import SystemClock
 from shared.codec import Codec
 from shared.decisions import Elsewhere, Named, Refusal, Stream, TooEarly
 from shared.log import EventLog, event_log, lay_out
+from shared.refusals import NoMandate
 from shared.views import Resource
 from shared.writer import ChangedMeanwhile, Decided, Every, KeyReused, Message, One, OnRefusal, StoreBusy, Writer
 from tests.conftest import ScratchDatabase, ScratchDatabases
@@ -165,12 +167,12 @@ async def shed(databases: ScratchDatabases) -> AsyncIterator[Shed]:
         return Writer(
             service="visits",
             connect=lambda: asyncpg.connect(database.at_work),
-            codec=Codec([TOOL, REFUSED]),
-            streams=[TOOL, REFUSED],
+            codec=Codec([TOOL, REFUSED, MANDATES]),
+            streams=[TOOL, REFUSED, MANDATES],
             published=lambda _event, _state, _id: (),
             resources=[TOOLS],
             views=[],
-            authority_stream=None,
+            authority_stream=(MANDATES, "office"),
             clock=SystemClock(),
         )
 
@@ -269,6 +271,15 @@ async def test_a_refusal_can_be_remembered_in_the_commit_that_answers_it(shed: S
         await shed.lend("t1", "bram", refused=remembered)
     stored = shed.log.select_events("shed-north/refused/shed-1")
     assert [event.topic for event in stored] == ["LendingRefused"]
+
+
+async def test_a_refusal_for_want_of_a_mandate_is_remembered_too(shed: Shed) -> None:
+    remembered = OnRefusal(REFUSED, "shed-1", lambda no: [LendingRefused(code=no.code())])
+    with pytest.raises(NoMandate):
+        await shed.lend("t1", "bram", By(act="lend_tool", mandated=True), refused=remembered)
+    stored = shed.log.select_events("shed-north/refused/shed-1")
+    assert [event.topic for event in stored] == ["LendingRefused"]
+    assert not shed.log.select_events("shed-north/tool/t1")
 
 
 async def test_who_saw_an_older_version_changes_nothing(shed: Shed) -> None:
@@ -413,3 +424,10 @@ async def test_a_second_process_stands_by_until_the_first_is_gone(shed: Shed) ->
     with pytest.raises(ToolNotOnShelf):
         await second.ask(By(), stream=TOOL, id="t1", decision=partial(lend, to="bram"))
     task.cancel()
+
+
+async def test_a_view_that_other_code_filled_is_laid_anew(shed: Shed) -> None:
+    await shed.lend("t1", "anna")
+    assert not lay_out(shed.log, "visits", views=[TOOLS.table])  # the same code: it stays
+    assert lay_out(shed.log, "visits", views=[TOOLS.table], made_by="a later version")
+    assert await shed.fetch("select * from tools") == []

@@ -47,6 +47,12 @@ BREACHES = [
     ("Contracts are words", "shared/contracts/visits.py", "import shared.decisions"),
     ("Only a main wires", "services/visits/views.py", "import shared.service"),
     ("No circles", "shared/sealed.py", "import shared.contracts.visits"),
+    (
+        "Only people judge",
+        "services/evaluations/reactions.py",
+        "import services.evaluations.rules.judgement.about_terminations",
+    ),
+    ("Only people judge", "services/evaluations/rules/lease_file.py", "import services.evaluations.rules.judgement"),
     ("begins with an underscore", "services/visits/rules/lease.py", "import shared._quietly"),
 ]
 

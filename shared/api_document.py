@@ -27,12 +27,16 @@ PROBLEM_SCHEMA: Final[Mapping[str, Any]] = {
         },
     },
 }
+_VERSION: Final = {
+    "type": ["integer", "string"],
+    "description": "How often it changed, as ETag says; of a policy or a checklist, which never change, its name",
+}
 RESOURCE_SCHEMA: Final[Mapping[str, Any]] = {
     "type": "object",
     "required": ["id", "version", "withheld"],
     "properties": {
         "id": {"type": "string"},
-        "version": {"type": "integer"},
+        "version": _VERSION,
         "withheld": {
             "type": "array",
             "items": {"type": "string"},

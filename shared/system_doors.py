@@ -155,7 +155,8 @@ def document_of(inside: FastAPI) -> dict[str, Any]:
     parts = document.setdefault("components", {})
     for route in inside.routes:
         if isinstance(route, APIRoute):
-            for operation in document["paths"].get(route.path, {}).values():
+            for method in route.methods or ():  # of this route: on its path another one may make something new
+                operation = document["paths"].get(route.path, {}).get(method.lower(), {})
                 _make_exact(operation.get("requestBody"), route, parts.get("schemas", {}))
     parts.setdefault("schemas", {}).update(api_document.SCHEMAS)
     parts.setdefault("securitySchemes", {})["token"] = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}

@@ -264,7 +264,7 @@ async def _refuse_role(store: WebStore, evaluation: str, lease: str, by: Caller)
 
 
 @api.post("/evaluations/{evaluation}/withdraw")
-async def withdraw(
+async def withdraw_an_evaluation(
     evaluation: str,
     body: WithReason,
     by: Annotated[Caller, may_or_noted("withdraw_evaluation", "coordinator", of=EVALUATION)],

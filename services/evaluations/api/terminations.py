@@ -451,7 +451,7 @@ class WithdrawNotice(DatedBody):
 
 
 @api.post("/terminations/{termination}/withdraw-notice")
-async def withdraw(
+async def withdraw_a_notice(
     termination: str,
     body: WithdrawNotice,
     by: Annotated[Caller, may_or_noted("withdraw_notice", "director", mandated=True, of=TERMINATION)],
@@ -706,7 +706,7 @@ class CloseTermination(DatedBody):
 
 
 @api.post("/terminations/{termination}/close")
-async def close(
+async def close_a_review(
     termination: str,
     body: CloseTermination,
     by: Annotated[Caller, may_or_noted("close_termination", "coordinator", of=TERMINATION)],

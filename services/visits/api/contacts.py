@@ -5,6 +5,7 @@ from typing import Annotated
 from uuid import uuid4
 
 from pydantic import Field, model_validator
+from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
 from services.visits.api.door import Act, DatedAct, SomeLine, Who, api, lease_named
@@ -18,7 +19,18 @@ from shared.bodies import new_id
 from shared.web import OFFICE, Acted, Caller, Channel, Day, Id, Line, Store, Words, may
 
 
-class LogContact(DatedAct):
+_NONE: JsonDict = {"type": "null"}
+_ONE_LEASE: JsonDict = {"type": "string"}
+_SEVERAL: JsonDict = {"type": "array", "uniqueItems": True}
+_ONE_OR_SEVERAL: JsonDict = {
+    "oneOf": [
+        {"required": ["lease"], "properties": {"lease": _ONE_LEASE, "leases": _NONE}},
+        {"required": ["leases"], "properties": {"lease": _NONE, "leases": _SEVERAL}},
+    ]
+}
+
+
+class LogContact(DatedAct, json_schema_extra=_ONE_OR_SEVERAL):
     """With whom, by which channel, about what. Several leases: a group moment."""
 
     id: Id | None = None

@@ -454,7 +454,7 @@ class Inbox:
             self._later(delay, ("message", told.office, told.publisher, str(told.epoch), str(told.position)))
             return
         self._tries.pop(place, None)
-        await self._bury(self._letter(told, "failed", type(why).__name__))
+        await self._bury(self._letter(told, "failed", type(why).__name__), parked=True)
 
     async def _park(self, told: Told[Any], *, waits_for: str | None, reason: str | None = None) -> None:
         await self._keep(told.office, Change(told.office, INBOX, self._parked_row(told, waits_for, reason)))
@@ -466,14 +466,16 @@ class Inbox:
             self._awaited.add((told.office, waits_for))
         self._count(told, "parked")
 
-    async def _bury(self, letter: Letter) -> None:
-        """Store a dead letter; a message that was parked is parked no more."""
+    async def _bury(self, letter: Letter, *, parked: bool = False) -> None:
+        """Store a dead letter; a message that was ``parked`` is parked no more.
+
+        Of any other the inbox row is left alone: it may be that of the true message at that position.
+        """
         if self._letters.get(letter.id) in ("open", "closed"):
             return
         row = {**self._letter_row(letter), "envelope": await self._sealed(letter)}
         changes = [Change(letter.office, DEAD_LETTER, row)]
-        parked = letter.reason == "failed" and letter.position is not None
-        if parked:
+        if parked and letter.position is not None:
             place = {"publisher": letter.publisher, "epoch": letter.epoch, "position": letter.position}
             changes.append(Change(letter.office, INBOX, place, "delete"))
         await self._keep(letter.office, *changes)
@@ -535,7 +537,7 @@ class Inbox:
         """Try a parked message; whether it had its effect."""
         read = self.reader.again(publisher, body)
         if isinstance(read, Letter):
-            await self._bury(read)
+            await self._bury(read, parked=True)
         elif isinstance(read, Told):
             await self._one(read)
             return read.position in self.progress[publisher].done

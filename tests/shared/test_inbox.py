@@ -6,19 +6,21 @@ import json
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import date, timedelta
 from functools import partial
 from typing import Any
 
 import asyncpg
 import pytest
 
+import shared.told
 from operate.postgres import SUPERUSER
 from shared.contracts.visits import FirstVisitDueV1
 from shared.decisions import TooEarly
 from shared.event_sourcing import EventStore, StoreBusy
 from shared.inbox import Itself
-from shared.told import Reactions, Told
+from shared.told import Reactions, Told, contracts_of
 from tests.conftest import ScratchDatabase, ScratchDatabases
 from tests.shared.correspondents import (
     A_DAY,
@@ -489,5 +491,41 @@ def test_a_second_process_stands_by_and_goes_on_where_the_first_ended(server: Se
 
     def standing_by(here: Ground, server: Server) -> Any:
         return at_work("referrals", here.referrals, here.keys, server.nats, reactions=noticing(), stands_by=True)
+
+    run(story)
+
+
+def test_a_version_that_is_known_after_an_upgrade_runs_and_those_behind_it_in_order(
+    server: Server, here: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class FirstVisitDueV7:
+        lease: str
+        due_on: date
+
+    upgraded = Reactions()
+
+    @upgraded.to(FirstVisitDueV1, FirstVisitDueV7)
+    async def when_due(told: Told[FirstVisitDueV1 | FirstVisitDueV7], store: EventStore) -> None:
+        noticed = Noticed(lease=told.data.lease, due_on=told.data.due_on)
+        await store.decide(NOTICED, told.data.lease, lambda _seen: [noticed], by=told)
+
+    async def story() -> None:
+        async with two(server, here) as (_visits, referrals):
+            newer = message("l", type="huurspoor.visits.FirstVisitDue.v7", versions="7")
+            await inject(server, newer, subject=VERSION_7)
+            later = {"lease": "l", "due_on": NEXT_DAY.isoformat()}
+            await inject(server, message("l", position=5001, streamversion=2, streamprevious=1, data=later))
+            await until(lambda: referrals.post.inbox.progress["visits"].parked)
+            assert [letter["reason"] for letter in await letters(referrals)] == ["unknown-version"]
+        known = {**contracts_of("visits"), "FirstVisitDue": {1: FirstVisitDueV1, 7: FirstVisitDueV7}}
+        monkeypatch.setattr(shared.told, "contracts_of", lambda _publisher: known)
+        async with two(server, here, upgraded) as (_visits, referrals):
+            await until(partial(in_order, referrals))
+            assert await letters(referrals) == []
+            assert (await referrals.post.status())["visits"]["dead"] == 0
+
+    async def in_order(referrals: Small) -> bool:
+        return await referrals.noticed("l") == (A_DAY, NEXT_DAY)
 
     run(story)

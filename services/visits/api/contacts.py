@@ -18,7 +18,6 @@ from services.visits.views import CONTACTS, COUNSELLORS
 from shared.bodies import new_id
 from shared.web import OFFICE, Acted, Caller, Channel, Day, Id, Line, Store, Words, may
 
-
 _NONE: JsonDict = {"type": "null"}
 _ONE_LEASE: JsonDict = {"type": "string"}
 _SEVERAL: JsonDict = {"type": "array", "uniqueItems": True}

@@ -11,7 +11,7 @@ from services.visits.rules.lease import LEASE
 from shared.decisions import Elsewhere
 from shared.refusals import DateOrder, WrongState
 from tests.specification import given, state_of
-from tests.visits.examples import RUNNING, lease, text
+from tests.visits.examples import lease, text
 
 DAY = date(2026, 2, 2)
 GIST = text("De kraan lekt.")
@@ -115,4 +115,3 @@ def test_every_renter_can_put_a_face_to_the_counsellor() -> None:
 def test_a_card_keeps_whose_it_is() -> None:
     changed = CounsellorCardChanged(name=text("Fatma V."))
     assert state_of(CARD, MADE, changed).counsellor == "fatma"
-    assert RUNNING

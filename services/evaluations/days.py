@@ -19,7 +19,7 @@ days = Days()
 async def end_contest_terms(day: Day, store: EventStore) -> None:
     """Make each evaluation final whose contest term has ended."""
     for evaluation, _lease in await views.contest_terms_over(store, on=day.date, by=day):
-        await store.decide(EVALUATION, evaluation, partial(become_final, today=day.date), by=day.about(evaluation))
+        await store.decide(EVALUATION, evaluation, partial(become_final, today=day.date), by=day)
 
 
 @days.each("count of today")
@@ -30,4 +30,4 @@ async def take_the_count(day: Day, store: EventStore) -> None:
         act = Act(on=day.date, today=day.date, at=at, actor="SYS", new_review=str(uuid4()))
         reads = {name: read for name, read in views.whole_file(lease).items() if name != "crossing"}
         decision = partial(pass_the_day, act=act, yesterday=day.date - timedelta(days=1), lease=lease)
-        await store.decide(STANDING, lease, decision, by=day.about(lease), reads=reads)
+        await store.decide(STANDING, lease, decision, by=day, reads=reads)

@@ -3,6 +3,7 @@
 from datetime import date
 
 from services.evaluations.rules.case import Case, persistence
+from shared.contracts.notifications import CommunicationSentV1
 from shared.contracts.visits import (
     AgreementAcceptedV1,
     AgreementBreachedV1,
@@ -142,3 +143,20 @@ def test_a_letter_is_approved_until_that_is_taken_back() -> None:
     )
     assert lease.file.case.letter("c9") is None
     assert lease.file.case.letter("c0") is None
+
+
+def test_the_invitation_to_a_hearing_is_known_by_its_letter() -> None:
+    sent = CommunicationSentV1(
+        lease=LEASE,
+        communication="c8",
+        kind="L-08",
+        about_kind="termination",
+        about_id="T1",
+        addressees=(),
+        method="handover",
+        sent_on=SECOND,
+    )
+    case = ALease().tell(sent, on=SECOND).file.case
+    assert case.invited_by("T1", on=SECOND) == "handover"
+    assert case.invited_by("T1", on=THIRD) is None
+    assert case.invited_by("T2", on=SECOND) is None

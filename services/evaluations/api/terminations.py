@@ -296,12 +296,17 @@ async def hearing_missed(
     """Record that the renter did not come, though invited."""
     lease = await _lease_of(store, termination, by=by)
 
+    def invited_by(file: LeaseFile) -> str | None:
+        return file.case.invited_by(termination, on=body.invited_on) if body.invited_on else None
+
     def decision(state: Termination, file: LeaseFile) -> Iterable[Any]:
         return miss_hearing(
             state,
             on=body.on,
             invited_on=body.invited_on,
-            method=body.method or "letter",
+            method=body.method
+            or (body.invited_on and file.case.invited_by(termination, on=body.invited_on))
+            or "letter",
             notice_days=file.policy(on=body.on).hearing_notice_days,
             today=by.today,
             by=by.person,

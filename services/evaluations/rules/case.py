@@ -275,6 +275,19 @@ class Case:
             _note(id, [told for told in history if told.occurred_on <= on]) for id, history in self.agreements.items()
         )
 
+    def invited_by(self, termination: str, *, on: date) -> str | None:
+        """Return by which method the invitation to a hearing that was sent on a day went; None if none is known."""
+        for history in self.letters.values():
+            for told in history:
+                match told.event:
+                    case CommunicationSentV1(kind="L-08", about_id=about, sent_on=sent_on, method=method) if (
+                        about == termination and sent_on == on
+                    ):
+                        return method
+                    case _:
+                        pass
+        return None
+
     def letter(self, communication: str) -> CommunicationApprovedV1 | None:
         """Return a letter as it was approved; None if it is not (any longer) approved, as far as known here."""
         approved: CommunicationApprovedV1 | None = None

@@ -199,6 +199,8 @@ def what_follows(before: LeaseFile, after: LeaseFile, act: Act, *, since: date |
 
     :param since: the day ``before`` is looked at, where time alone is the change; None: today.
     """
+    if not after.evaluations and not after.terminations:
+        return []  # most of what is told is about leases that nobody evaluates
     if policies_.in_force_or_none(after.policies, on=act.today) is None or after.case.registered is None:
         return []
     if after.case.ended is not None:

@@ -236,7 +236,9 @@ class Bus:
                 return client
             self.moved.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.moved.wait(), 1.0)
+                # Not wait_for: in Python 3.11 it swallows a cancellation that comes together with the event.
+                async with asyncio.timeout(1.0):
+                    await self.moved.wait()
 
     async def _connect(self, client: Client) -> None:
         await client.connect(
@@ -286,7 +288,8 @@ class Bus:
 
     async def _leave(self, client: Client) -> None:
         with contextlib.suppress(Exception):
-            await asyncio.wait_for(client.close(), 2.0)
+            async with asyncio.timeout(2.0):
+                await client.close()
 
 
 class Pull:
@@ -342,7 +345,8 @@ class Pull:
             now = seconds_running()
             if self._gate is not None and not self._gate.is_set() and asked <= 0:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._gate.wait(), 0.25)
+                    async with asyncio.timeout(0.25):
+                        await self._gate.wait()
                 continue
             if asked <= 0 or now > until or generation != self._bus.generation:
                 number += 1
@@ -356,7 +360,8 @@ class Pull:
             if not self._arrived:
                 self._some.clear()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._some.wait(), max(0.05, until - now))
+                    async with asyncio.timeout(max(0.05, until - now)):
+                        await self._some.wait()
                 if not self._arrived:
                     # Neither a message nor the word that the request ran out: nobody heard it.
                     self.alive = self.alive and seconds_running() < until
@@ -386,7 +391,8 @@ class Pull:
         """Wait for the bus; None once this pull is stopped."""
         while not self._stopping:
             with contextlib.suppress(TimeoutError):
-                return await asyncio.wait_for(self._bus.connected(), 0.25)
+                async with asyncio.timeout(0.25):
+                    return await self._bus.connected()
         return None
 
     async def _arrive(self, message: Msg) -> None:

@@ -6,7 +6,6 @@ dies with its consumer (docs/decisions).
 """
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -135,5 +134,4 @@ class Correspondence:
                     self._silent[publisher] = ""
                 except (BusAway, BusRefused) as why:
                     self._silent[publisher] = str(why)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.Event().wait(), LOOK_SECONDS)
+            await asyncio.sleep(LOOK_SECONDS)

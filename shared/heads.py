@@ -197,7 +197,8 @@ class Heads:
             if self._complete_to.get(publisher, 0) >= position:
                 return
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._completed.wait(), 0.1)
+                async with asyncio.timeout(0.1):
+                    await self._completed.wait()
 
     async def run(self) -> None:
         """Answer requests, announce daily, and ask for what is missing, until cancelled."""

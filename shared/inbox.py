@@ -286,7 +286,8 @@ class Inbox:
         working = asyncio.create_task(_say_so_while(deliveries, open_ones))
         try:
             try:
-                await asyncio.wait_for(self._ready(), PATIENCE_SECONDS)
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    await self._ready()
             except TimeoutError:
                 # The store is away, or another process of this service writes: let it have them.
                 await asyncio.gather(*(self._come_back(one) for one in deliveries))

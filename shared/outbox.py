@@ -365,11 +365,13 @@ class Relay:
                     await self._let_go()
                 UNPUBLISHED.set(max(0, self._head - self._cursor))
                 STUCK.set(self.stuck_seconds)
-                if pause:
-                    # With the bus away a commit is no reason to hurry.
-                    wait = self._committed.wait() if self.why_not is None else asyncio.sleep(pause)
+                if pause and self.why_not is not None:
+                    await asyncio.sleep(pause)  # with the bus away a commit is no reason to hurry
+                elif pause:
+                    # Not wait_for: in Python 3.11 it swallows a cancellation that comes together with the event.
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(wait, pause)
+                        async with asyncio.timeout(pause):
+                            await self._committed.wait()
         finally:
             await self._let_go()
 

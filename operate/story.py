@@ -150,20 +150,24 @@ class Story:
 
     # -- the story ----------------------------------------------------------------------------------------------------
 
-    def play(self) -> None:
-        """Play all of it, in the order of the days."""
+    def play(self, *, chapters: int | None = None) -> None:
+        """Play it in the order of the days: all of it, or so many chapters from the beginning."""
         self.today = BEGINS[:10]
         self.stage.day(BEGINS)
-        self._offices()
-        self._a_lease_begins()
-        self._first_visit()
-        self._an_agreement_is_broken()
-        self._a_second_time()
-        self._presence_in_midden()
-        self._a_third_time()
-        self._the_review()
-        self._the_decision()
-        self._the_end()
+        whole = (
+            self._offices,
+            self._a_lease_begins,
+            self._first_visit,
+            self._an_agreement_is_broken,
+            self._a_second_time,
+            self._presence_in_midden,
+            self._a_third_time,
+            self._the_review,
+            self._the_decision,
+            self._the_end,
+        )
+        for chapter in whole[:chapters]:
+            chapter()
 
     def _offices(self) -> None:
         self.stage.chapter(self.say("Two offices", "Twee kantoren"))
@@ -208,6 +212,19 @@ class Story:
             },
             "writes down the office's address for its letters",
             "legt het adres van het kantoor vast voor de brieven",
+        )
+        self.act(
+            "Tom",
+            "visits",
+            "/counsellors",
+            {
+                "counsellor": PEOPLE["Fatma"].id,
+                "name": "Fatma",
+                "phone": "+32 3 555 01 17",
+                "channels": ["phone", "sms"],
+            },
+            "makes Fatma's card: name, phone, channels",
+            "maakt het kaartje van Fatma: naam, telefoon, kanalen",
         )
 
     def _a_lease_begins(self) -> None:
@@ -1139,8 +1156,8 @@ class Story:
             {
                 "outcome": "terminate",
                 "reasons": (
-                    "Ik woog de situatie van de huurder, de aangeboden hulp en de kansen die zij kreeg. De schade neemt "
-                    "toe en er is in een jaar geen blijvende verbetering. Een minder ingrijpende weg zie ik niet meer."
+                    "Ik woog de situatie van de huurder, de aangeboden hulp en de kansen die zij kreeg. De schade "
+                    "neemt toe, en er is in een jaar geen blijvende verbetering. Een minder ingrijpende weg zie ik niet."
                 ),
                 "grounds": grounds,
                 "notice_kind": "shortcoming",

@@ -285,6 +285,14 @@ class _Asked:
     future: "asyncio.Future[Decided]"
 
 
+class _Unread(Exception):
+    """A decision writes to a stream whose state is not held: its version is not known."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+
 @dataclass
 class _Batch:
     """What one commit will hold."""
@@ -708,7 +716,7 @@ class Writer:
         for one in asked:
             begun, before = perf_counter(), batch.mark()
             try:
-                outcome: Decided | BaseException = self._decide_one(one, batch, known)
+                outcome: Decided | BaseException = await self._decide_with_all_it_writes(one, batch, known)
             except (Refusal, TooEarly, ChangedMeanwhile, KeyReused, Missing) as no:
                 outcome = no
             except Exception as bug:
@@ -728,6 +736,16 @@ class Writer:
             batch.changes += rows.changes()
             batch.companions.append(rows)
         return batch
+
+    async def _decide_with_all_it_writes(self, one: _Asked, batch: _Batch, known: _Known) -> Decided:
+        """Decide; when the decision writes to a stream that nobody had asked for, read that one and decide again."""
+        while True:
+            before = batch.mark()
+            try:
+                return self._decide_one(one, batch, known)
+            except _Unread as unread:
+                batch.go_back(before)
+                await self._fetch({unread.key: one.office}, (), (), (), _Known())
 
     def _decide_one(self, one: _Asked, batch: _Batch, known: _Known) -> Decided:
         by = one.by
@@ -839,6 +857,9 @@ class Writer:
         follows: bool = False,
     ) -> Recorded[Any]:
         office, by = one.office, one.by
+        key = f"{office}/{stream.kind}/{id}"
+        if key not in batch.held and key not in self._held:
+            raise _Unread(key)
         held = self._look(batch, office, stream, id)
         version = held.version + 1
         batch.log += 1
@@ -890,7 +911,6 @@ class Writer:
             published = version
         after = Held(state, version, published, held.made or batch.log)
         stored = self._codec.encode(event, beside)
-        key = f"{office}/{stream.kind}/{id}"
         name = self._codec.name(event)
         batch.events.append((office, key, version, name, stored, batch.log))
         batch.hash = chained(batch.hash, key, version, name, stored)

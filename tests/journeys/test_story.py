@@ -24,8 +24,10 @@ class Quiet:
     def saw(self, what: str, lines: Sequence[str]) -> None: ...
 
 
-def played(platform: Platform, between: Callable[[int], None] = lambda _number: None) -> Story:
-    """Play the story on a platform and return it once everybody has taken in everything."""
+def played(
+    platform: Platform, between: Callable[[int], None] = lambda _number: None, *, chapters: int | None = None
+) -> Story:
+    """Play the story, or its first chapters, and return it once everybody has taken in everything."""
     story = Story(
         client=Client(
             urls=lambda: platform.urls,
@@ -36,7 +38,7 @@ def played(platform: Platform, between: Callable[[int], None] = lambda _number: 
         found_office=lambda code, name, director: platform.create_office(code, name=name, director=director),
         between=between,
     )
-    story.play()
+    story.play(chapters=chapters)
     platform.settled()
     return story
 

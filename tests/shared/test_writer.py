@@ -376,6 +376,19 @@ async def test_an_event_elsewhere_lies_in_the_same_commit(shed: Shed) -> None:
     assert [recorded.stream for recorded in decided.events] == ["tool/t1", "tool/t2"]
 
 
+async def test_an_event_elsewhere_follows_what_that_stream_holds_also_after_a_restart(shed: Shed) -> None:
+    await shed.lend("t2", "anna")
+    shed.task.cancel()
+    await asyncio.gather(shed.task, return_exceptions=True)
+    again = shed.make()
+    task = asyncio.create_task(again.run())
+    await again.ready.wait()
+    await again.ask(By(), stream=TOOL, id="t1", decision=lambda _tool: [Elsewhere(TOOL, "t2", ToolReturned())])
+    stored = shed.log.select_events("shed-north/tool/t2")
+    assert [(event.topic, event.originator_version) for event in stored] == [("ToolLent", 1), ("ToolReturned", 2)]
+    task.cancel()
+
+
 async def test_offices_do_not_see_each_other_even_when_the_query_forgot(shed: Shed) -> None:
     await shed.lend("t1", "anna", By(office="shed-north"))
     await shed.lend("t1", "bram", By(office="shed-south"))

@@ -304,9 +304,7 @@ async def hearing_missed(
             state,
             on=body.on,
             invited_on=body.invited_on,
-            method=body.method
-            or (body.invited_on and file.case.invited_by(termination, on=body.invited_on))
-            or "letter",
+            method=body.method or invited_by(file) or "letter",
             notice_days=file.policy(on=body.on).hearing_notice_days,
             today=by.today,
             by=by.person,

@@ -1157,7 +1157,7 @@ class Story:
                 "outcome": "terminate",
                 "reasons": (
                     "Ik woog de situatie van de huurder, de aangeboden hulp en de kansen die zij kreeg. De schade "
-                    "neemt toe, en er is in een jaar geen blijvende verbetering. Een minder ingrijpende weg zie ik niet."
+                    "neemt toe, zonder blijvende verbetering in een jaar. Een minder ingrijpende weg zie ik niet."
                 ),
                 "grounds": grounds,
                 "notice_kind": "shortcoming",

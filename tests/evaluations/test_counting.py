@@ -145,6 +145,40 @@ def test_w12_two_visits_before_one_letter_day_count_once() -> None:
     assert lease.count(d("2026-03-10")) == 1
 
 
+def test_ec_05_a_third_letter_on_the_day_the_first_expires_crosses_nothing() -> None:
+    lease = ALease(start=d("2023-01-02")).evaluation("E1", d("2024-03-10"), communicated=d("2024-03-18"))
+    lease.evaluation("E2", d("2025-06-02"), communicated=d("2025-06-11"))
+    follows = lease.follow(
+        lambda it: it.evaluation("E3", d("2026-03-09"), communicated=d("2026-03-18")), today=d("2026-03-18")
+    )
+    assert [type(event).__name__ for event in follows] == ["EvaluationExpired"]
+    assert (lease.count(d("2026-03-18")), lease.standing(d("2026-03-18")).reached) == (2, False)
+
+
+def test_ec_06_facts_ten_days_after_the_facts_before_merge() -> None:
+    lease = w2(third=False).evaluation("E3", d("2026-03-20"), communicated=d("2026-03-30"))
+    assert lease.standing(d("2026-03-30")).place_of("E3") == Merged(id="E3", into="E2", reason="within_cure")
+
+
+def test_ec_20_a_new_lease_begins_at_nought() -> None:
+    assert ALease(start=d("2026-06-01")).count(d("2026-06-02")) == 0
+
+
+def test_an_imported_lease_counts_only_facts_after_the_renter_was_told() -> None:
+    lease = ALease(start=d("2020-01-06"), informed_on=d("2026-02-01"))
+    lease.evaluation("E1", d("2026-01-12"), communicated=d("2026-01-20"))
+    lease.evaluation("E2", d("2026-03-10"), communicated=d("2026-03-18"))
+    stood = lease.standing(d("2026-04-01"))
+    assert stood.headline.counted == ("E2",)
+    assert stood.place_of("E1") == Excluded(id="E1", reason="no_valid_ground")
+
+
+def test_told_again_of_the_same_policy_is_no_new_pin() -> None:
+    lease = w2().inform("P-1", on=d("2026-04-01"))
+    assert [track.pin for track in lease.standing(d("2026-05-13")).tracks] == [0]
+    assert lease.count(d("2026-05-13")) == 3
+
+
 def test_ec_07_a_stricter_policy_the_renter_was_not_told_of_changes_nothing() -> None:
     lease = w9(informed=False, first=4, later=2)
     assert lease.standing(d("2026-08-12")).threshold == 4

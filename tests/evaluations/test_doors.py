@@ -538,6 +538,26 @@ async def test_a_draft_policy_is_tried_out_and_nothing_is_recorded(evaluations: 
     assert (await it.read("/ledger/checkpoint", **RITA)).json()["position"] == head
 
 
+async def test_ec_08_a_milder_policy_takes_the_threshold_back_the_day_it_takes_force(evaluations: Evaluations) -> None:
+    it = evaluations
+    await an_office(it)
+    lease = await Lease(it).begins()
+    await lease.three_evaluations()
+    assert recorded(await it.act("/policies", {"in_force_from": "2026-05-05", "threshold_n": 4}, **RITA)) == [
+        "PolicyAdopted"
+    ]
+    timeline = (await it.read(f"/dossiers/{lease.id}?limit=200", **KAREL)).json()["entries"]
+    last = [(entry["type"], entry["actor"], entry["occurred_on"]) for entry in timeline[-2:]]
+    assert last == [("ThresholdNoLongerMet", "SYS", "2026-05-05"), ("GroundsDoubtful", "SYS", "2026-05-05")]
+    files = (await it.read(f"/terminations?lease={lease.id}", **KAREL)).json()["items"]
+    assert [(file["state"], file["doubtful"]) for file in files] == [("under_review", True)]
+    await it.act("/policies", {"in_force_from": "2026-05-08", "threshold_n": 3}, **RITA)
+    await it.days_until("2026-05-08")
+    assert (await lease.standing())["reached"]  # milder still counts until told otherwise: P-1 was the pin, and N is 3
+    timeline = (await it.read(f"/dossiers/{lease.id}?limit=200", **KAREL)).json()["entries"]
+    assert [entry["type"] for entry in timeline].count("ThresholdReached") == 2
+
+
 async def test_figures_hide_groups_under_five(evaluations: Evaluations) -> None:
     it = evaluations
     await an_office(it)

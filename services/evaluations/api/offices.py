@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from datetime import date, timedelta
 from functools import partial
 from typing import Annotated, Any, Literal
 from uuid import uuid4
@@ -10,12 +11,15 @@ import msgspec
 from fastapi import Depends, Request
 from pydantic import Field
 
-from services.evaluations.api.door import READERS, Who, api
+from services.evaluations.api.door import READERS, Who, act_of, api
 from services.evaluations.events import ChecklistPublished, MandateEnded, MandateGiven, PolicyAdopted
 from services.evaluations.rules.checklist import CHECKLISTS, publish
+from services.evaluations.rules.crossing import STANDING
+from services.evaluations.rules.lease_file import pass_the_day
 from services.evaluations.rules.mandates import MANDATES, end, give
 from services.evaluations.rules.office import OFFICE, OFFICE_ID, found
 from services.evaluations.rules.policy import POLICIES, adopt
+from services.evaluations.views import leases_that_time_can_change, whole_file
 from shared import problems
 from shared.contracts.evaluations import (
     Attribution,
@@ -149,6 +153,7 @@ async def adopt_policy(
         shows=lambda decided: show_policy(decided.state[-1].event),
         location="/policies/new",
     )
+    await _count_again(store, by, body.in_force_from, acted)
     return _placed(acted, "policies")
 
 
@@ -217,7 +222,23 @@ async def publish_checklist(
         shows=lambda decided: show_checklist(decided.state[-1].event),
         location="/checklists/new",
     )
+    await _count_again(store, by, body.in_force_from, acted)
     return _placed(acted, "checklists")
+
+
+async def _count_again(store: WebStore, by: Caller, in_force_from: date, acted: Acted) -> None:
+    """Take the count of today again where a version took force today; what takes force later, the day's work counts.
+
+    Were this cut off, the next day's work would find the same, a day later.
+    """
+    if in_force_from > by.today or not acted.events:
+        return
+    by_itself = replace(by, act=None, mandated=False, once=None, digest=None, if_match=None)
+    for lease in await leases_that_time_can_change(store, by=by):
+        act = act_of(by_itself)
+        decision = partial(pass_the_day, act=act, yesterday=by.today - timedelta(days=1), lease=lease)
+        reads = {name: read for name, read in whole_file(lease).items() if name != "crossing"}
+        await store.decide(STANDING, lease, decision, by=by_itself, reads=reads)
 
 
 @api.get("/checklists")

@@ -337,6 +337,9 @@ async def test_three_evaluations_a_review_and_a_directors_decision(evaluations: 
     assert recorded(posted) == ["NoticePosted", "NoticeDatesComputed"]
     assert (posted.json()["state"], posted.json()["notice"]["end"]) == ("notice_running", "2026-08-31")
 
+    steps = (await it.read(at, **RITA)).json()["notice"]["steps"]
+    assert [step["rule"] for step in steps][-2:] == ["start", "end"] and all(step["sentence"] for step in steps)
+
     # Somebody annuls an evaluation: the grounds are doubtful, and nothing goes on until a person has weighed them.
     annulled = await it.act(f"/evaluations/{ids[1]}/annul", {"why": "verkeerd gezien"}, **RITA)
     assert recorded(annulled) == ["EvaluationAnnulled", "ThresholdNoLongerMet", "GroundsDoubtful", "GroundsDoubtful"]

@@ -764,6 +764,8 @@ async def read_termination(
     language = request.scope["huurspoor"].language
     tested = gates_shown(state, file, on=valid_on or by.today, known_at=known_at, language=language)
     body = msgspec.to_builtins({"id": termination, **shown, "gates": tested}, str_keys=True)
+    for step in (body["notice"] or {}).get("steps", ()):
+        step["sentence"] = WORDING.say("steps", step["rule"], language) or step["rule"]
     acted = Acted(status=200, body=body, version=version, events=None, collection=TERMINATIONS.collection)
     return Shown(await reception_of(request).shown(acted, by), etag=version)
 

@@ -170,9 +170,11 @@ class WebStore:
         """Return all streams of a kind that belong to a lease, from id to state."""
         return await self._store.every(stream, lease, by=by)
 
-    async def many(self, stream: AnyStream, ids: Sequence[str], *, by: Caller) -> dict[str, Any]:
+    async def many(
+        self, stream: AnyStream, ids: Sequence[str], *, by: Caller, only: Sequence[type] = ()
+    ) -> dict[str, Any]:
         """Return the states of many streams of a kind, from id to state; one that is not there is left out."""
-        return await self._store.many(stream, ids, by=by)
+        return await self._store.many(stream, ids, by=by, only=only)
 
     async def history(self, stream: AnyStream, id: str, *, by: Caller) -> list[Any]:
         """Return what happened to a stream, each event with what was stored beside it."""

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 import asyncpg
 
-from shared.codec import Codec
+from shared.codec import Codec, stored_name
 from shared.decisions import AnyStream
 from shared.keys import Seals
 from shared.writer import (
@@ -149,8 +149,13 @@ class EventStore:
             state = stream.after(state, self._codec.decode(topic, body, stream=f"{stream.kind}/{id}", version=version))
         return Found(state, version)
 
-    async def many(self, stream: AnyStream, ids: Sequence[str], *, by: OfOffice) -> dict[str, Any]:
-        """Return the states of many streams of a kind, from id to state, in one query; what is not there is left out."""
+    async def many(
+        self, stream: AnyStream, ids: Sequence[str], *, by: OfOffice, only: Sequence[type] = ()
+    ) -> dict[str, Any]:
+        """Return the states of many streams of a kind, in one query, from id to state; what is not there is left out.
+
+        :param only: kinds of events that matter to who asks: a state may then lack what the others say.
+        """
         found: dict[str, Any] = {}
         asked = []
         for id in ids:
@@ -163,8 +168,10 @@ class EventStore:
         stored = await self._in_office(
             by.office,
             "select originator_id, originator_version, topic, state from stored_events"
-            " where originator_id = any ($1) order by originator_id, originator_version",
+            " where originator_id = any ($1) and ($2::text[] is null or topic = any ($2))"
+            " order by originator_id, originator_version",
             [f"{prefix}{id}" for id in asked],
+            [stored_name(kind) for kind in only] or None,
         )
         for originator, version, topic, body in stored:
             id = originator.removeprefix(prefix)

@@ -23,6 +23,7 @@ from services.evaluations.rules.lease_file import LeaseFile
 from services.evaluations.rules.moment import MOMENT, Moment
 from services.evaluations.rules.office import OFFICE_ID
 from services.evaluations.rules.policy import POLICIES
+from services.evaluations.rules.provenance import BEARS_ON_THE_COUNT
 from services.evaluations.rules.steps_of_law import ENDING_GROUND
 from services.evaluations.rules.termination import TERMINATION, Termination
 from shared.contracts.visits import LeaseEndedV1, LeaseRegisteredV1
@@ -43,7 +44,9 @@ class Asked(Protocol):
     async def every(self, stream: AnyStream, lease: str, *, by: Any) -> dict[str, Any]:
         """Return all streams of a kind that belong to a lease."""
 
-    async def many(self, stream: AnyStream, ids: Sequence[str], *, by: Any) -> dict[str, Any]:
+    async def many(
+        self, stream: AnyStream, ids: Sequence[str], *, by: Any, only: Sequence[type] = ()
+    ) -> dict[str, Any]:
         """Return the states of many streams of a kind."""
 
 
@@ -79,7 +82,7 @@ AT_ONCE = 500  # files read together
 
 
 async def files_with_evaluations(store: Asked, *, by: Any) -> AsyncIterator[LeaseFile]:
-    """Yield the file of each lease of the office that ever had an evaluation; no termination files in it."""
+    """Yield the file of each lease of the office that ever had an evaluation, as far as it bears on the count."""
     policies = await store.state(POLICIES, OFFICE_ID, by=by)
     checklists = await store.state(CHECKLISTS, OFFICE_ID, by=by)
     rows = await store.rows("select lease, evaluation from followed where office = $1 order by 1, 2", by=by)
@@ -89,7 +92,7 @@ async def files_with_evaluations(store: Asked, *, by: Any) -> AsyncIterator[Leas
     leases = list(of_lease)
     for begin in range(0, len(leases), AT_ONCE):
         some = leases[begin : begin + AT_ONCE]
-        cases = await store.many(CASE, some, by=by)
+        cases = await store.many(CASE, some, by=by, only=(*BEARS_ON_THE_COUNT, LeaseEndedV1))
         evaluations = await store.many(EVALUATION, [id for lease in some for id in of_lease[lease]], by=by)
         for lease in some:
             await asyncio.sleep(0)  # counting is work: others are served in between

@@ -359,7 +359,14 @@ def service_settings(state: State, service: str, port: int, *, database: int, bu
         "HUURSPOOR_AUDIENCE": AUDIENCE,
         "HUURSPOOR_JWKS": str(jwks_file(state)),
         **({"HUURSPOOR_CLOCK_FILE": str(state.clock)} if state.clock.exists() else {}),
+        **(carriers(os.environ) if service == "notifications" else {}),
     }
+
+
+def carriers(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings of the carriers of messages (e-mail, gateway); only notifications gets them."""
+    ours = ("HUURSPOOR_SMTP", "HUURSPOOR_GATEWAY")
+    return {name: value for name, value in environment.items() if name.startswith(ours)}
 
 
 @contextlib.contextmanager

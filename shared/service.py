@@ -9,7 +9,7 @@ import contextlib
 import hashlib
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -22,7 +22,7 @@ import uvicorn
 
 from shared import observability, web
 from shared.bus import Bus
-from shared.clock import clock_of
+from shared.clock import Clock, clock_of
 from shared.codec import Codec
 from shared.contract_documents import write
 from shared.correspondence import Correspondence
@@ -46,6 +46,12 @@ log = structlog.get_logger()
 SECONDS_TO_FINISH = 10
 STATEMENT_TIMEOUTS = {"statement_timeout": "15s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "15s"}
 
+Carrier = Callable[[EventStore, Settings, Clock, asyncpg.Pool], Coroutine[Any, Any, None] | None]
+
+
+def _no_carrier(_store: EventStore, _settings: Settings, _clock: Clock, _every_office: asyncpg.Pool) -> None:
+    return None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
@@ -55,6 +61,7 @@ class Service:
     :ivar published: which public contracts an event becomes, given its stream's state after it and the stream's id.
     :ivar authority: the stream that holds the office's mandates here, and its id.
     :ivar wording: the folder with ``nl.toml`` and ``en.toml``.
+    :ivar carrier: makes the work that carries messages to the world; None where no carrier is set.
     :ivar companions: makes tables that are chained over what is published and taken in (the ledger).
     """
 
@@ -70,6 +77,7 @@ class Service:
     wording: Path
     companions: Callable[[Seals], Sequence[Companion]] = field(default=lambda _seals: ())
     contracts: Sequence[type] = ()
+    carrier: Carrier = _no_carrier
 
     def run(self, arguments: Sequence[str] | None = None) -> NoReturn:
         """Do what the command line says, and end the process."""
@@ -189,6 +197,7 @@ class Service:
             dead_letters=inbox.dead_letters,
             run_days=run_days if clock.simulated else None,
         )
+        carrier = self.carrier(store, settings, clock, every_office)
         server = _Server(
             uvicorn.Config(
                 app,
@@ -213,6 +222,7 @@ class Service:
                     ("relay", relay.run()),
                     ("inbox", inbox.run()),
                     ("days", days.run()),
+                    *((("carrier", carrier),) if carrier is not None else ()),
                 )
             ]
             serving = asyncio.create_task(server.serve(), name="http")

@@ -34,6 +34,14 @@ class Settings(BaseSettings):
     audience: str = "huurspoor"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     fail_point: str = ""  # tests only
+    # Carriers of messages; one that is not set is not used, and people send by hand.
+    smtp: str = ""  # smtp://user@host:587 (STARTTLS, always) or smtps://user@host:465
+    smtp_password_file: Path | None = None
+    smtp_from: str = ""  # the address that e-mail comes from
+    smtp_trust_file: Path | None = None  # certificates of an own authority; without it the machine's
+    gateway: str = ""  # https address of the SMS and WhatsApp gateway, docs/gateway.md
+    gateway_secret_file: Path | None = None
+    gateway_channels: str = "sms,whatsapp"
 
     def secret_for(self, purpose: str) -> bytes:
         """Return 32 bytes that all processes of this platform share for one purpose; empty without a master key."""

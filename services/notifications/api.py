@@ -15,12 +15,15 @@ from fastapi.responses import Response
 from pydantic import Field
 
 from services.notifications import views
+from services.notifications.delivery import channels_here, settled_or_asked
 from services.notifications.events import (
     Addressee,
     Annex,
     CommunicationDrafted,
+    CommunicationSent,
     Helpline,
     OfficeDetailsAdopted,
+    SettledAs,
     TemplateAdopted,
 )
 from services.notifications.letters import (
@@ -32,7 +35,7 @@ from services.notifications.letters import (
     template_of_product,
     words_of_person,
 )
-from services.notifications.names import task_named
+from services.notifications.names import sending_named, task_named
 from services.notifications.rules import composing
 from services.notifications.rules.attempts import ATTEMPTS, attempt_refused
 from services.notifications.rules.calendar import CALENDAR, make, revoke
@@ -69,12 +72,14 @@ from services.notifications.rules.lease_file import (
     debt_mediators_on,
 )
 from services.notifications.rules.office import OFFICE_CARD, OFFICE_DETAILS, OfficeCard, adopt_details
+from services.notifications.rules.sending import SENDING, Sending, channel_of, queue, queued_for, settle
 from services.notifications.rules.task import TASK, do_task
 from services.notifications.rules.template import TEMPLATES, adopt, fields_of
 from shared.bodies import new_id
 from shared.clock import BRUSSELS
 from shared.contracts.evaluations import BadNewsSender, PolicyAdoptedV1
 from shared.contracts.notifications import About, Kind, Outcome, ProofKind, TrustLevel
+from shared.decisions import Elsewhere
 from shared.keys import category_of as category_of_key
 from shared.outbox import OFFICE as OFFICE_CODE
 from shared.problems import not_found, not_permitted
@@ -376,7 +381,10 @@ async def send_communication(
     by: Annotated[Caller, may("send_communication", *SENDERS, of=COMMUNICATION)],
     store: Store,
 ) -> Acted:
-    """Note that a letter left the office; a notice is posted with ``post-notice`` of evaluations."""
+    """Note that a letter left the office, or let it leave where the platform carries its channel itself.
+
+    A notice is posted with ``post-notice`` of evaluations.
+    """
     letter: Communication = await store.state(COMMUNICATION, communication, by=by)
     said = await by.seal(category_of(letter.kind), letter.lease or "", tracking=body.tracking)
     policy = await _policy(store, by)
@@ -392,7 +400,7 @@ async def send_communication(
         store,
         communication,
         letter,
-        decision,
+        partial(_and_leave, decision=decision, id=communication),
         by=by.on(body.on).under(policy=policy.version if policy else None),
         reads={"file": one(LEASE_FILE, letter.lease or "")},
     )
@@ -652,6 +660,67 @@ async def _signed_by_other(
 
 def _plain(text: str) -> str:
     return " ".join(text.casefold().split())
+
+
+def _and_leave(letter: Communication, *, decision: Callable[..., list[Any]], id: str, **reads: Any) -> list[Any]:
+    """Send a letter, and let it wait for the carrier of its channel where this platform has one.
+
+    Once sent it is never sent anew, so what waits for its carrier is new as well.
+    """
+    events = list(decision(letter, **reads))
+    sent = next((event for event in events if isinstance(event, CommunicationSent)), None)
+    channel = channel_of(sent.method, on=channels_here()) if sent else None
+    if sent is None or channel is None:
+        return events
+    return [
+        *events,
+        *(
+            Elsewhere(SENDING, sending_named(id, queued.addressee), event)
+            for queued in queued_for(letter, id=id, channel=channel, left_out=sent.left_out)
+            for event in queue(Sending(), queued=queued)
+        ),
+    ]
+
+
+# -- on its way by a carrier ------------------------------------------------------------------------------------------
+
+
+class SettleSending(Body):
+    """What holds of a message of which nobody knew whether it left, or that did not leave."""
+
+    outcome: SettledAs
+    why: Words | None = None
+
+
+@api.post("/sendings/{sending}/settle")
+async def settle_sending(
+    sending: str,
+    body: SettleSending,
+    by: Annotated[Caller, may("settle_sending", "administration", "coordinator", of=SENDING)],
+    store: Store,
+) -> Acted:
+    """Say that it arrived, let it go again under the same key, or give it up."""
+    state: Sending = await store.state(SENDING, sending, by=by)
+    lease = state.queued.lease if state.queued else ""
+    said = await by.seal("A", lease, why=body.why)
+    task = task_named("message_to_settle", sending)
+    return await store.decide(
+        SENDING,
+        sending,
+        partial(
+            settled_or_asked,
+            decision=partial(settle, outcome=body.outcome, why=said.why),
+            id=sending,
+            lease=lease,
+            task=task,
+            today=by.today,
+        ),
+        by=by,
+        reads={"held": one(TASK, task)},
+    )
+
+
+api.collection(views.SENDINGS, readers=READERS)
 
 
 # -- the bytes --------------------------------------------------------------------------------------------------------

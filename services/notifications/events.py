@@ -1,7 +1,7 @@
 """What can happen in notifications. Stored like this for as long as a lease's file is kept."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Literal
 
 from shared.contracts.notifications import About, AddresseeRole, Kind, Method, Outcome, ProofKind, TrustLevel
@@ -253,6 +253,7 @@ TaskKind = Literal[
     "office_details_missing",
     "counsellor_card_missing",
     "parked_too_long",
+    "message_to_settle",
 ]
 OwnerRole = Literal["counsellor", "coordinator", "director", "administration", "technical"]
 
@@ -352,4 +353,63 @@ class CalendarRevoked:
 
 CalendarEvent = CalendarMade | CalendarRevoked
 
-Event = CommunicationEvent | AttemptEvent | TaskEvent | TemplateEvent | OfficeDetailsEvent | CalendarEvent
+SendingChannel = Literal["email", "sms", "whatsapp"]
+SettledAs = Literal["sent", "send_again", "given_up"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SendingQueued:
+    """A message to one addressee waits to be handed to its carrier by this service."""
+
+    lease: str
+    communication: str
+    addressee: str
+    channel: SendingChannel
+    key: str  # known to the carrier as Message-ID or idempotency key, the same at every try
+
+
+@dataclass(frozen=True, kw_only=True)
+class SendingBegun:
+    """A try begins; recorded before anything leaves."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SendingSucceeded:
+    """The carrier has taken the message."""
+
+    attempt: int
+    reference: str | None = None  # as the carrier calls it
+
+
+@dataclass(frozen=True, kw_only=True)
+class SendingFailed:
+    """The message did not leave, for certain."""
+
+    attempt: int
+    because: str  # a word of ours, never what a carrier said
+    again_at: datetime | None = None  # the next try; None: somebody has to look at it
+
+
+@dataclass(frozen=True, kw_only=True)
+class SendingUnknown:
+    """A try has no outcome: the message may have left. It is not tried again without a person."""
+
+    attempt: int
+    because: Literal["cut", "ended"]  # the carrier fell silent; this service ended
+
+
+@dataclass(frozen=True, kw_only=True)
+class SendingSettled:
+    """A person says what holds, or what shall be done."""
+
+    outcome: SettledAs
+    why: Sealed
+
+
+SendingEvent = SendingQueued | SendingBegun | SendingSucceeded | SendingFailed | SendingUnknown | SendingSettled
+
+Event = (
+    CommunicationEvent | AttemptEvent | TaskEvent | TemplateEvent | OfficeDetailsEvent | CalendarEvent | SendingEvent
+)

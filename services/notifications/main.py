@@ -4,6 +4,7 @@ from pathlib import Path
 
 from services.notifications.api import api
 from services.notifications.days import days
+from services.notifications.delivery import carry
 from services.notifications.publishing import published
 from services.notifications.reactions import reactions
 from services.notifications.rules.attempts import ATTEMPTS
@@ -12,6 +13,7 @@ from services.notifications.rules.communication import COMMUNICATION
 from services.notifications.rules.kinds import POLICIES
 from services.notifications.rules.lease_file import LEASE_FILE
 from services.notifications.rules.office import OFFICE_CARD, OFFICE_DETAILS
+from services.notifications.rules.sending import SENDING
 from services.notifications.rules.task import TASK
 from services.notifications.rules.template import TEMPLATES
 from services.notifications.views import RESOURCES, VIEWS
@@ -34,12 +36,14 @@ SERVICE = Service(
         OFFICE_DETAILS,
         OFFICE_CARD,
         CALENDAR,
+        SENDING,
         LEASE_FILE,
         POLICIES,
         MANDATES,
     ),
     authority=(MANDATES, "office"),
     wording=Path(__file__).parent / "wording",
+    carrier=carry,
 )
 
 if __name__ == "__main__":

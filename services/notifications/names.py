@@ -17,3 +17,8 @@ def task_named(kind: TaskKind, about: str) -> str:
 def letter_named(kind: Kind, cause: str) -> str:
     """Return the id of the letter of a kind that a cause (a message, a day's work) asks for."""
     return str(uuid.uuid5(_NAMES, f"letter {kind} {cause}"))
+
+
+def sending_named(communication: str, addressee: str) -> str:
+    """Return the id of the sending of a communication to one addressee."""
+    return str(uuid.uuid5(_NAMES, f"sending {communication} {addressee}"))

@@ -23,6 +23,12 @@ from services.notifications.events import (
     LetterReached,
     OfficeDetailsAdopted,
     ProofCorrected,
+    SendingBegun,
+    SendingFailed,
+    SendingQueued,
+    SendingSettled,
+    SendingSucceeded,
+    SendingUnknown,
     TaskClosed,
     TaskDone,
     TaskHandedOver,
@@ -186,6 +192,15 @@ def published(event: Event, state: Any, id: str) -> tuple[public.Contract, ...]:
             return ()  # they show in letters, and each approved letter names its template and the hash of its bytes
         case CalendarMade() | CalendarRevoked():
             return ()  # addresses are secret
+        case (
+            SendingQueued()
+            | SendingBegun()
+            | SendingSucceeded()
+            | SendingFailed()
+            | SendingUnknown()
+            | SendingSettled()
+        ):
+            return ()  # how a message leaves this house proves nothing; that it was sent, and its proof, is public
         case _:
             assert_never(event)
 

@@ -9,6 +9,7 @@ from services.notifications.events import CommunicationApprovalTakenBack, Commun
 from services.notifications.rules.calendar import CALENDAR, Calendar
 from services.notifications.rules.communication import COMMUNICATION, Addressed, Communication
 from services.notifications.rules.lease_file import LEASE_FILE, LeaseFile
+from services.notifications.rules.sending import SENDING, Sending
 from services.notifications.rules.task import TASK, Task
 from shared.decisions import Recorded
 from shared.sealed import Sealed
@@ -294,6 +295,66 @@ async def due_on(
     return [Due(what=row["what"], id=row["id"], lease=row["lease"], day=row["day"]) for row in found]
 
 
+# Sendings
+
+
+def show_sending(_id: str, sending: Sending) -> Mapping[str, Any] | None:
+    """A message on its way to one addressee by a carrier; never its words, nor where it goes."""
+    queued = sending.queued
+    if queued is None:
+        return None
+    return {
+        "state": sending.state,
+        "lease": queued.lease,
+        "communication": queued.communication,
+        "addressee": queued.addressee,
+        "channel": queued.channel,
+        "key": queued.key,
+        "attempts": sending.attempt,
+        "because": sending.because,
+        "again_at": sending.due_at if sending.attempt and sending.state == "queued" else None,
+        "reference": sending.reference,
+        "settled_by": sending.settled_by,
+        "why": sending.why,
+    }
+
+
+SENDINGS = Resource(
+    "sendings",
+    SENDING,
+    show_sending,
+    filters={"lease": "text", "state": "text", "communication": "text", "channel": "text"},
+    filter_values=lambda _id, sending: {
+        "lease": sending.queued.lease,
+        "state": sending.state,
+        "communication": sending.queued.communication,
+        "channel": sending.queued.channel,
+    },
+)
+SENDING_QUEUE = Table(
+    name="sending_queue",
+    columns={
+        "sending": "text not null",
+        "channel": "text not null",
+        "state": "text not null",
+        "due_at": "timestamptz not null",
+    },
+    key=("sending",),
+    indexes=(("due_at",),),
+)
+
+
+def keep_queue(sending: Sending, recorded: Recorded[Any]) -> Iterable[Row]:
+    """What waits for its carrier, or is with it."""
+    row = {
+        "sending": recorded.stream.partition("/")[2],
+        "channel": sending.queued.channel if sending.queued else "",
+        "state": sending.state,
+        "due_at": sending.due_at,
+    }
+    yield Row(SENDING_QUEUE, row, gone=sending.state not in ("queued", "sending"))
+
+
 # Tasks
 
 
@@ -403,10 +464,11 @@ async def appointments_of(
     return [(row["visit"], row["visit_on"], row["slot"]) for row in found]
 
 
-RESOURCES: tuple[Resource, ...] = (COMMUNICATIONS, TASKS, CALENDARS)
+RESOURCES: tuple[Resource, ...] = (COMMUNICATIONS, SENDINGS, TASKS, CALENDARS)
 VIEWS: tuple[View, ...] = (
     View(COMMUNICATION, keep_bytes, (LETTER_BYTES,)),
     View(COMMUNICATION, keep_addressed, (ADDRESSED,)),
     View(LEASE_FILE, keep_dates, (CONTEST_TERM, APPOINTMENT)),
     View(CALENDAR, keep_address, (CALENDAR_ADDRESS,)),
+    View(SENDING, keep_queue, (SENDING_QUEUE,)),
 )

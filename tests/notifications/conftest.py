@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -166,6 +167,14 @@ async def running(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) 
     """The service for notifications; it starts once for all tests of a module."""
     databases = ScratchDatabases(postgres)
     database, keys = databases.of("notifications"), databases.of("keys")
+    async with serving(database, keys, Issuer(tmp_path_factory.mktemp("issuer"))) as service:
+        yield service
+    databases.drop()
+
+
+@asynccontextmanager
+async def serving(database: ScratchDatabase, keys: ScratchDatabase, issuer: Issuer) -> AsyncIterator[Notifications]:
+    """Run the service on empty databases."""
     owner = await asyncpg.connect(keys.owner)
     await migrate(owner)
     await owner.close()
@@ -173,7 +182,7 @@ async def running(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) 
     tables = {resource.table.name: resource.table for resource in SERVICE.resources}
     tables |= {table.name: table for view in SERVICE.views for table in view.tables}
     lay_out(log, "notifications", views=list(tables.values()))
-    codec, clock, issuer = Codec(SERVICE.streams), FixedClock(), Issuer(tmp_path_factory.mktemp("issuer"))
+    codec, clock = Codec(SERVICE.streams), FixedClock()
     seals = await Seals.connect(keys.url("notifications"), bytes(32))
     writer = Writer(
         service="notifications",
@@ -206,7 +215,6 @@ async def running(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) 
     await asyncio.gather(working, return_exceptions=True)
     await seals.close()
     log.datastore.close()
-    databases.drop()
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ from shared.contracts.visits import (
     AgreementProposedV1,
     AppointmentAgreedV1,
     BalanceRecordedV1,
+    ContactPointV1,
     CounsellorAssignedV1,
     FindingEstablishedV1,
     LandlordChangedV1,
@@ -253,6 +254,17 @@ def debt_mediators_on(file: LeaseFile, on: date) -> tuple[Addressee, ...]:
         for id, one in file.standstills.items()
         if one.is_on(on) and one.started.mediator_name is not None
     )
+
+
+def contacts_of(file: LeaseFile, to: Addressee) -> tuple[ContactPointV1, ...]:
+    """Return the ways in which an addressee can be reached, as the lease knows them; none for others than its own."""
+    if to.party is not None and to.party in file.parties:
+        return file.parties[to.party].party.contacts
+    if to.role == "administrator" and to.addressee in file.administrators:
+        return file.administrators[to.addressee].appointed.contacts
+    if to.role == "debt_mediator" and to.addressee in file.standstills:
+        return file.standstills[to.addressee].started.mediator_contacts
+    return ()
 
 
 OCMW = Addressee(addressee="ocmw", role="ocmw", copy=True)

@@ -1,0 +1,546 @@
+"""Handing messages to the world: e-mail over SMTP, SMS and WhatsApp through a gateway. Nothing else calls it.
+
+A message leaves in steps of its own, after the event that sends it: the try is recorded, the carrier is called, the
+outcome is recorded. What was begun and has no outcome may have left; it is ``unknown`` and a person settles it. What
+leaves is decided from the sending's own stream, so that no replay, rebuild or second delivery sends anything.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import hmac
+import json
+import ssl
+import tomllib
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP as AS_SENT
+from functools import cache, partial
+from pathlib import Path
+from traceback import format_tb
+from typing import Any, Final, Protocol, get_args
+from urllib.parse import unquote, urlsplit
+
+import aiosmtplib
+import asyncpg
+import httpx
+import structlog
+from prometheus_client import Counter
+
+from services.notifications import views
+from services.notifications.events import Addressee, SendingBegun, SendingChannel
+from services.notifications.letters import HERE, OFFICE, from_letters
+from services.notifications.names import task_named
+from services.notifications.rules.communication import COMMUNICATION, Communication
+from services.notifications.rules.following import Closing, Opening, and_tasks
+from services.notifications.rules.lease_file import LEASE_FILE, LeaseFile, contacts_of
+from services.notifications.rules.office import OFFICE_CARD, OFFICE_DETAILS, OfficeCard, current
+from services.notifications.rules.sending import (
+    SENDING,
+    Sending,
+    begin,
+    fail,
+    lose,
+    needs_person,
+    succeed,
+)
+from services.notifications.rules.task import TASK
+from shared import fail_points
+from shared.clock import Clock
+from shared.day import Day
+from shared.event_sourcing import LOST, EventStore, StoreBusy, one
+from shared.settings import Settings
+from shared.working_days import add_working_days
+
+log = structlog.get_logger()
+
+TRIES = Counter("huurspoor_sendings", "Tries to hand a message to its carrier", ["channel", "outcome"])
+DELAYS: Final = tuple(
+    timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 3600, 6 * 3600, 24 * 3600)
+)  # after the last of them a person looks
+AT_ONCE: Final = 4  # messages on their way at a time
+LOOK_SECONDS: Final = 0.5
+CARRIER_SECONDS: Final = 30.0
+SECONDS_TO_FINISH: Final = 8.0
+WORKING_DAYS_TO_SETTLE: Final = 1
+
+
+class NotSent(Exception):
+    """It did not leave, for certain. :ivar because: a word of ours. :ivar for_good: another try would fail the same."""
+
+    def __init__(self, because: str, *, for_good: bool = False) -> None:
+        super().__init__(because)
+        self.because = because
+        self.for_good = for_good
+
+
+class NobodyKnows(Exception):
+    """The carrier fell silent after it may have taken the message."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """What leaves: to one addressee, that there is a message and from which office; an e-mail carries the letter."""
+
+    key: str
+    channel: SendingChannel
+    to: str
+    office: str  # its code
+    office_name: str
+    reply_to: str | None
+    subject: str
+    text: str
+    letter: bytes | None  # the PDF as frozen; only with e-mail
+    language: str
+    at: datetime
+
+
+class Channel(Protocol):
+    """A way out of the house."""
+
+    async def hand_over(self, message: Message) -> str | None:
+        """Hand a message to its carrier; answer its reference there.
+
+        :raises NotSent: for certain. :raises NobodyKnows: it may have left.
+        """
+
+
+# E-mail
+
+
+class Mail:
+    """An SMTP server that is spoken to under TLS only."""
+
+    def __init__(
+        self, address: str, *, password: str | None, sender: str, trust: Path | None = None, seconds: float
+    ) -> None:
+        parts = urlsplit(address)
+        self._at_once_tls = parts.scheme == "smtps"
+        self._host = parts.hostname or "localhost"
+        self._port = parts.port or (465 if self._at_once_tls else 587)
+        self._user = unquote(parts.username) if parts.username else None
+        self._password = password
+        self._sender = sender
+        self._seconds = seconds
+        self._tls = ssl.create_default_context(cafile=str(trust) if trust else None)
+
+    async def hand_over(self, message: Message) -> str | None:
+        """Hand over an e-mail with its letter. Refused or cut before the data: it did not leave."""
+        if not _is_mail_address(message.to):
+            raise NotSent("bad_address", for_good=True)
+        body = as_email(message, sender=self._sender).as_bytes(policy=AS_SENT)
+        client = aiosmtplib.SMTP(
+            hostname=self._host,
+            port=self._port,
+            timeout=self._seconds,
+            use_tls=self._at_once_tls,
+            start_tls=not self._at_once_tls,
+            tls_context=self._tls,
+            username=self._user,
+            password=self._password,
+        )
+        try:
+            try:
+                await client.connect()
+                await client.mail(self._sender)
+                await client.rcpt(message.to)
+            except aiosmtplib.SMTPResponseException as why:
+                raise NotSent("refused_by_server", for_good=_for_good(why)) from why
+            except (aiosmtplib.SMTPException, OSError, TimeoutError) as why:
+                raise NotSent("server_away") from why
+            try:
+                reply = await client.data(body)
+            except aiosmtplib.SMTPDataError as why:
+                raise NotSent("refused_by_server", for_good=_for_good(why)) from why
+            except (aiosmtplib.SMTPException, OSError, TimeoutError) as why:
+                raise NobodyKnows from why
+            return str(reply.code)
+        finally:
+            client.close()
+
+
+def _is_mail_address(text: str) -> bool:
+    user, _, domain = text.rpartition("@")
+    return bool(user and domain) and "@" not in user and text.isascii() and text.isprintable() and not set(text) & _ODD
+
+
+_ODD: Final = frozenset(' ,;:<>()[]"\\')
+
+
+def _for_good(why: aiosmtplib.SMTPResponseException) -> bool:
+    """Whether the server says never; how we log in, and STARTTLS, are ours to mend, so they are tried again."""
+    return isinstance(why, aiosmtplib.SMTPRecipientRefused | aiosmtplib.SMTPDataError) and 500 <= why.code < 600
+
+
+def as_email(message: Message, *, sender: str) -> EmailMessage:
+    """Return the message as an e-mail; its Message-ID is the same at every try."""
+    user, _, domain = sender.rpartition("@")
+    mail = EmailMessage()
+    mail["From"] = Address(" ".join(message.office_name.split()), user, domain)
+    mail["To"] = message.to
+    if message.reply_to:
+        mail["Reply-To"] = message.reply_to
+    mail["Subject"] = message.subject
+    mail["Date"] = message.at
+    mail["Message-ID"] = f"<{message.key}@{message.office}.huurspoor>"
+    mail["Auto-Submitted"] = "auto-generated"
+    mail.set_content(message.text)
+    if message.letter is not None:
+        mail.add_attachment(message.letter, maintype="application", subtype="pdf", filename="bericht.pdf")
+    return mail
+
+
+# SMS and WhatsApp
+
+
+class Gateway:
+    """A gateway that sends SMS and WhatsApp messages; its contract is docs/gateway.md."""
+
+    def __init__(self, address: str, *, secret: bytes, clock: Clock, seconds: float) -> None:
+        self._address = address.rstrip("/") + "/messages"
+        self._secret = secret
+        self._clock = clock
+        self._seconds = seconds
+
+    async def hand_over(self, message: Message) -> str | None:
+        """Hand a short message to the gateway, signed, under its key."""
+        body = json.dumps(
+            {
+                "id": message.key,
+                "channel": message.channel,
+                "to": message.to,
+                "office": message.office,
+                "language": message.language,
+                "text": message.text,
+            },
+            ensure_ascii=False,
+        ).encode()
+        at = str(int(self._clock.now().timestamp()))
+        headers = {
+            "Content-Type": "application/json",
+            "Idempotency-Key": message.key,
+            "Huurspoor-Timestamp": at,
+            "Huurspoor-Signature": signature(self._secret, at=at, key=message.key, body=body),
+        }
+        try:
+            async with httpx.AsyncClient(timeout=self._seconds, trust_env=False) as client:
+                answer = await client.post(self._address, content=body, headers=headers)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as why:
+            raise NotSent("gateway_away") from why
+        except httpx.TransportError as why:
+            raise NobodyKnows from why
+        if answer.is_success:
+            return _reference(answer)
+        if answer.status_code in (408, 409, 425, 429, 503):
+            raise NotSent("gateway_busy")
+        if answer.status_code in (401, 403, 404):
+            raise NotSent("gateway_refuses_us")
+        if answer.is_client_error:
+            raise NotSent("refused_by_gateway", for_good=True)
+        raise NobodyKnows
+
+
+def signature(secret: bytes, *, at: str, key: str, body: bytes) -> str:
+    """Return the signature of a request: HMAC-SHA-256 over time, key and body, as docs/gateway.md writes it."""
+    signed = b".".join((at.encode(), key.encode(), body))
+    return f"v1={hmac.new(secret, signed, hashlib.sha256).hexdigest()}"
+
+
+def _reference(answer: httpx.Response) -> str | None:
+    with contextlib.suppress(ValueError):
+        told = answer.json()
+        if isinstance(told, dict) and isinstance(reference := told.get("reference"), str):
+            return reference[:200]
+    return None
+
+
+# What is switched on
+
+
+def channels(settings: Settings) -> tuple[SendingChannel, ...]:
+    """Return the channels that a platform with these settings carries itself."""
+    email: tuple[SendingChannel, ...] = ("email",) if settings.smtp and settings.smtp_from else ()
+    named = {name.strip() for name in settings.gateway_channels.split(",")}
+    short: tuple[SendingChannel, ...] = get_args(SendingChannel)
+    return (*email, *(one for one in short if settings.gateway and one != "email" and one in named))
+
+
+@cache
+def channels_here() -> tuple[SendingChannel, ...]:
+    """Return the channels that this process carries itself; messages by others are sent by people."""
+    return channels(Settings())
+
+
+def channels_of(settings: Settings, clock: Clock) -> Mapping[SendingChannel, Channel]:
+    """Return the carriers that the settings name."""
+    made: dict[SendingChannel, Channel] = {}
+    for channel in channels(settings):
+        if channel == "email":
+            password = settings.smtp_password_file
+            made[channel] = Mail(
+                settings.smtp,
+                password=password.read_text(encoding="utf-8").strip() if password else None,
+                sender=settings.smtp_from,
+                trust=settings.smtp_trust_file,
+                seconds=CARRIER_SECONDS,
+            )
+        else:
+            secret = settings.gateway_secret_file
+            made[channel] = Gateway(
+                settings.gateway,
+                secret=secret.read_bytes().strip() if secret else b"",
+                clock=clock,
+                seconds=CARRIER_SECONDS,
+            )
+    return made
+
+
+def carry(
+    store: EventStore, settings: Settings, clock: Clock, every_office: asyncpg.Pool
+) -> Coroutine[Any, Any, None] | None:
+    """Return the work of carrying messages, None where no carrier is set."""
+    found = channels_of(settings, clock)
+    return Delivery(store, found, clock, every_office).run() if found else None
+
+
+# The step of its own
+
+
+class OfEveryOffice(Protocol):
+    """Connections of the role that sees every office."""
+
+    async def fetch(self, query: str, *values: Any) -> list[Any]: ...
+
+
+class Delivery:
+    """Hands what waits to its carriers, a few at a time, until cancelled.
+
+    A process that stands by for another leaves the work to it.
+    """
+
+    def __init__(
+        self,
+        store: EventStore,
+        carriers: Mapping[SendingChannel, Channel],
+        clock: Clock,
+        every_office: OfEveryOffice,
+        *,
+        delays: Sequence[timedelta] = DELAYS,
+    ) -> None:
+        self._store = store
+        self._carriers = carriers
+        self._clock = clock
+        self._every_office = every_office
+        self._delays = delays
+        self._under_way: dict[tuple[str, str], asyncio.Task[None]] = {}
+
+    async def run(self) -> None:
+        """Look for what is due, again and again."""
+        try:
+            while True:
+                if self._store.writer.ready.is_set():
+                    try:
+                        await self.look()
+                    except (StoreBusy, TimeoutError, asyncpg.PostgresError, *LOST) as why:
+                        log.warning("sending-waits-for-the-store", because=type(why).__name__)
+                await asyncio.sleep(LOOK_SECONDS)
+        finally:
+            # What is with its carrier gets the time to be recorded; the rest waits in the queue.
+            if self._under_way:
+                await asyncio.wait(self._under_way.values(), timeout=SECONDS_TO_FINISH)
+
+    async def look(self) -> None:
+        """Begin what is due, as far as hands are free; what has no outcome and is in no hand is unknown."""
+        found = await self._every_office.fetch(
+            "select office, sending, state from sending_queue"
+            " where state = 'sending' or (due_at <= $1 and channel = any ($2)) order by due_at, sending limit 200",
+            self._clock.now(),
+            list(self._carriers),
+        )
+        for row in found:
+            place = (row["office"], row["sending"])
+            if place in self._under_way:
+                continue
+            if row["state"] == "sending":
+                await self._record(*place, partial(lose, because="ended"))
+            elif len(self._under_way) < AT_ONCE:
+                task = asyncio.create_task(self._carry(*place))
+                self._under_way[place] = task
+                task.add_done_callback(partial(self._done, place))
+
+    def _done(self, place: tuple[str, str], _task: asyncio.Task[None]) -> None:
+        self._under_way.pop(place, None)
+
+    async def finish(self) -> None:
+        """Wait until nothing is under way."""
+        while self._under_way:
+            await asyncio.wait(list(self._under_way.values()))
+
+    async def _carry(self, office: str, id: str) -> None:
+        try:
+            await self._try(office, id)
+        except (StoreBusy, TimeoutError, asyncpg.PostgresError, *LOST) as why:
+            log.warning("sending-waits-for-the-store", because=type(why).__name__)
+        except Exception as why:
+            # Neither message nor values: they may hold what no log may.
+            log.error("sending-failed", because=type(why).__name__, where=format_tb(why.__traceback__)[-3:])
+
+    async def _try(self, office: str, id: str) -> None:
+        sending: Sending = await self._store.state(SENDING, id, by=_of(office))
+        if sending.queued is None or sending.queued.channel not in self._carriers:
+            return
+        channel = sending.queued.channel
+        begun = await self._record(office, id, partial(begin, now=self._clock.now()))
+        attempt = next((one.event.attempt for one in begun if isinstance(one.event, SendingBegun)), None)
+        if attempt is None:
+            return
+        outcome: Callable[..., Any]
+        try:
+            message = await self._message(office, sending)
+            fail_points.reach("before the send")
+            reference = await self._carriers[channel].hand_over(message)
+            fail_points.reach("after the send")
+            outcome, told = partial(succeed, attempt=attempt, reference=reference), "sent"
+        except NotSent as why:
+            tried = sending.since_settled
+            again = None if why.for_good or tried >= len(self._delays) else self._clock.now() + self._delays[tried]
+            outcome, told = partial(fail, attempt=attempt, because=why.because, again_at=again), why.because
+        except NobodyKnows:
+            outcome, told = partial(lose, because="cut", attempt=attempt), "unknown"
+        TRIES.labels(channel, told).inc()
+        await self._until_recorded(office, id, outcome)
+
+    async def _until_recorded(self, office: str, id: str, outcome: Callable[..., Any]) -> None:
+        """Record an outcome, however long the store is away: it is known here and nowhere else."""
+        while True:
+            try:
+                await self._record(office, id, outcome)
+                return
+            except (StoreBusy, TimeoutError, asyncpg.PostgresError, *LOST) as why:
+                log.warning("sending-outcome-waits-for-the-store", because=type(why).__name__)
+                await asyncio.sleep(LOOK_SECONDS)
+
+    async def _record(self, office: str, id: str, decision: Callable[..., Any]) -> Sequence[Any]:
+        task = task_named("message_to_settle", id)
+        by = _of(office, self._clock, id)
+        sending: Sending = await self._store.state(SENDING, id, by=by)
+        lease = sending.queued.lease if sending.queued else None
+        decided = await self._store.decide(
+            SENDING,
+            id,
+            partial(settled_or_asked, decision=decision, id=id, lease=lease, task=task, today=self._clock.today()),
+            by=by,
+            reads={"held": one(TASK, task)},
+        )
+        return decided.events
+
+    async def _message(self, office: str, sending: Sending) -> Message:
+        """Return what leaves, made from the facts as they are now."""
+        assert sending.queued is not None
+        by, queued = _of(office), sending.queued
+        letter: Communication = await self._store.state(COMMUNICATION, queued.communication, by=by)
+        addressed = letter.of(queued.addressee)
+        file: LeaseFile = await self._store.state(LEASE_FILE, queued.lease, by=by)
+        if addressed is None:
+            raise NotSent("no_addressee", for_good=True)
+        to = await self._address(office, file, addressed.to, queued.channel)
+        card: OfficeCard = await self._store.state(OFFICE_CARD, OFFICE, by=by)
+        details = current(await self._store.state(OFFICE_DETAILS, OFFICE, by=by))
+        language = addressed.to.language or "nl"
+        name = card.name or office
+        words = said(language, office=name, phone=details.phone if details else "")
+        short = queued.channel != "email"
+        return Message(
+            key=queued.key,
+            channel=queued.channel,
+            to=to,
+            office=office,
+            office_name=name,
+            reply_to=details.email if details else None,
+            subject=words["subject"],
+            text=words["short" if short else "body"],
+            letter=None if short else await self._bytes(office, letter, queued.communication),
+            language=language,
+            at=self._clock.now(),
+        )
+
+    async def _address(self, office: str, file: LeaseFile, to: Addressee, channel: SendingChannel) -> str:
+        contact = next((one for one in contacts_of(file, to) if one.kind == channel), None)
+        sealed = contact.value if contact else to.address
+        if sealed is None:
+            raise NotSent("no_address", for_good=True)
+        address = await self._store.seals.open(office, None, sealed)
+        if address is None:
+            raise NotSent("erased", for_good=True)
+        if contact is None and not (channel == "email" and _is_mail_address(address.strip())):
+            raise NotSent("no_address", for_good=True)  # where a letter goes, no message does
+        return address.strip()
+
+    async def _bytes(self, office: str, letter: Communication, id: str) -> bytes:
+        sealed = await views.bytes_of(self._store, letter.first or id, by=_of(office))
+        text = await self._store.seals.open(office, "pdf", sealed) if sealed else None
+        if text is None:
+            raise NotSent("erased", for_good=True)
+        return from_letters(text)
+
+
+def settled_or_asked(
+    sending: Sending, *, decision: Callable[..., Any], id: str, lease: str | None, task: str, today: Any, held: Any
+) -> list[Any]:
+    """Decide about a sending; a person is asked where nobody knows or nothing helps, until it is known after all."""
+    opening = Opening(
+        kind="message_to_settle",
+        about_kind="sending",
+        about_id=id,
+        owner_role="administration",
+        due_on=add_working_days(today, WORKING_DAYS_TO_SETTLE),
+    )
+    return and_tasks(
+        sending,
+        decision=decision,
+        opens=lambda events: (opening,) if needs_person(events) else (),
+        closes=lambda events: () if needs_person(events) else (Closing(kind="message_to_settle", about_id=id),),
+        lease=lease,
+        named=task_named,
+        tasks={task: held},
+    )
+
+
+def said(language: str, *, office: str, phone: str) -> Mapping[str, str]:
+    """Return what is said outside a letter, in a language of the templates, else in Dutch."""
+    values = {"office": " ".join(office.split()), "phone": phone}
+    words = _notices().get(language) or _notices()["nl"]
+    if not phone:
+        words = {part: _without_phone(text) for part, text in words.items()}
+    return {part: text.format_map(values).strip() for part, text in words.items()}
+
+
+def _without_phone(text: str) -> str:
+    """Leave out the sentences that tell a number nobody has entered yet."""
+    lines = [" ".join(part for part in _sentences(line) if "{phone}" not in part) for line in text.split("\n")]
+    return "\n".join(lines)
+
+
+def _sentences(line: str) -> list[str]:
+    return [part if part.endswith((".", "?", ",")) or not part else f"{part}." for part in line.split(". ")]
+
+
+@cache
+def _notices() -> Mapping[str, Mapping[str, str]]:
+    folders = (folder for folder in (HERE / "templates").iterdir() if (folder / "notice.toml").exists())
+    return {one.name: tomllib.loads((one / "notice.toml").read_text(encoding="utf-8")) for one in folders}
+
+
+def _of(office: str, clock: Clock | None = None, id: str = "") -> Any:
+    """Return who answers for a try: the platform itself, today."""
+    if clock is None:
+        return _Office(office)
+    return Day(office=office, date=clock.today()).of(f"sending {id}")
+
+
+@dataclass(frozen=True)
+class _Office:
+    office: str

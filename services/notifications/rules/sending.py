@@ -1,0 +1,168 @@
+"""A message's way to its carrier: each try is recorded before it begins, and what has no outcome is never repeated."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Literal, assert_never
+
+from services.notifications.events import (
+    SendingBegun,
+    SendingChannel,
+    SendingEvent,
+    SendingFailed,
+    SendingQueued,
+    SendingSettled,
+    SendingSucceeded,
+    SendingUnknown,
+    SettledAs,
+)
+from services.notifications.rules.communication import Communication
+from shared.contracts.notifications import Method
+from shared.decisions import DatedStream, Recorded
+from shared.refusals import ReasonMissing, WrongState
+from shared.sealed import Sealed
+
+SendingState = Literal["queued", "sending", "sent", "failed", "unknown", "given_up"]
+# Not the moment it was queued: a clock that is set back keeps nothing waiting.
+AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sending:
+    """One message to one addressee by one channel."""
+
+    queued: SendingQueued | None = None  # None: there is none with this id
+    state: SendingState = "queued"
+    attempt: int = 0
+    since_settled: int = 0  # tries since it was queued, or since a person let it go again
+    due_at: datetime = AT_ONCE
+    because: str | None = None
+    reference: str | None = None
+    settled_by: str | None = None
+    why: Sealed | None = None
+
+
+def channel_of(method: Method, *, on: Iterable[SendingChannel]) -> SendingChannel | None:
+    """Return the channel that this service carries a method by; None where people do it.
+
+    :param on: the channels that are switched on.
+    """
+    return next((channel for channel in on if channel == method), None)
+
+
+def queued_for(
+    letter: Communication, *, id: str, channel: SendingChannel, left_out: tuple[str, ...] = ()
+) -> list[SendingQueued]:
+    """Return what waits to leave when ``letter`` is sent by ``channel``: one for each addressee it is for."""
+    return [
+        SendingQueued(
+            lease=letter.lease or "",
+            communication=id,
+            addressee=one.to.addressee,
+            channel=channel,
+            key=f"{id}.{one.to.addressee}",
+        )
+        for one in letter.addressed
+        if one.to.addressee not in left_out
+    ]
+
+
+def queue(sending: Sending, *, queued: SendingQueued) -> list[SendingEvent]:
+    """Let a message wait for its carrier; one that waited before is never queued again."""
+    return [] if sending.queued is not None else [queued]
+
+
+def begin(sending: Sending, *, now: datetime) -> list[SendingEvent]:
+    """Begin a try, if the message waits and it is time."""
+    if sending.queued is None or sending.state != "queued" or sending.due_at > now:
+        return []
+    return [SendingBegun(attempt=sending.attempt + 1)]
+
+
+def succeed(sending: Sending, *, attempt: int, reference: str | None) -> list[SendingEvent]:
+    """Record that the carrier has it; also when the try had been taken for lost meanwhile."""
+    if sending.attempt != attempt or sending.state not in ("sending", "unknown"):
+        return []
+    return [SendingSucceeded(attempt=attempt, reference=reference)]
+
+
+def fail(sending: Sending, *, attempt: int, because: str, again_at: datetime | None) -> list[SendingEvent]:
+    """Record that it did not leave, for certain."""
+    if sending.attempt != attempt or sending.state != "sending":
+        return []
+    return [SendingFailed(attempt=attempt, because=because, again_at=again_at)]
+
+
+def lose(sending: Sending, *, because: Literal["cut", "ended"], attempt: int | None = None) -> list[SendingEvent]:
+    """Record that nobody knows whether it left."""
+    if sending.state != "sending" or attempt not in (None, sending.attempt):
+        return []
+    return [SendingUnknown(attempt=sending.attempt, because=because)]
+
+
+def settle(sending: Sending, *, outcome: SettledAs, why: Sealed | None) -> list[SendingEvent]:
+    """Let a person say what holds: it arrived, it shall go again, or it is given up.
+
+    :raises WrongState: its outcome is known, or still to come.
+    :raises ReasonMissing: no reason given.
+    """
+    if sending.settled_by is not None and _after(outcome) == sending.state:
+        return []
+    if sending.state not in ("unknown", "failed") or (sending.state == "failed" and outcome == "sent"):
+        raise WrongState
+    if why is None:
+        raise ReasonMissing
+    return [SendingSettled(outcome=outcome, why=why)]
+
+
+def needs_person(events: list[SendingEvent]) -> bool:
+    """Whether somebody has to look after what just happened."""
+    return any(
+        isinstance(one, SendingUnknown) or (isinstance(one, SendingFailed) and one.again_at is None) for one in events
+    )
+
+
+def _after(outcome: SettledAs) -> SendingState:
+    match outcome:
+        case "sent":
+            return "sent"
+        case "send_again":
+            return "queued"
+        case "given_up":
+            return "given_up"
+
+
+def evolve(sending: Sending, recorded: Recorded[SendingEvent]) -> Sending:
+    event = recorded.event
+    match event:
+        case SendingQueued():
+            return Sending(queued=event)
+        case SendingBegun():
+            return replace(
+                sending,
+                state="sending",
+                attempt=event.attempt,
+                since_settled=sending.since_settled + 1,
+            )
+        case SendingSucceeded():
+            return replace(sending, state="sent", because=None, reference=event.reference)
+        case SendingFailed(again_at=None):
+            return replace(sending, state="failed", because=event.because)
+        case SendingFailed():
+            return replace(sending, state="queued", because=event.because, due_at=event.again_at or sending.due_at)
+        case SendingUnknown():
+            return replace(sending, state="unknown", because=event.because)
+        case SendingSettled():
+            return replace(
+                sending,
+                state=_after(event.outcome),
+                since_settled=0,
+                due_at=AT_ONCE,
+                settled_by=recorded.actor,
+                why=event.why,
+            )
+        case _:
+            assert_never(event)
+
+
+SENDING = DatedStream("sending", initial=Sending(), evolve=evolve, events=SendingEvent)

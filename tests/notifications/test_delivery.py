@@ -1,0 +1,471 @@
+"""Messages leave once: over a real SMTP server and a real gateway that fail, delay, fall silent and answer twice."""
+
+import asyncio
+import base64
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from operate.nats import Nats
+from operate.postgres import Postgres
+from services.notifications import api
+from services.notifications.delivery import Delivery, Gateway, Mail, channels, said
+from services.notifications.events import SendingQueued
+from services.notifications.main import SERVICE
+from services.notifications.names import sending_named
+from services.notifications.rules.sending import SENDING, queue
+from shared.codec import Codec
+from shared.contracts.evaluations import OfficeFoundedV1
+from shared.contracts.visits import ContactPointV1, CounsellorAssignedV1, LeaseRegisteredV1, PartyV1
+from shared.day import Day
+from shared.rebuild import rebuild
+from shared.settings import Settings
+from tests.conftest import ScratchDatabases, settings_of
+from tests.notifications.carriers import SECRET, Counted, Post, gateway, mail_server
+from tests.notifications.conftest import Notifications, _dsn, serving
+from tests.notifications.test_doors import AN, FATMA, KAREL, LEASE, POLICY, TOM, reason, recorded
+from tests.shared.shop import Issuer
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+WORDS = (
+    "U betaalt 420,50 euro per maand. Op 1 maart 2026 stond nog 300 euro open. "
+    "Wij ontvingen 120,50 euro. Wij stellen een afbetaalplan voor."
+)
+AT: dict[Any, str] = {"email": "an.peeters@voorbeeld.example", "sms": "+32470000001", "whatsapp": "+32470000002"}
+CASE_WORDS = ("achterstal", "afbetaal", "euro", "huur", "brief over", "L-12", "opzeg", "evaluatie", "Peeters")
+
+
+@pytest.fixture(scope="module")
+def post(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Post]:
+    with mail_server(tmp_path_factory.mktemp("post")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def asked() -> Iterator[Counted]:
+    with gateway() as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def delivery(
+    notifications: Notifications, post: Post, asked: Counted, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Delivery]:
+    """Carriers that are switched on, not looking by themselves."""
+    monkeypatch.setattr(api, "channels_here", lambda: ("email", "sms", "whatsapp"))
+    post.arrived.clear()
+    post.plan.clear()
+    asked.asked.clear()
+    asked.keys.clear()
+    asked.plan.clear()
+    short = Gateway(asked.address, secret=SECRET, clock=notifications.clock, seconds=2)
+    mail = Mail(
+        f"smtp://127.0.0.1:{post.port}", password=None, sender="svk@kantoor.example", trust=post.trust, seconds=1
+    )
+    async with asyncpg.create_pool(notifications.database.all_offices, min_size=0, max_size=2) as pool:
+        only = _OfOffice(pool, notifications.office)
+        yield Delivery(notifications.store, {"email": mail, "sms": short, "whatsapp": short}, notifications.clock, only)
+
+
+class _OfOffice:
+    """The queue of the office of one test, as the tests of a module share a database."""
+
+    def __init__(self, pool: asyncpg.Pool, office: str) -> None:
+        self._pool = pool
+        self._office = office
+
+    async def fetch(self, query: str, *values: Any) -> list[Any]:
+        return [row for row in await self._pool.fetch(query, *values) if row["office"] == self._office]
+
+
+async def a_lease(notifications: Notifications, *, without: tuple[str, ...] = (), language: str = "nl") -> None:
+    """Let an office with its details, and a lease whose renter can be reached, have been told."""
+    seal = notifications.seal
+    contacts = [
+        ContactPointV1(kind=kind, value=await seal("value", value, LEASE, "A"))
+        for kind, value in AT.items()
+        if kind not in without
+    ]
+    party = PartyV1(
+        id=AN,
+        name=await seal("name", "An Peeters", LEASE, "A"),
+        role="reference_renter",
+        language=language,
+        contacts=tuple(contacts),
+    )
+    founded = OfficeFoundedV1(code=notifications.office, name="Kantoor Noord", from_=date(2025, 1, 1), director="rita")
+    lease = LeaseRegisteredV1(
+        lease=LEASE,
+        dwelling_reference=await seal("dwelling_reference", "KN-0012", LEASE, "A"),
+        dwelling_address=await seal("dwelling_address", "Vaartstraat 12, 2000 Antwerpen", LEASE, "A"),
+        landlord=await seal("landlord", "Woonmaatschappij Noord", LEASE, "A"),
+        parties=(party,),
+        start=date(2025, 11, 3),
+        informed_on=date(2025, 11, 3),
+        policy_version="P-1",
+        first_visit_due=date(2025, 11, 24),
+    )
+    assigned = CounsellorAssignedV1(lease=LEASE, counsellor="fatma", assigned_from=date(2025, 11, 3))
+    await notifications.told(founded, POLICY, lease, assigned)
+    details = {"address": "Markt 1, 2000 Antwerpen", "phone": "03 000 00 01", "email": "noord@kantoor.example"}
+    assert (await notifications.act("/office-details", details, **KAREL)).status_code == 201
+
+
+async def sent(notifications: Notifications, method: str = "email", *, kind: str = "L-12") -> dict[str, Any]:
+    """Let a letter have been sent by a method that the platform carries itself."""
+    body: dict[str, Any] = {"kind": kind, "lease": LEASE, "text_nl": WORDS}
+    drafted = await notifications.act("/communications", body, **FATMA)
+    path = f"/communications/{drafted.json()['id']}"
+    approved = await notifications.act(f"{path}/approve", **KAREL)
+    assert approved.status_code == 200, approved.text
+    body = {"on": notifications.today.isoformat(), "method": method}
+    answer = await notifications.act(f"{path}/send", body, **TOM)
+    assert recorded(answer) == ["CommunicationSent", "SendingQueued"]
+    told: dict[str, Any] = answer.json()
+    return told
+
+
+async def carried(delivery: Delivery) -> None:
+    """Let one look be taken a moment later, and what it begins be finished."""
+    clock: Any = delivery._clock
+    clock.at += timedelta(seconds=1)
+    await delivery.look()
+    await delivery.finish()
+
+
+async def sending(notifications: Notifications) -> dict[str, Any]:
+    """Return the only sending of the office."""
+    answer = await notifications.read("/sendings", **TOM)
+    assert answer.status_code == 200, answer.text
+    (one,) = answer.json()["items"]
+    found: dict[str, Any] = one
+    return found
+
+
+def later(notifications: Notifications, **much: int) -> None:
+    """Let time pass."""
+    notifications.clock.at += timedelta(**much)
+
+
+async def test_an_email_leaves_once_with_the_letter_as_frozen(
+    notifications: Notifications, delivery: Delivery, post: Post
+) -> None:
+    await a_lease(notifications)
+    letter = await sent(notifications)
+    assert (await sending(notifications))["state"] == "queued"
+    await carried(delivery)
+    await carried(delivery)
+    found = await sending(notifications)
+    assert (found["state"], found["attempts"]) == ("sent", 1)
+    (mail,) = post.arrived
+    assert mail["Message-ID"] == f"<{letter['id']}.{AN}@{notifications.office}.huurspoor>"
+    assert (mail["To"], mail["Reply-To"]) == (AT["email"], "noord@kantoor.example")
+    pdf = await notifications.read(f"/communications/{letter['id']}.pdf")
+    (attached,) = list(mail.iter_attachments())
+    assert attached.get_content() == pdf.content
+    assert not await notifications.to_do(kind="message_to_settle")
+
+
+async def test_an_email_says_outside_the_letter_no_word_of_the_case(
+    notifications: Notifications, delivery: Delivery, post: Post
+) -> None:
+    await a_lease(notifications)
+    await sent(notifications)
+    await carried(delivery)
+    (mail,) = post.arrived
+    body: Any = mail.get_body()
+    outside = f"{mail.items()}\n{body.get_content()}"
+    assert mail["Subject"] == "Een bericht van Kantoor Noord"
+    assert "03 000 00 01" in outside
+    assert not [word for word in CASE_WORDS if word.lower() in body.get_content().lower()]
+    assert not [word for word in CASE_WORDS if word.lower() in str(mail["Subject"]).lower()]
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("nl", "Kantoor Noord heeft een bericht voor u. Bel 03 000 00 01."),
+        ("fr", "Kantoor Noord a un message pour vous. Appelez le 03 000 00 01."),
+        ("tr", "Kantoor Noord heeft een bericht voor u. Bel 03 000 00 01."),
+    ],
+)
+async def test_a_short_message_says_that_there_is_one_and_from_which_office(language: str, text: str) -> None:
+    assert said(language, office="Kantoor Noord", phone="03 000 00 01")["short"] == text
+    assert said("nl", office="Kantoor Noord", phone="")["short"] == "Kantoor Noord heeft een bericht voor u."
+
+
+async def a_text_message(notifications: Notifications) -> None:
+    """Let a short message about an appointment wait for the gateway."""
+    letter = await notifications.letter(LEASE, kind="L-01")
+    queued = SendingQueued(
+        lease=LEASE, communication=letter["id"], addressee=AN, channel="sms", key=f"{letter['id']}.{AN}"
+    )
+    by = Day(office=notifications.office, date=notifications.today).of("test")
+    await notifications.store.decide(
+        SENDING, sending_named(letter["id"], AN), lambda state: queue(state, queued=queued), by=by
+    )
+
+
+async def test_a_short_message_goes_to_the_gateway_signed_and_under_its_key(
+    notifications: Notifications, delivery: Delivery, asked: Counted
+) -> None:
+    await a_lease(notifications)
+    await a_text_message(notifications)
+    await carried(delivery)
+    (told,) = asked.asked
+    assert (told["to"], told["channel"]) == (AT["sms"], "sms")
+    assert told["text"] == "Kantoor Noord heeft een bericht voor u. Bel 03 000 00 01."
+    assert (told["id"], asked.forged) == (asked.keys[0], 0)
+    found = await sending(notifications)
+    assert (found["state"], found["reference"]) == ("sent", "ref-1")
+
+
+@pytest.mark.parametrize("refusals", [["451"], ["451", "451"]])
+async def test_what_the_server_cannot_take_now_goes_later_and_ever_later(
+    notifications: Notifications, delivery: Delivery, post: Post, refusals: list[str]
+) -> None:
+    await a_lease(notifications)
+    await sent(notifications)
+    post.plan[:] = refusals
+    waits = []
+    for _ in refusals:
+        await carried(delivery)
+        found = await sending(notifications)
+        assert (found["state"], found["because"]) == ("queued", "refused_by_server")
+        await carried(delivery)  # too soon
+        assert (await sending(notifications))["attempts"] == found["attempts"]
+        waits.append(found["again_at"])
+        later(notifications, seconds=31)
+    await carried(delivery)
+    assert (await sending(notifications))["state"] == "sent"
+    assert len(post.arrived) == 1
+    assert waits == sorted(waits)
+
+
+async def test_what_is_refused_for_good_is_a_task_and_goes_again_when_a_person_says_so(
+    notifications: Notifications, delivery: Delivery, post: Post
+) -> None:
+    await a_lease(notifications)
+    await sent(notifications)
+    post.plan[:] = ["550"]
+    await carried(delivery)
+    found = await sending(notifications)
+    assert found["state"] == "failed"
+    assert await notifications.to_do(kind="message_to_settle") == ["message_to_settle"]
+    path = f"/sendings/{found['id']}/settle"
+    assert reason(await notifications.act(path, {"outcome": "send_again"}, **TOM)) == (409, "reason-missing")
+    assert reason(await notifications.act(path, {"outcome": "sent", "why": "Gezien."}, **TOM)) == (409, "wrong-state")
+    answer = await notifications.act(path, {"outcome": "send_again", "why": "Adres werkt weer."}, **TOM)
+    assert recorded(answer) == ["SendingSettled", "TaskClosed"]
+    await carried(delivery)
+    assert ((await sending(notifications))["state"], len(post.arrived)) == ("sent", 1)
+
+
+@pytest.mark.parametrize("silence", ["cut", "slow"])
+async def test_an_email_of_which_nobody_knows_is_never_tried_again_without_a_person(
+    notifications: Notifications, delivery: Delivery, post: Post, silence: str
+) -> None:
+    await a_lease(notifications)
+    await sent(notifications)
+    post.plan[:] = [silence]
+    await carried(delivery)
+    found = await sending(notifications)
+    assert (found["state"], found["because"]) == ("unknown", "cut")
+    later(notifications, days=40)
+    await carried(delivery)
+    assert len(post.arrived) == 1
+    assert await notifications.to_do(kind="message_to_settle") == ["message_to_settle"]
+    body = {"outcome": "sent", "why": "De huurder las het mij voor."}
+    answer = await notifications.act(f"/sendings/{found['id']}/settle", body, **TOM)
+    assert recorded(answer) == ["SendingSettled", "TaskClosed"]
+    assert recorded(await notifications.act(f"/sendings/{found['id']}/settle", body, **TOM)) == []
+    await carried(delivery)
+    assert len(post.arrived) == 1
+
+
+@pytest.mark.parametrize(
+    ("planned", "state", "taken"),
+    [("503", "queued", 0), ("422", "failed", 0), ("500", "unknown", 0), ("cut", "unknown", 1)],
+)
+async def test_each_answer_of_the_gateway_has_its_meaning(
+    notifications: Notifications, delivery: Delivery, asked: Counted, planned: str, state: str, taken: int
+) -> None:
+    await a_lease(notifications)
+    await a_text_message(notifications)
+    asked.plan[:] = [planned]
+    await carried(delivery)
+    found = await sending(notifications)
+    assert (found["state"], len(asked.asked)) == (state, taken)
+    later(notifications, seconds=6)
+    await carried(delivery)
+    assert len(asked.asked) == (1 if state == "queued" else taken)
+
+
+async def test_who_has_no_address_is_a_task(notifications: Notifications, delivery: Delivery, post: Post) -> None:
+    await a_lease(notifications, without=("email",))
+    await sent(notifications)
+    await carried(delivery)
+    found = await sending(notifications)
+    assert (found["state"], found["because"], len(post.arrived)) == ("failed", "no_address", 0)
+    answer = await notifications.act(f"/sendings/{found['id']}/settle", {"outcome": "given_up", "why": "Brief."}, **TOM)
+    assert answer.json()["state"] == "given_up"
+
+
+async def test_a_server_that_is_away_is_tried_until_a_person_must_look(
+    notifications: Notifications, delivery: Delivery
+) -> None:
+    await a_lease(notifications)
+    await sent(notifications)
+    dead = Mail("smtp://127.0.0.1:9", password=None, sender="svk@kantoor.example", seconds=1)
+    away = Delivery(
+        notifications.store, {"email": dead}, notifications.clock, delivery._every_office, delays=(timedelta(hours=1),)
+    )
+    await carried(away)
+    assert (await sending(notifications))["because"] == "server_away"
+    later(notifications, hours=2)
+    await carried(away)
+    assert (await sending(notifications))["state"] == "failed"
+
+
+async def test_nothing_leaves_twice_by_rebuild_repetition_or_a_view_that_lies(
+    notifications: Notifications, delivery: Delivery, post: Post
+) -> None:
+    await a_lease(notifications)
+    letter = await sent(notifications)
+    await carried(delivery)
+    owner = notifications.database.owner
+    await asyncio.to_thread(
+        rebuild,
+        "notifications",
+        _dsn(owner),
+        codec=Codec(SERVICE.streams),
+        streams=SERVICE.streams,
+        resources=SERVICE.resources,
+        views=SERVICE.views,
+    )
+    await carried(delivery)
+    body = {"on": notifications.today.isoformat(), "method": "email"}
+    assert recorded(await notifications.act(f"/communications/{letter['id']}/send", body, **TOM)) == []
+    connection = await asyncpg.connect(owner)
+    await connection.execute("select set_config('app.office', $1, false)", notifications.office)
+    await connection.execute(
+        "insert into sending_queue (office, sending, channel, state, due_at) values ($1, $2, 'email', 'queued', $3)",
+        notifications.office,
+        sending_named(letter["id"], AN),
+        notifications.clock.now(),
+    )
+    await connection.close()
+    later(notifications, days=1000)
+    await carried(delivery)
+    assert len(post.arrived) == 1
+    assert (await sending(notifications))["state"] == "sent"
+
+
+async def test_without_carriers_people_send(notifications: Notifications) -> None:
+    assert channels(Settings(smtp="", gateway="")) == ()
+    assert channels(Settings(smtp="smtp://mail.example", smtp_from="svk@kantoor.example")) == ("email",)
+    assert channels(Settings(gateway="https://sms.example", gateway_channels="sms")) == ("sms",)
+    await a_lease(notifications)
+    drafted = await notifications.act("/communications", {"kind": "L-12", "lease": LEASE, "text_nl": WORDS}, **FATMA)
+    path = f"/communications/{drafted.json()['id']}"
+    await notifications.act(f"{path}/approve", **KAREL)
+    body = {"on": notifications.today.isoformat(), "method": "email"}
+    assert recorded(await notifications.act(f"{path}/send", body, **TOM)) == ["CommunicationSent"]
+
+
+MESSAGES = 24
+
+
+async def test_killed_at_any_moment_each_message_leaves_once_or_is_visibly_unknown(
+    postgres: Postgres, nats: Nats, tmp_path: Path, post: Post
+) -> None:
+    databases = ScratchDatabases(postgres)
+    database, keys = databases.of("notifications"), databases.of("keys")
+    office = "kantoor-noord"
+    async with serving(database, keys, Issuer(tmp_path)) as service:
+        notifications = replace(service, office=office)
+        await a_lease(notifications)
+        drafted = await notifications.act(
+            "/communications", {"kind": "L-12", "lease": LEASE, "text_nl": WORDS}, **FATMA
+        )
+        letter = drafted.json()["id"]
+        await notifications.act(f"/communications/{letter}/approve", **KAREL)
+        for number in range(MESSAGES):
+            queued = SendingQueued(
+                lease=LEASE, communication=letter, addressee=AN, channel="email", key=f"{letter}.{number}"
+            )
+            by = Day(office=office, date=notifications.today).of(f"test {number}")
+            await notifications.store.decide(
+                SENDING,
+                sending_named(letter, str(number)),
+                lambda state, queued=queued: queue(state, queued=queued),
+                by=by,
+            )
+    post.arrived.clear()
+    post.plan.clear()
+    (tmp_path / "master").write_bytes(base64.b64encode(bytes(32)))
+    environment = {
+        **os.environ,
+        **settings_of(database, keys, nats),
+        "HUURSPOOR_PORT": "0",
+        "HUURSPOOR_MASTER_KEY_FILE": str(tmp_path / "master"),
+        "HUURSPOOR_JWKS": str(tmp_path / "jwks.json"),
+        "HUURSPOOR_SMTP": f"smtp://127.0.0.1:{post.port}",
+        "HUURSPOOR_SMTP_FROM": "svk@kantoor.example",
+        "HUURSPOOR_SMTP_TRUST_FILE": str(post.trust),
+    }
+    chance = random.Random(6)  # seeded: the same places at every run
+    states: dict[str, str] = {}
+    for place in ("before the send:3", "after the send:4", f"after the send:{chance.randint(1, 6)}", ""):
+        child = subprocess.Popen(
+            [sys.executable, "-m", "services.notifications.main"],
+            env={**environment, "HUURSPOOR_FAIL_POINT": place},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            if place:
+                assert await asyncio.to_thread(child.wait, 60) == -signal.SIGKILL
+                continue
+            for _ in range(240):
+                await asyncio.sleep(0.25)
+                states = await _states(database.all_offices)
+                if not {"queued", "sending"} & set(states.values()):
+                    break
+        finally:
+            if child.poll() is None:
+                child.terminate()
+                assert await asyncio.to_thread(child.wait, 30) == 0
+    assert len(states) == MESSAGES
+    assert set(states.values()) == {"sent", "unknown"}
+    assert max(post.times.values()) == 1, "nothing left twice"
+    arrived = {str(one["Message-ID"])[1:].partition("@")[0] for one in post.arrived}
+    for number in range(MESSAGES):
+        if states[sending_named(letter, str(number))] == "sent":
+            assert f"{letter}.{number}" in arrived
+    unknown = [id for id, state in states.items() if state == "unknown"]
+    connection = await asyncpg.connect(database.all_offices)
+    asked = await connection.fetch("select about from tasks where kind = 'message_to_settle' and state = 'open'")
+    await connection.close()
+    assert sorted(row["about"] for row in asked) == sorted(unknown)
+    databases.drop()
+
+
+async def _states(address: str) -> dict[str, str]:
+    connection = await asyncpg.connect(address)
+    try:
+        return {row["id"]: row["state"] for row in await connection.fetch("select id, state from sendings")}
+    finally:
+        await connection.close()

@@ -254,6 +254,9 @@ TaskKind = Literal[
     "counsellor_card_missing",
     "parked_too_long",
     "message_to_settle",
+    "referral_silent",
+    "partner_to_tell",
+    "bridge_figure_to_ask",
 ]
 OwnerRole = Literal["counsellor", "coordinator", "director", "administration", "technical"]
 

@@ -62,7 +62,20 @@ from shared.contracts.evaluations import (
     TerminationProposedV1,
 )
 from shared.contracts.notifications import About, Kind
-from shared.contracts.referrals import OcmwConsultedV1
+from shared.contracts.referrals import (
+    BridgeFigureRequestedV1,
+    CalledTogetherV1,
+    ContactDetailsGivenV1,
+    IntakeConfirmedV1,
+    OcmwConsultedV1,
+    ReferralAccompaniedV1,
+    ReferralBrokenOffV1,
+    ReferralConsentGivenV1,
+    ReferralConsentRefusedV1,
+    ReferralConsentWithdrawnV1,
+    ReferralFellSilentV1,
+    ReferralFinishedV1,
+)
 from shared.contracts.visits import (
     AdministratorAppointedV1,
     AdministratorEndedV1,
@@ -653,6 +666,17 @@ async def when_claim_filed(told: Told[ClaimFiledV1], store: EventStore) -> None:
     GroundsConfirmedV1,
     TerminationLapsedV1,
     TerminationClosedV1,
+    ReferralFellSilentV1,
+    ReferralConsentGivenV1,
+    ReferralConsentRefusedV1,
+    ReferralConsentWithdrawnV1,
+    ContactDetailsGivenV1,
+    CalledTogetherV1,
+    ReferralAccompaniedV1,
+    IntakeConfirmedV1,
+    ReferralFinishedV1,
+    ReferralBrokenOffV1,
+    BridgeFigureRequestedV1,
 )
 async def when_somebody_has_to_act(told: Told[Any], store: EventStore) -> None:
     """Open and close the tasks that follow."""

@@ -579,6 +579,8 @@ async def test_a_notice_is_approved_by_the_director_and_posted_by_evaluations(no
     assert recorded(answer) == ["CommunicationApproved", "TaskClosed"]
     frozen = answer.json()
     assert frozen["notice"]["start"] == "2026-04-01"
+    ground = f"- Dit punt is niet in orde: {ITEM.label} Wij stelden op 12 februari 2026 vast: Het fornuis"
+    assert ground in frozen["text_nl"]
     assert "Hij begint op 1 april 2026 en eindigt op 30 juni 2026." in frozen["text_nl"]
     assert "Er is in een jaar geen blijvende verbetering." in frozen["text_nl"]
     assert "30 juni 2026" in frozen["text_nl"].splitlines()[-1]  # a Tuesday: the exit inventory

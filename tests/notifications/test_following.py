@@ -19,6 +19,12 @@ from shared.contracts.evaluations import (
     ReviewOpenedV1,
     TerminationProposedV1,
 )
+from shared.contracts.referrals import (
+    BridgeFigureRequestedV1,
+    IntakeConfirmedV1,
+    ReferralConsentWithdrawnV1,
+    ReferralFellSilentV1,
+)
 from shared.contracts.visits import (
     AgreementBreachedV1,
     AgreementProposedV1,
@@ -304,3 +310,36 @@ def test_the_tasks_of_a_counsellor_go_to_the_next() -> None:
         tasks={"task-1": task},
         named=lambda _, about: about,
     ).then_it_holds(lambda events: (events[1].id, events[1].event.owner) == ("task-1", "mia"))
+
+
+def test_a_referral_of_which_nothing_is_heard_is_a_task_until_its_next_step() -> None:
+    silent = ReferralFellSilentV1(
+        lease=LEASE, referral="r-1", since=date(2026, 2, 10), days=14, state="consent_given", counsellor=None
+    )
+    intake = IntakeConfirmedV1(lease=LEASE, referral="r-1", intake_on=TODAY)
+    assert opened(silent) == [("referral_silent", "r-1", "counsellor", "fatma", date(2026, 3, 9))]
+    assert closed(intake) == [("referral_silent", "r-1")]
+
+
+def test_a_partner_who_heard_something_is_told_to_stop_once_consent_is_withdrawn() -> None:
+    told = ReferralConsentWithdrawnV1(lease=LEASE, referral="r-1", withdrawn_on=TODAY, tell_partner=True)
+    assert opened(told) == [("partner_to_tell", "r-1", "counsellor", "fatma", TODAY)]
+    nobody = ReferralConsentWithdrawnV1(lease=LEASE, referral="r-1", withdrawn_on=TODAY, tell_partner=False)
+    assert opened(nobody) == []
+    assert closed(nobody) == [("referral_silent", "r-1")]
+
+
+def test_a_bridge_figure_is_asked_before_the_appointment() -> None:
+    asked = BridgeFigureRequestedV1(
+        lease=LEASE, request="b-1", bridge_figure="bf-1", requested_on=TODAY, consent_on=TODAY
+    )
+    assert opened(asked) == [("bridge_figure_to_ask", "b-1", "counsellor", "fatma", date(2026, 3, 9))]
+    soon = BridgeFigureRequestedV1(
+        lease=LEASE,
+        request="b-1",
+        bridge_figure="bf-1",
+        requested_on=TODAY,
+        consent_on=TODAY,
+        appointment_on=date(2026, 3, 4),
+    )
+    assert [due for *_, due in opened(soon)] == [date(2026, 3, 4)]

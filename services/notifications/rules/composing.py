@@ -331,7 +331,7 @@ def notice(facts: Facts, id: str) -> Values:
     if decided is None:
         return {}
     grounds = [
-        f"- Wij vragen: {ground.label} Wij stelden op {day_in_words(ground.occurred_on)} vast: "
+        f"- Dit punt is niet in orde: {ground.label} Wij stelden op {day_in_words(ground.occurred_on)} vast: "
         f"{_sentence(facts.read(finding.what_seen) if (finding := facts.file.findings.get(ground.finding)) else None)}"
         for ground in decided.grounds
     ]

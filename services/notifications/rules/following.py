@@ -27,6 +27,19 @@ from shared.contracts.evaluations import (
     TerminationNotPursuedV1,
     TerminationProposedV1,
 )
+from shared.contracts.referrals import (
+    BridgeFigureRequestedV1,
+    CalledTogetherV1,
+    ContactDetailsGivenV1,
+    IntakeConfirmedV1,
+    ReferralAccompaniedV1,
+    ReferralBrokenOffV1,
+    ReferralConsentGivenV1,
+    ReferralConsentRefusedV1,
+    ReferralConsentWithdrawnV1,
+    ReferralFellSilentV1,
+    ReferralFinishedV1,
+)
 from shared.contracts.visits import (
     AgreementBreachedV1,
     AgreementKeptV1,
@@ -218,6 +231,30 @@ def tasks_of(told: Any, *, file: LeaseFile, today: date) -> tuple[list[Opening],
                 Closing(kind="contact_to_answer", about_id=told.contact),
                 Closing(kind="repair_due", about_id=told.contact),
             ]
+        case ReferralFellSilentV1():
+            return [Opening(kind="referral_silent", about_kind="referral", about_id=told.referral,
+                            owner_role="counsellor", owner=told.counsellor or counsellor, due_on=soon)], []  # fmt: skip
+        case ReferralConsentWithdrawnV1():
+            stop = Opening(kind="partner_to_tell", about_kind="referral", about_id=told.referral,
+                           owner_role="counsellor", owner=told.counsellor or counsellor,
+                           due_on=next_working_day(today))  # fmt: skip
+            over = [Closing(kind="referral_silent", about_id=told.referral)]
+            return [stop] if told.tell_partner else [], over
+        case (
+            ReferralConsentGivenV1()
+            | ReferralConsentRefusedV1()
+            | ContactDetailsGivenV1()
+            | CalledTogetherV1()
+            | ReferralAccompaniedV1()
+            | IntakeConfirmedV1()
+            | ReferralFinishedV1()
+            | ReferralBrokenOffV1()
+        ):
+            return [], [Closing(kind="referral_silent", about_id=told.referral)]
+        case BridgeFigureRequestedV1():
+            due = min(soon, told.appointment_on) if told.appointment_on and told.appointment_on > today else soon
+            return [Opening(kind="bridge_figure_to_ask", about_kind="bridge_figure_request", about_id=told.request,
+                            owner_role="counsellor", owner=counsellor, due_on=due)], []  # fmt: skip
         case HeadLeaseEndingV1():
             return [Opening(kind="rehousing", about_kind="lease", about_id=told.lease, owner_role="coordinator",
                             due_on=next_working_day(told.ends_on))], []  # fmt: skip

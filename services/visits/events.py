@@ -59,6 +59,8 @@ ContactKind = Literal["presence_contact", "question", "request", "repair_report"
 Direction = Literal["incoming", "outgoing"]
 LapseCause = Literal["by_person", "lease_ended"]
 RepairBy = Literal["office", "owner"]
+ImportKind = Literal["lease", "renter", "visit", "unknown"]
+LineOutcome = Literal["recorded", "would_record", "already", "refused"]
 
 
 # --- leases -----------------------------------------------------------------------------------------------------------
@@ -786,4 +788,47 @@ class CounsellorCardChanged:
 
 CardEvent = CounsellorCardMade | CounsellorCardChanged
 
-Event = LeaseEvent | VisitEvent | FindingEvent | AgreementEvent | ContactEvent | CardEvent
+
+# --- imports ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportedLine:
+    """What became of one line of a file: ``recorded`` names the events, ``reason`` and ``columns`` why there are none.
+
+    It holds nothing of what the line said.
+    """
+
+    line: int  # in the file; the line of column names is 1
+    kind: ImportKind
+    outcome: LineOutcome
+    recorded: tuple[str, ...] = ()
+    reason: str | None = None
+    columns: tuple[str, ...] = ()
+    lease: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportStarted:
+    """A file from the time before this platform is taken over, or (``rehearsal``) only looked at."""
+
+    rehearsal: bool
+    file_sha256: str
+    lines: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportAdvanced:
+    """Some more lines are done."""
+
+    done: tuple[ImportedLine, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportFinished:
+    """Every line has its outcome."""
+
+
+ImportEvent = ImportStarted | ImportAdvanced | ImportFinished
+
+Event = LeaseEvent | VisitEvent | FindingEvent | AgreementEvent | ContactEvent | CardEvent | ImportEvent

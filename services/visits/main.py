@@ -11,6 +11,7 @@ from services.visits.rules.agreement import AGREEMENT
 from services.visits.rules.card import CARD
 from services.visits.rules.contact import CONTACT
 from services.visits.rules.finding import FINDING
+from services.visits.rules.importing import IMPORT
 from services.visits.rules.lease import LEASE
 from services.visits.rules.policy import CHECKLISTS, OFFICE, POLICIES
 from services.visits.rules.termination import TERMINATIONS
@@ -28,7 +29,7 @@ SERVICE = Service(
     published=published,
     resources=RESOURCES,
     views=VIEWS,
-    streams=(LEASE, VISIT, FINDING, AGREEMENT, CONTACT, CARD, POLICIES, CHECKLISTS, TERMINATIONS, MANDATES),
+    streams=(LEASE, VISIT, FINDING, AGREEMENT, CONTACT, CARD, IMPORT, POLICIES, CHECKLISTS, TERMINATIONS, MANDATES),
     authority=(MANDATES, OFFICE),
     wording=Path(__file__).parent / "wording",
     contracts=get_args(Contract),

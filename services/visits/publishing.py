@@ -73,6 +73,8 @@ def published(event: own.Event, state: Any, stream_id: str) -> tuple[told.Contra
             return (_retold(told.CounsellorCardMadeV1, event),)
         case own.CounsellorCardChanged():
             return (_retold(told.CounsellorCardChangedV1, event, counsellor=cast(Card, state).counsellor),)
+        case own.ImportStarted() | own.ImportAdvanced() | own.ImportFinished():
+            return ()  # the office's own bookkeeping: what was taken over is told by the leases and visits themselves
         case _:
             return _of_lease(event, cast(Lease, state), stream_id)
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from datetime import date
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast, get_args
 
-from services.visits.events import Commitment, ContactPoint, Party
+from services.visits.events import Commitment, ContactPoint, ImportAdvanced, LineOutcome, Party
 from services.visits.rules.agreement import AGREEMENT, Agreement
 from services.visits.rules.card import CARD, Card
 from services.visits.rules.contact import CONTACT, Contact
@@ -30,6 +30,7 @@ from services.visits.rules.figures import (
     report_in_time,
 )
 from services.visits.rules.finding import FINDING, Finding
+from services.visits.rules.importing import IMPORT, Import
 from services.visits.rules.lease import LEASE, Lease
 from services.visits.rules.visit import VISIT, Visit
 from shared.decisions import Recorded
@@ -185,6 +186,7 @@ def show_visit(_id: str, visit: Visit) -> Body | None:
         "cancelled": _cancelled(visit),
         "occurred_on": visit.day if visit.took_place else None,
         "present": visit.recorded.present if visit.recorded else None,
+        "imported": visit.imported,
         "interpreter": _interpreter(visit),
         "not_home": _not_home(visit),
         "access_refused": _access_refused(visit),
@@ -229,7 +231,7 @@ def _report(visit: Visit) -> Body:
     body: dict[str, Any] = {
         "state": visit.report_state,
         "authors": sorted({draft.author for draft in visit.drafts}),
-        "due_on": visit.recorded.report_due_on if visit.recorded else None,
+        "due_on": visit.recorded.report_due_on if visit.recorded and not visit.imported else None,
     }
     if visit.report is None:
         return body
@@ -520,7 +522,70 @@ COUNSELLORS = Resource(
     filter_values=lambda _id, card: {"counsellor": card.counsellor},
 )
 
-RESOURCES = (LEASES, VISITS, FINDINGS, AGREEMENTS, CONTACTS, COUNSELLORS)
+
+# --- imports ----------------------------------------------------------------------------------------------------------
+
+
+def show_import(_id: str, known: Import) -> Body | None:
+    """How far an import is. Its lines are a list of their own."""
+    if known.started is None:
+        return None
+    return {
+        "state": known.state,
+        "dry_run": known.started.rehearsal,
+        "file_sha256": known.started.file_sha256,
+        "lines": known.started.lines,
+        "done": sum(known.counts.values()),
+        "counts": {outcome: known.counts.get(outcome, 0) for outcome in get_args(LineOutcome)},
+    }
+
+
+IMPORTS = Resource(
+    collection="imports",
+    stream=IMPORT,
+    show=show_import,
+    filters={"state": "text not null"},
+    filter_values=lambda _id, known: {"state": known.state},
+)
+IMPORT_LINES = Table(
+    name="import_line",
+    columns={
+        "of_import": "text not null",
+        "line": "bigint not null",
+        "kind": "text not null",
+        "outcome": "text not null",
+        "recorded": "text not null",  # short names of events, blanks between
+        "reason": "text",
+        "columns": "text not null",
+        "lease": "text",
+    },
+    key=("of_import", "line"),
+)
+LINES_OF = """
+select line, kind, outcome, recorded, reason, columns, lease from import_line
+where office = $1 and of_import = $2 and line > $3 and ($4::text is null or outcome = $4) order by line limit $5
+"""
+
+
+def import_rows(_known: Import, recorded: Recorded[Any]) -> Iterable[Row]:
+    """What became of each line."""
+    if isinstance(recorded.event, ImportAdvanced):
+        for one in recorded.event.done:
+            names = {"recorded": " ".join(one.recorded), "columns": " ".join(one.columns)}
+            told = {"kind": one.kind, "outcome": one.outcome, "reason": one.reason, "lease": one.lease}
+            yield Row(IMPORT_LINES, {"of_import": _id(recorded), "line": one.line, **told, **names})
+
+
+async def lines_of(
+    store: "Asked", *, by: OfOffice, of: str, after: int, outcome: str | None, limit: int
+) -> list[dict[str, Any]]:
+    """Return what became of the lines of an import, in the order of the file, as far as ``limit``."""
+    found = await store.rows(LINES_OF, of, after, outcome, limit, by=by)
+    split = ("recorded", "columns")
+    return [{**dict(row), **{name: row[name].split() for name in split}} for row in found]
+
+
+RESOURCES = (LEASES, VISITS, FINDINGS, AGREEMENTS, CONTACTS, COUNSELLORS, IMPORTS)
 
 
 # --- what is due ------------------------------------------------------------------------------------------------------
@@ -576,7 +641,7 @@ def lease_rows(lease: Lease, recorded: Recorded[Any]) -> Iterable[Row]:
 def visit_rows(visit: Visit, recorded: Recorded[Any]) -> Iterable[Row]:
     """The report that is due."""
     id = _id(recorded)
-    waits = visit.recorded is not None and visit.report is None
+    waits = visit.recorded is not None and visit.report is None and not visit.imported
     due = visit.recorded.report_due_on if visit.recorded and waits else None
     yield _due("report", id, due, stream=id, lease=visit.lease, person=visit.counsellor)
 
@@ -678,7 +743,7 @@ VISIT_FACTS = Table(
         "visit": "text not null",
         "lease": "text not null",
         "visited_on": "date not null",
-        "report_due_on": "date not null",
+        "report_due_on": "date",  # none for a visit that was taken over: its report is not ours
         "fixed_on": "date",
     },
     key=("visit",),
@@ -760,7 +825,7 @@ def visit_facts(visit: Visit, recorded: Recorded[Any]) -> Iterable[Row]:
                 "visit": _id(recorded),
                 "lease": visit.lease,
                 "visited_on": visit.recorded.visited_on,
-                "report_due_on": visit.recorded.report_due_on,
+                "report_due_on": None if visit.imported else visit.recorded.report_due_on,
                 "fixed_on": visit.report.fixed_on if visit.report else None,
             },
         )
@@ -795,6 +860,7 @@ VIEWS = (
     View(of=VISIT, rows=visit_facts, tables=(VISIT_FACTS,)),
     View(of=AGREEMENT, rows=agreement_facts, tables=(NOTE_FACTS, DUTY_FACTS)),
     View(of=CONTACT, rows=contact_facts, tables=(DUTY_FACTS,)),
+    View(of=IMPORT, rows=import_rows, tables=(IMPORT_LINES,)),
 )
 
 

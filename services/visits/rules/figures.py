@@ -51,7 +51,7 @@ class VisitFacts:
     visit: str
     lease: str
     visited_on: date
-    report_due_on: date
+    report_due_on: date | None  # None: taken over from before the platform
     fixed_on: date | None
 
 
@@ -140,8 +140,8 @@ def first_visit_in_time(leases: Iterable[LeaseFacts], period: Period) -> Figure:
 
 def report_in_time(visits: Iterable[VisitFacts], period: Period) -> Figure:
     """K-02: of the visits whose report fell due in the period, those with a report fixed by then."""
-    due = [visit for visit in visits if period.holds(visit.report_due_on)]
-    counted = ((one.visit, one.fixed_on is not None and one.fixed_on <= one.report_due_on) for one in due)
+    due = [(one, one.report_due_on) for one in visits if one.report_due_on and period.holds(one.report_due_on)]
+    counted = ((one.visit, one.fixed_on is not None and one.fixed_on <= last) for one, last in due)
     return Figure(id="K-02", name="report in time", counted=tuple(counted))
 
 

@@ -109,6 +109,10 @@ class PresenceNoFinding(Refusal):
     """Nothing can be found in a presence contact or a group moment."""
 
 
+class ImportedNoFinding(Refusal):
+    """A visit taken over from before is no evidence: nobody here witnessed it."""
+
+
 class NotLackOfCooperation(Refusal):
     """Only a missed appointment that the renter had agreed to, or refused access at a visit announced in time, is."""
 
@@ -149,6 +153,7 @@ def establish(
 
     :param date_suspect: the device's clock was wrong: the fact is taken in, and a person confirms its day later.
     :raises UnknownItem: no such item. :raises Unknown: no such visit of this lease.
+    :raises ImportedNoFinding: the visit was taken over from before.
     :raises PresenceNoFinding: it was heard in a contact. :raises AnonymousSource: who reported it is not named.
     :raises DateOrder: another day than the visit's. :raises NotLackOfCooperation: nothing was refused or missed.
     """
@@ -190,6 +195,8 @@ def _came_from(visit: Visit | None, *, on: date, date_suspect: bool) -> None:
         raise Unknown
     if visit.purpose == "participation":
         raise PresenceNoFinding
+    if visit.imported:
+        raise ImportedNoFinding
     if not visit.took_place:
         raise WrongState
     if visit.day != on and not date_suspect:

@@ -170,7 +170,9 @@ def register(
         raise WrongState
     if all(party.role == "household_member" for party in parties):
         raise PartyMissing
-    if informed_on is None or informed_on > start + timedelta(days=INFORMED_AT_LATEST_DAYS):
+    # Who was let in before the platform may have been informed later: then only later facts count (domain 4.1).
+    at_latest = date.max if imported else start + timedelta(days=INFORMED_AT_LATEST_DAYS)
+    if informed_on is None or informed_on > at_latest:
         raise RenterNotInformed
     if informed_on > today:
         raise OccurredInFuture

@@ -83,6 +83,11 @@ class Visit:
         return self.state in ("carried_out", "not_home", "access_refused")
 
     @property
+    def imported(self) -> bool:
+        """Whether it was taken over from elsewhere: it tells when somebody came, and is no evidence of anything."""
+        return self.recorded is not None and self.recorded.imported
+
+    @property
     def day(self) -> date | None:
         """The day on which it was carried out or tried; before that, for which it is planned."""
         return self.recorded.visited_on if self.recorded else self.visit_on
@@ -324,7 +329,7 @@ def draft_report(
     needs_support: tuple[Sealed, ...],
 ) -> list[VisitEvent]:
     """Write at the report. Every draft is kept; none overwrites another's words."""
-    if not visit.took_place or visit.report is not None:
+    if not visit.took_place or visit.imported or visit.report is not None:
         raise WrongState
     draft = ReportDrafted(author=author, goes_well=goes_well, needs=needs, can_do=can_do, needs_support=needs_support)
     return [draft]
@@ -360,7 +365,7 @@ def fix_report(
     :raises GoesWellMissing: after a visit carried out, what goes well is there.
     :raises Unknown: no such finding. :raises NoSource: a finding comes from elsewhere.
     """
-    if not visit.took_place or visit.report is not None or visit.day is None:
+    if not visit.took_place or visit.imported or visit.report is not None or visit.day is None:
         raise WrongState
     if visit.state == "carried_out" and goes_well is None:
         raise GoesWellMissing

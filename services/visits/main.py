@@ -5,6 +5,7 @@ from typing import get_args
 
 from services.visits.api import api
 from services.visits.days import days
+from services.visits.gauges import keep_looking
 from services.visits.publishing import published
 from services.visits.reactions import reactions
 from services.visits.rules.agreement import AGREEMENT
@@ -33,6 +34,7 @@ SERVICE = Service(
     authority=(MANDATES, OFFICE),
     wording=Path(__file__).parent / "wording",
     contracts=get_args(Contract),
+    carrier=lambda _store, _settings, clock, every_office: keep_looking(clock, every_office),
 )
 
 if __name__ == "__main__":

@@ -678,6 +678,9 @@ order by due_on, kind, about, stream limit $9
 LATE_VISITS = (
     "select about from due where office = $1 and kind in ('first_visit', 'next_visit') and due_on < $2 order by 1"
 )
+VISITS_DUE = (
+    "select kind, due_on, count(*) as number from due where kind in ('first_visit', 'next_visit') group by 1, 2"
+)
 LATE_COMMITMENTS = (
     "select distinct stream from due where office = $1 and kind = 'commitment' and due_on < $2 order by 1"
 )

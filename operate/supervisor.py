@@ -77,6 +77,7 @@ class Supervisor:
         self._state = state
         self._port = port
         self._first = dict(first or {})
+        self._owners: dict[str, Mapping[str, str]] = {}
         self._say = say
         self._components: dict[str, Component] = {}
         self._keepers: dict[str, asyncio.Task[None]] = {}
@@ -178,8 +179,10 @@ class Supervisor:
             service: service_settings(self._state, service, ports[service], database=database.port, bus=bus.port)
             for service in SERVICES
         }
-        await self._migrate(database, environments)
-        self._say("the databases are laid out")
+        await key_database.lay_out(
+            with_password(database.url("keys", "keys_owner"), self._state.password("keys_owner"))
+        )
+        self._owners = {service: postgres.owner_settings(self._state, database.port, service) for service in SERVICES}
         for service in SERVICES:
             self._add(
                 Component(
@@ -194,37 +197,6 @@ class Supervisor:
             )
         ready = {service: self._service_is_ready(service) for service in SERVICES}
         await asyncio.gather(*(self._until(service, its) for service, its in ready.items()))
-
-    async def _migrate(self, database: postgres.Postgres, environments: Mapping[str, Mapping[str, str]]) -> None:
-        owner = with_password(database.url("keys", "keys_owner"), self._state.password("keys_owner"))
-        await key_database.lay_out(owner)
-        # No more at a time than can run: on a first start each would else compile the same modules.
-        turns = asyncio.Semaphore(os.cpu_count() or 1)
-
-        async def migrate(service: str) -> None:
-            async with turns:
-                await self._migrate_one(database, service, environments[service])
-
-        await asyncio.gather(*(migrate(service) for service in environments))
-
-    async def _migrate_one(self, database: postgres.Postgres, service: str, environment: Mapping[str, str]) -> None:
-        log = self._state.log(service)
-        with log.open("ab") as out:
-            options = how_to_start(
-                log=out,
-                env={**environment, **postgres.owner_settings(self._state, database.port, service)},
-                dies_by=signal.SIGKILL,
-                cwd=PROJECT,
-            )
-            process = await asyncio.create_subprocess_exec(*_python(f"services.{service}.main"), "migrate", **options)
-        try:
-            code = await process.wait()
-        except asyncio.CancelledError:
-            process.kill()
-            await process.wait()
-            raise
-        if code != 0:
-            raise DidNotStart(f"the migration of {service} ended with {code}: {_last_words(log)}")
 
     def _add(self, component: Component) -> None:
         self._components[component.name] = component
@@ -264,6 +236,8 @@ class Supervisor:
                 options = component.options(log.fileno())
             else:
                 environment = dict(component.environment)
+                if not self._ready:  # only at the start of the platform may a service lay out its database first
+                    environment |= self._owners.get(component.name, {})
                 if component.starts == 0:
                     environment |= self._first.get(component.name, {})
                 options = how_to_start(log=log, env=environment, dies_by=component.dies_by, cwd=PROJECT)

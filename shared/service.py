@@ -1,7 +1,8 @@
 """The wiring of one service process; only a ``main`` imports it.
 
-``python -m services.<name>.main`` serves. ``… migrate`` lays out the database as its owner, ``… rebuild`` builds the
-views again beside a running service, ``… schemas`` writes the documents of its public contracts.
+``python -m services.<name>.main`` serves; given the owner's address too (``up`` does so at its start) it lays out the
+database first. ``… migrate`` does only that, ``… rebuild`` builds the views again beside a running service,
+``… schemas`` writes the documents of its public contracts.
 """
 
 import asyncio
@@ -86,6 +87,8 @@ class Service:
         match words:
             case []:
                 observability.configure(self.name, settings.log_level)
+                if settings.database_owner:
+                    self._migrate(settings)
                 asyncio.run(self._serve(settings))
             case ["migrate"]:
                 self._migrate(settings)

@@ -1,5 +1,6 @@
 """Letters, tasks and calendars over HTTP: translate, decide, answer."""
 
+import asyncio
 import hashlib
 import secrets
 from collections.abc import Callable, Iterable, Mapping
@@ -32,10 +33,12 @@ from services.notifications.letters import (
     from_letters,
     frozen,
     matter_of,
+    recipient_of,
     template_of_product,
     words_of_person,
 )
 from services.notifications.names import sending_named, task_named
+from services.notifications.post import Printed, Row, as_zip, rows_in
 from services.notifications.rules import composing
 from services.notifications.rules.attempts import ATTEMPTS, attempt_refused
 from services.notifications.rules.calendar import CALENDAR, make, revoke
@@ -54,7 +57,7 @@ from services.notifications.rules.communication import (
     send,
     send_again,
 )
-from services.notifications.rules.following import Closing, Opening, and_tasks, to_approve
+from services.notifications.rules.following import Closing, Opening, and_tasks, tasks_of_outcome, to_approve
 from services.notifications.rules.kinds import (
     OFFICIAL,
     POLICIES,
@@ -72,6 +75,7 @@ from services.notifications.rules.lease_file import (
     debt_mediators_on,
 )
 from services.notifications.rules.office import OFFICE_CARD, OFFICE_DETAILS, OfficeCard, adopt_details
+from services.notifications.rules.post import POST_BATCH, PostBatch, Told, make_batch, take_file
 from services.notifications.rules.sending import SENDING, Sending, channel_of, queue, queued_for, settle
 from services.notifications.rules.task import TASK, do_task
 from services.notifications.rules.template import TEMPLATES, adopt, fields_of
@@ -103,7 +107,6 @@ from shared.web import (
     may,
     one,
 )
-from shared.working_days import add_working_days
 
 api = Doors("notifications")
 
@@ -112,6 +115,9 @@ SENDERS: Final = ("counsellor", "coordinator", "director", "administration")
 READERS: Final = ("counsellor", "coordinator", "director", "administration", "dpo")
 STAFF: Final = ("counsellor", "coordinator", "director", "administration", "technical")
 POSTERS: Final = ("administration",)
+
+BATCH_READERS: Final = ("administration", "coordinator")
+MOST_IN_A_BATCH: Final = 200
 
 Name = Annotated[Line, Field(min_length=1)]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=20)]
@@ -554,29 +560,9 @@ async def _outcome(
     """Record what became of a letter: a task opens where it did not arrive, and closes where it did."""
     lease = letter.lease or ""
 
-    def opens(events: list[Any]) -> Iterable[Opening]:
+    def follows(events: list[Any]) -> tuple[list[Opening], list[Closing]]:
         state = COMMUNICATION_STATES.get(type(events[0]).__name__) or getattr(events[0], "outcome", None)
-        addressed = letter.of(events[0].addressee)
-        if state not in ("not_collected", "returned") or addressed is None or addressed.to.copy:
-            return ()
-        not_given = letter.kind == "L-09" and state == "returned"
-        return (
-            Opening(
-                kind="notice_not_given" if not_given else "letter_not_delivered",
-                about_kind="communication",
-                about_id=id,
-                owner_role="administration",
-                due_on=add_working_days(by.today, 2),
-            ),
-        )
-
-    def closes(events: list[Any]) -> Iterable[Closing]:
-        if opens(events):
-            return ()
-        return (
-            Closing(kind="letter_not_delivered", about_id=id),
-            Closing(kind="notice_not_given", about_id=id),
-        )
+        return tasks_of_outcome(letter, id=id, addressee=events[0].addressee, state=state, today=by.today)
 
     return await _act(
         store,
@@ -584,8 +570,8 @@ async def _outcome(
         letter,
         decision,
         by=by,
-        opens=opens,
-        closes=closes,
+        opens=lambda events: follows(events)[0],
+        closes=lambda events: follows(events)[1],
         reads={"letters": every(COMMUNICATION, lease)},
     )
 
@@ -721,6 +707,113 @@ async def settle_sending(
 
 
 api.collection(views.SENDINGS, readers=READERS)
+
+
+# -- registered letters in batches ------------------------------------------------------------------------------------
+
+
+class MakePostBatch(DatedBody):
+    """Put registered letters together; by default all that were noted as sent that way and are in no batch yet."""
+
+    id: Id | None = None
+    communications: Annotated[tuple[Name, ...], Field(max_length=MOST_IN_A_BATCH)] | None = None
+
+
+class CarrierFile(Body):
+    """The carrier's file: CSV with the columns ``reference``, ``outcome``, ``on``, ``tracking`` and ``signed_by``."""
+
+    file: Annotated[str, Field(max_length=20_000)]
+
+
+@api.post("/post-batches", status_code=201)
+async def make_post_batch(
+    body: MakePostBatch, by: Annotated[Caller, may("make_post_batch", *BATCH_READERS)], store: Store
+) -> Acted:
+    """Put registered letters together for the printer: one envelope for each addressee."""
+    id = new_id(body.id, uuid4())
+    chosen = body.communications
+    if chosen is None:
+        chosen = tuple(await views.letters_to_post(store, most=MOST_IN_A_BATCH, by=by))
+    letters = tuple(dict.fromkeys(chosen))
+    return await store.begin(
+        POST_BATCH,
+        id,
+        partial(make_batch, id=id, communications=letters, on=by.today),
+        by=by,
+        reads={f"letter_{number}": one(COMMUNICATION, letter) for number, letter in enumerate(letters)},
+    )
+
+
+@api.post("/post-batches/{batch}/take-file")
+async def take_carrier_file(
+    batch: str,
+    body: CarrierFile,
+    by: Annotated[Caller, may("record_delivered", *POSTERS, of=POST_BATCH)],
+    store: Store,
+) -> Acted:
+    """Take in what the carrier tells of each letter; rows that cannot be are named in ``files[].rejected``."""
+    state: PostBatch = await store.state(POST_BATCH, batch, by=by)
+    leases = tuple(dict.fromkeys(item.lease for item in state.items.values()))
+    rows = [await _told(row, state, store, by) for row in rows_in(body.file)]
+    letters = {f"letters_{number}": every(COMMUNICATION, lease) for number, lease in enumerate(leases)}
+    tasks = {f"tasks_{number}": every(TASK, lease) for number, lease in enumerate(leases)}
+    return await store.decide(
+        POST_BATCH,
+        batch,
+        partial(take_file, file=_hash(body.file), rows=rows, leases=leases, named=task_named, today=by.today),
+        by=by,
+        reads={**letters, **tasks},
+    )
+
+
+async def _told(row: Row, batch: PostBatch, store: Store, by: Caller) -> Told:
+    item = batch.items.get(row.reference)
+    proof = None
+    on = row.on if row.on is not None and row.on <= by.today else None
+    if item is not None and row.outcome == "delivered" and row.tracking:
+        letter: Communication = await store.state(COMMUNICATION, item.communication, by=by)
+        said = await by.seal(
+            category_of(letter.kind), item.lease, reference=row.tracking, signed_by=row.signed_by or None
+        )
+        proof = Proof(kind="carrier", reference=said.reference, signed_by=said.signed_by)
+    other = _plain(row.signed_by) not in ("", "addressee")
+    return Told(reference=row.reference, outcome=row.outcome, on=on, proof=proof, signed_by_other=other)
+
+
+@api.get("/post-batches/{batch}.zip", response_class=Response)
+async def batch_to_print(
+    batch: str, by: Annotated[Caller, may("read_post_batches", *BATCH_READERS, of=POST_BATCH)], store: Store
+) -> Response:
+    """The batch to print: ``manifest.csv`` with one row for each envelope, and the PDF of each letter as frozen."""
+    state: PostBatch = await store.state(POST_BATCH, batch, by=by)
+    printed = []
+    for item in state.items.values():
+        letter: Communication = await store.state(COMMUNICATION, item.communication, by=by)
+        addressed = letter.of(item.addressee)
+        sealed = await views.bytes_of(store, letter.first or item.communication, by=by)
+        text = await store.seals.open(by.office, "pdf", sealed) if sealed is not None else None
+        if addressed is None or text is None:
+            continue  # erased, or a draft again: nothing to print
+        facts = await facts_of(store, item.lease, by=by, on=by.today, about=(addressed.to,))
+        to = recipient_of(facts, addressed.to)
+        printed.append(
+            Printed(
+                reference=item.reference,
+                name=to.name,
+                lines=to.lines,
+                sha256=letter.document or "",
+                pdf=from_letters(text),
+            )
+        )
+    await store.note_read(by, sorted({item.lease for item in state.items.values()}), "communications")
+    return Response(
+        await asyncio.to_thread(as_zip, printed),
+        media_type="application/zip",
+        headers={"Content-Disposition": f'attachment; filename="{batch}.zip"'},
+    )
+
+
+api.collection(views.POST_BATCHES, readers=BATCH_READERS)
 
 
 # -- the bytes --------------------------------------------------------------------------------------------------------

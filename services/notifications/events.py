@@ -413,6 +413,51 @@ class SendingSettled:
 
 SendingEvent = SendingQueued | SendingBegun | SendingSucceeded | SendingFailed | SendingUnknown | SendingSettled
 
+
+@dataclass(frozen=True, kw_only=True)
+class PostItem:
+    """One envelope of a batch: a letter to one addressee."""
+
+    reference: str  # as manifest and carrier call it
+    communication: str
+    addressee: str
+    lease: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PostBatchMade:
+    """Registered letters are printed and posted together."""
+
+    items: tuple[PostItem, ...]
+    made_on: date
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowRejected:
+    """A row of the carrier's file that cannot be."""
+
+    reference: str
+    code: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CarrierFileTaken:
+    """The carrier told what became of letters of the batch; each outcome is an event of its letter."""
+
+    file: str  # SHA-256 of it, hexadecimal
+    accepted: tuple[str, ...]
+    rejected: tuple[RowRejected, ...]
+
+
+PostBatchEvent = PostBatchMade | CarrierFileTaken
+
 Event = (
-    CommunicationEvent | AttemptEvent | TaskEvent | TemplateEvent | OfficeDetailsEvent | CalendarEvent | SendingEvent
+    CommunicationEvent
+    | AttemptEvent
+    | TaskEvent
+    | TemplateEvent
+    | OfficeDetailsEvent
+    | CalendarEvent
+    | SendingEvent
+    | PostBatchEvent
 )

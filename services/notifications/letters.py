@@ -428,7 +428,7 @@ def _sheet(
         contact_phone=values.get("counsellor_phone") or "",
         signed_by=signed_by,
         signed_as=role,
-        recipients=tuple(_recipient(facts, one.to) for one in communication.addressed),
+        recipients=tuple(recipient_of(facts, one.to) for one in communication.addressed),
         annexes=tuple(
             Translation(
                 language=annex.language, text=facts.read(annex.text) or "", translator=facts.read(annex.translator)
@@ -439,7 +439,8 @@ def _sheet(
     )
 
 
-def _recipient(facts: Facts, to: Addressee) -> Recipient:
+def recipient_of(facts: Facts, to: Addressee) -> Recipient:
+    """Return the name and the address lines of an addressee, as letter and envelope show them."""
     party = facts.file.parties.get(to.party or "")
     name = facts.read(party.party.name) if party else facts.read(to.name)
     return Recipient(name=name or "", lines=_address_lines(facts, to), copy=to.copy)

@@ -13,6 +13,7 @@ from services.notifications.rules.communication import COMMUNICATION
 from services.notifications.rules.kinds import POLICIES
 from services.notifications.rules.lease_file import LEASE_FILE
 from services.notifications.rules.office import OFFICE_CARD, OFFICE_DETAILS
+from services.notifications.rules.post import POST_BATCH
 from services.notifications.rules.sending import SENDING
 from services.notifications.rules.task import TASK
 from services.notifications.rules.template import TEMPLATES
@@ -37,6 +38,7 @@ SERVICE = Service(
         OFFICE_CARD,
         CALENDAR,
         SENDING,
+        POST_BATCH,
         LEASE_FILE,
         POLICIES,
         MANDATES,

@@ -8,6 +8,7 @@ from services.notifications.events import (
     AttemptRefused,
     CalendarMade,
     CalendarRevoked,
+    CarrierFileTaken,
     CommunicationApprovalTakenBack,
     CommunicationApproved,
     CommunicationDelivered,
@@ -22,6 +23,7 @@ from services.notifications.events import (
     Event,
     LetterReached,
     OfficeDetailsAdopted,
+    PostBatchMade,
     ProofCorrected,
     SendingBegun,
     SendingFailed,
@@ -201,6 +203,8 @@ def published(event: Event, state: Any, id: str) -> tuple[public.Contract, ...]:
             | SendingSettled()
         ):
             return ()  # how a message leaves this house proves nothing; that it was sent, and its proof, is public
+        case PostBatchMade() | CarrierFileTaken():
+            return ()  # which envelopes went together proves nothing; what became of each letter is public
         case _:
             assert_never(event)
 

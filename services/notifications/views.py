@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal, Protocol
 
-from services.notifications.events import CommunicationApprovalTakenBack, CommunicationApproved
+from services.notifications.events import CommunicationApprovalTakenBack, CommunicationApproved, PostBatchMade
 from services.notifications.rules.calendar import CALENDAR, Calendar
 from services.notifications.rules.communication import COMMUNICATION, Addressed, Communication
 from services.notifications.rules.lease_file import LEASE_FILE, LeaseFile
+from services.notifications.rules.post import POST_BATCH, PostBatch
 from services.notifications.rules.sending import SENDING, Sending
 from services.notifications.rules.task import TASK, Task
 from shared.decisions import Recorded
@@ -355,6 +356,66 @@ def keep_queue(sending: Sending, recorded: Recorded[Any]) -> Iterable[Row]:
     yield Row(SENDING_QUEUE, row, gone=sending.state not in ("queued", "sending"))
 
 
+# Post
+
+
+def show_batch(_id: str, batch: PostBatch) -> Mapping[str, Any] | None:
+    """Registered letters that are printed and posted together, and what the carrier's files told."""
+    if batch.made is None:
+        return None
+    return {
+        "state": "answered" if len(batch.outcomes) == len(batch.items) else "open",
+        "made_on": batch.made.made_on,
+        "items": [
+            {
+                "reference": item.reference,
+                "communication": item.communication,
+                "addressee": item.addressee,
+                "lease": item.lease,
+                "told": reference in batch.outcomes,
+            }
+            for reference, item in batch.items.items()
+        ],
+        "files": [
+            {
+                "sha256": file.file,
+                "accepted": list(file.accepted),
+                "rejected": [{"reference": one.reference, "code": one.code} for one in file.rejected],
+            }
+            for file in batch.files
+        ],
+    }
+
+
+POST_BATCHES = Resource(
+    "post-batches",
+    POST_BATCH,
+    show_batch,
+    filters={"made_on": "date"},
+    filter_values=lambda _id, batch: {"made_on": batch.made.made_on},
+)
+POSTED = Table(name="posted", columns={"communication": "text not null"}, key=("communication",))
+
+
+def keep_posted(_batch: PostBatch, recorded: Recorded[Any]) -> Iterable[Row]:
+    """Which letters are in a batch."""
+    if isinstance(recorded.event, PostBatchMade):
+        for communication in dict.fromkeys(item.communication for item in recorded.event.items):
+            yield Row(POSTED, {"communication": communication})
+
+
+async def letters_to_post(store: Asked, *, most: int, by: Any) -> list[str]:
+    """Return the letters noted as sent registered on paper that are in no batch yet, the oldest first."""
+    found = await store.rows(
+        "select id from communications c where office = $1 and state = 'sent'"
+        " and body->>'method' = 'registered_paper' and not exists"
+        " (select from posted p where p.office = $1 and p.communication = c.id) order by made limit $2",
+        most,
+        by=by,
+    )
+    return [row["id"] for row in found]
+
+
 # Tasks
 
 
@@ -464,11 +525,12 @@ async def appointments_of(
     return [(row["visit"], row["visit_on"], row["slot"]) for row in found]
 
 
-RESOURCES: tuple[Resource, ...] = (COMMUNICATIONS, SENDINGS, TASKS, CALENDARS)
+RESOURCES: tuple[Resource, ...] = (COMMUNICATIONS, SENDINGS, POST_BATCHES, TASKS, CALENDARS)
 VIEWS: tuple[View, ...] = (
     View(COMMUNICATION, keep_bytes, (LETTER_BYTES,)),
     View(COMMUNICATION, keep_addressed, (ADDRESSED,)),
     View(LEASE_FILE, keep_dates, (CONTEST_TERM, APPOINTMENT)),
     View(CALENDAR, keep_address, (CALENDAR_ADDRESS,)),
+    View(POST_BATCH, keep_posted, (POSTED,)),
     View(SENDING, keep_queue, (SENDING_QUEUE,)),
 )

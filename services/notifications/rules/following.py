@@ -67,6 +67,7 @@ Tasks = Mapping[str, Task]
 NameOf = Callable[[TaskKind, str], str]  # the id of the task of a kind about a thing
 LATE_CONTEST = "CONTEST_TOO_LATE"
 WORKING_DAYS_TO_ACT = 5
+WORKING_DAYS_TO_SEND_AGAIN = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,6 +150,26 @@ def to_approve(id: str, letter: CommunicationDrafted | Communication, *, today: 
             due_on=add_working_days(today, WORKING_DAYS_TO_ACT),
         )
     ]
+
+
+def tasks_of_outcome(
+    letter: Communication, *, id: str, addressee: str, state: str | None, today: date
+) -> tuple[list[Opening], list[Closing]]:
+    """Return the task that opens where a letter did not arrive at an addressee, else those that close where it did."""
+    addressed = letter.of(addressee)
+    if state not in ("not_collected", "returned") or addressed is None or addressed.to.copy:
+        kinds: tuple[TaskKind, ...] = ("letter_not_delivered", "notice_not_given")
+        return [], [Closing(kind=kind, about_id=id) for kind in kinds]
+    not_given = letter.kind == "L-09" and state == "returned"
+    return [
+        Opening(
+            kind="notice_not_given" if not_given else "letter_not_delivered",
+            about_kind="communication",
+            about_id=id,
+            owner_role="administration",
+            due_on=add_working_days(today, WORKING_DAYS_TO_SEND_AGAIN),
+        )
+    ], []
 
 
 def task_events(

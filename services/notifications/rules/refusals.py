@@ -27,5 +27,9 @@ class AddresseeMissing(Refusal):
     """Somebody who must get the letter on this day is not among its addressees (9.3)."""
 
 
+class CarrierFileUnreadable(Refusal):
+    """A column that the carrier's file must have is missing."""
+
+
 class AddressUnchanged(Refusal):
     """It came back from this address; by the same way it would come back again (3.8)."""

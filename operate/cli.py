@@ -223,9 +223,10 @@ def bench(
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)
 def test(ctx: typer.Context) -> None:
-    """Run every test, on real embedded PostgreSQL and NATS. Arguments go to pytest."""
+    """Run every test, on real embedded PostgreSQL and NATS, a worker per core. Arguments go to pytest."""
     os.chdir(PROJECT)
-    _become("pytest", *ctx.args)
+    # A file stays on one worker: its tests share servers and histories. With names or options, whoever calls decides.
+    _become("pytest", *(ctx.args or ("-n", "logical", "--dist", "loadfile")))
 
 
 @app.command()

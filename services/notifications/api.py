@@ -21,9 +21,9 @@ from services.notifications.events import (
     Addressee,
     Annex,
     CommunicationDrafted,
-    CommunicationSent,
     Helpline,
     OfficeDetailsAdopted,
+    PreferencesStated,
     SettledAs,
     TemplateAdopted,
 )
@@ -35,6 +35,7 @@ from services.notifications.letters import (
     matter_of,
     recipient_of,
     template_of_product,
+    wishes_of,
     words_of_person,
 )
 from services.notifications.names import sending_named, task_named
@@ -76,14 +77,20 @@ from services.notifications.rules.lease_file import (
 )
 from services.notifications.rules.office import OFFICE_CARD, OFFICE_DETAILS, OfficeCard, adopt_details
 from services.notifications.rules.post import POST_BATCH, PostBatch, Told, make_batch, take_file
-from services.notifications.rules.sending import SENDING, Sending, channel_of, queue, queued_for, settle
+from services.notifications.rules.preferences import (
+    PREFERENCES,
+    Wishes,
+    in_their_language,
+    preferred,
+    state_preferences,
+)
+from services.notifications.rules.sending import SENDING, Sending, leaves, settle
 from services.notifications.rules.task import TASK, do_task
 from services.notifications.rules.template import TEMPLATES, adopt, fields_of
 from shared.bodies import new_id
 from shared.clock import BRUSSELS
 from shared.contracts.evaluations import BadNewsSender, PolicyAdoptedV1
 from shared.contracts.notifications import About, Kind, Outcome, ProofKind, TrustLevel
-from shared.decisions import Elsewhere
 from shared.keys import category_of as category_of_key
 from shared.outbox import OFFICE as OFFICE_CODE
 from shared.problems import not_found, not_permitted
@@ -183,7 +190,7 @@ async def draft_communication(
     about = body.about or AboutBody(kind="lease", id=body.lease)
     if not file.knows(about.kind, about.id):
         raise NotYetKnown
-    addressees, unknown = await _addressees(body, file, by)
+    addressees, unknown = await _addressees(body, file, store, by)
     drafted, missing = await _drafted(body, about, addressees, file, store, by)
     id = new_id(body.id, uuid4())
     return await store.begin(
@@ -265,11 +272,11 @@ async def _annexes(body: DraftCommunication, category: Any, by: Caller) -> Any:
 
 
 async def _addressees(
-    body: DraftCommunication, file: LeaseFile, by: Caller
+    body: DraftCommunication, file: LeaseFile, store: Store, by: Caller
 ) -> tuple[tuple[Addressee, ...], tuple[str, ...]]:
     """Return the addressees, by default the group of the kind, and those named by party who are none of the lease."""
     if not body.addressees:
-        return addressees_of(file, kind=body.kind, on=by.today), ()
+        return await _reading(addressees_of(file, kind=body.kind, on=by.today), store, by), ()
     outside = {one.addressee: one for one in (*administrators_on(file, by.today), *debt_mediators_on(file, by.today))}
     addressed: dict[str, Addressee] = {}
     unknown: list[str] = []
@@ -287,17 +294,23 @@ async def _addressees(
             )
         else:
             unknown.append(given.party)
-    return tuple(addressed.values()), tuple(unknown)
+    return await _reading(addressed.values(), store, by), tuple(unknown)
+
+
+async def _reading(addressees: Iterable[Addressee], store: Store, by: Caller) -> tuple[Addressee, ...]:
+    """Return the addressees with the languages that they asked for."""
+    to = tuple(addressees)
+    return in_their_language(to, await wishes_of(store, to, by=by), on=by.today)
 
 
 # -- from draft to proof ----------------------------------------------------------------------------------------------
 
 
 class SendCommunication(Body):
-    """Hand a letter to its carrier."""
+    """Hand a letter to its carrier; by default the way in which its first addressee asked to be reached."""
 
     on: Day
-    method: Channel
+    method: Channel | None = None
     tracking: Line | None = None
 
 
@@ -394,11 +407,14 @@ async def send_communication(
     letter: Communication = await store.state(COMMUNICATION, communication, by=by)
     said = await by.seal(category_of(letter.kind), letter.lease or "", tracking=body.tracking)
     policy = await _policy(store, by)
+    to = tuple(one.to for one in letter.addressed)
+    wishes = await wishes_of(store, to, by=by)
+    asked = next((preferred(letter.kind, one.party, wishes, on=body.on) for one in to if not one.copy), None)
     decision = partial(
         send,
         by=by.person,
         policy=_sender_of(policy),
-        method=body.method,
+        method=body.method or asked or "letter",
         on=body.on,
         tracking=said.tracking,
     )
@@ -406,7 +422,7 @@ async def send_communication(
         store,
         communication,
         letter,
-        partial(_and_leave, decision=decision, id=communication),
+        partial(_and_leave, decision=decision, id=communication, wishes=wishes),
         by=by.on(body.on).under(policy=policy.version if policy else None),
         reads={"file": one(LEASE_FILE, letter.lease or "")},
     )
@@ -648,24 +664,49 @@ def _plain(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def _and_leave(letter: Communication, *, decision: Callable[..., list[Any]], id: str, **reads: Any) -> list[Any]:
-    """Send a letter, and let it wait for the carrier of its channel where this platform has one.
-
-    Once sent it is never sent anew, so what waits for its carrier is new as well.
-    """
+def _and_leave(
+    letter: Communication, *, decision: Callable[..., list[Any]], id: str, wishes: Wishes, **reads: Any
+) -> list[Any]:
+    """Send a letter, and let it wait for the carrier of its channel where this platform has one."""
     events = list(decision(letter, **reads))
-    sent = next((event for event in events if isinstance(event, CommunicationSent)), None)
-    channel = channel_of(sent.method, on=channels_here()) if sent else None
-    if sent is None or channel is None:
-        return events
-    return [
-        *events,
-        *(
-            Elsewhere(SENDING, sending_named(id, queued.addressee), event)
-            for queued in queued_for(letter, id=id, channel=channel, left_out=sent.left_out)
-            for event in queue(Sending(), queued=queued)
-        ),
-    ]
+    return [*events, *leaves(letter, events, id=id, carried=channels_here(), wishes=wishes, named=sending_named)]
+
+
+# -- how a renter wants to be reached ---------------------------------------------------------------------------------
+
+
+class StatePreferences(DatedBody):
+    """How a renter wants to be reached from a day on: channels, the best first, and a language."""
+
+    lease: Name
+    party: Name
+    channels: Annotated[tuple[Channel, ...], Field(min_length=1, max_length=11)]
+    language: Language | None = None
+    from_: Annotated[Day | None, Field(alias="from")] = None
+
+
+@api.post("/contact-preferences", status_code=201)
+async def state_contact_preferences(
+    body: StatePreferences, by: Annotated[Caller, may("state_preferences", *WRITERS)], store: Store
+) -> Acted:
+    """Note how a renter wants to be reached; messages follow it from that day on. Its id is the party's."""
+    file: LeaseFile = await store.known(LEASE_FILE, body.lease, by=by)
+    stated = PreferencesStated(
+        lease=body.lease,
+        party=body.party,
+        channels=tuple(dict.fromkeys(body.channels)),
+        from_=body.from_ or by.today,
+        language=body.language,
+    )
+    return await store.begin(
+        PREFERENCES,
+        body.party,
+        partial(state_preferences, stated=stated, parties=tuple(file.parties)),
+        by=by.on(body.occurred_on),
+    )
+
+
+api.collection(views.CONTACT_PREFERENCES, readers=READERS)
 
 
 # -- on its way by a carrier ------------------------------------------------------------------------------------------

@@ -1,17 +1,27 @@
 """What the passing of time brings: reminders of the renter's own dates, and letters of which nothing was heard."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import partial
 from typing import Any, assert_never
 
 from services.notifications import views
-from services.notifications.letters import OFFICE, ContestTerm, drafted_from_fact, facts_of, frozen_reminder
-from services.notifications.names import letter_named, task_named
-from services.notifications.rules.communication import COMMUNICATION, approve_reminder, draft_from_fact
+from services.notifications.delivery import channels_here
+from services.notifications.events import CommunicationApproved, SendingChannel
+from services.notifications.letters import OFFICE, ContestTerm, drafted_from_fact, facts_of, frozen_reminder, wishes_of
+from services.notifications.names import letter_named, sending_named, task_named
+from services.notifications.rules.communication import (
+    COMMUNICATION,
+    Communication,
+    approve_reminder,
+    draft_from_fact,
+    send_reminder,
+)
 from services.notifications.rules.following import Opening, task_events
 from services.notifications.rules.kinds import POLICIES, policy_in_force
-from services.notifications.rules.lease_file import addressees_of
+from services.notifications.rules.lease_file import LEASE_FILE, LeaseFile, addressees_of, contacts_of
+from services.notifications.rules.preferences import Wishes, preferred
+from services.notifications.rules.sending import channel_of, leaves
 from services.notifications.rules.task import TASK
 from services.notifications.views import Due
 from shared.contracts.notifications import About
@@ -111,8 +121,56 @@ async def _approve(day: Day, store: EventStore, id: str) -> None:
     """Freeze one of the system's own reminders; nothing else is approved without a person (domain 8)."""
     letter = await store.state(COMMUNICATION, id, by=day)
     made = await frozen_reminder(store, letter, by=day, today=day.date)
-    if made is not None:
-        await store.decide(COMMUNICATION, id, partial(approve_reminder, frozen=made), by=day.about(f"approve {id}"))
+    if made is None:
+        return
+    carried, wishes = channels_here(), await wishes_of(store, (one.to for one in letter.addressed), by=day)
+    file = await store.state(LEASE_FILE, letter.lease or "", by=day)
+    decision = partial(
+        _approved_and_sent,
+        frozen=made,
+        method=_way(letter, file, carried=carried, wishes=wishes, on=day.date),
+        on=day.date,
+        id=id,
+        carried=carried,
+        wishes=wishes,
+    )
+    reads = {"file": one(LEASE_FILE, letter.lease or "")}
+    await store.decide(COMMUNICATION, id, decision, by=day.about(f"approve {id}"), reads=reads)
+
+
+def _way(
+    letter: Communication, file: LeaseFile, *, carried: tuple[SendingChannel, ...], wishes: Wishes, on: date
+) -> SendingChannel | None:
+    """Return how a reminder leaves by itself: as its addressee asked, else as they can be reached; None: by people."""
+    for addressed in letter.addressed:
+        to = addressed.to
+        asked = preferred(letter.kind, to.party, wishes, on=on)
+        if asked is not None:
+            return channel_of(asked, on=carried)
+        known = {contact.kind for contact in contacts_of(file, to)}
+        found = next((channel for channel in carried if channel in known), None)
+        if found is not None:
+            return found
+    return None
+
+
+def _approved_and_sent(
+    letter: Communication,
+    *,
+    frozen: CommunicationApproved,
+    method: SendingChannel | None,
+    on: date,
+    id: str,
+    carried: tuple[SendingChannel, ...],
+    wishes: Wishes,
+    file: LeaseFile,
+) -> list[Any]:
+    approved: list[Any] = list(approve_reminder(letter, frozen=frozen))
+    if not approved or method is None:
+        return approved
+    sent = send_reminder(letter, method=method, on=on, file=file)
+    waiting = leaves(letter, sent, id=id, carried=carried, wishes=wishes, named=sending_named)
+    return [*approved, *sent, *waiting]
 
 
 async def _ask(day: Day, store: EventStore, opening: Opening, *, lease: str | None) -> None:

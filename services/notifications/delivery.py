@@ -32,12 +32,13 @@ from prometheus_client import Counter
 
 from services.notifications import views
 from services.notifications.events import Addressee, SendingBegun, SendingChannel
-from services.notifications.letters import HERE, OFFICE, from_letters
+from services.notifications.letters import HERE, OFFICE, from_letters, wishes_of
 from services.notifications.names import task_named
 from services.notifications.rules.communication import COMMUNICATION, Communication
 from services.notifications.rules.following import Closing, Opening, and_tasks
 from services.notifications.rules.lease_file import LEASE_FILE, LeaseFile, contacts_of
 from services.notifications.rules.office import OFFICE_CARD, OFFICE_DETAILS, OfficeCard, current
+from services.notifications.rules.preferences import in_their_language
 from services.notifications.rules.sending import (
     SENDING,
     Sending,
@@ -449,7 +450,9 @@ class Delivery:
         to = await self._address(office, file, addressed.to, queued.channel)
         card: OfficeCard = await self._store.state(OFFICE_CARD, OFFICE, by=by)
         details = current(await self._store.state(OFFICE_DETAILS, OFFICE, by=by))
-        language = addressed.to.language or "nl"
+        wishes = await wishes_of(self._store, (addressed.to,), by=by)
+        (to_whom,) = in_their_language((addressed.to,), wishes, on=self._clock.today())
+        language = to_whom.language or "nl"
         name = card.name or office
         words = said(language, office=name, phone=details.phone if details else "")
         short = queued.channel != "email"

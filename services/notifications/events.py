@@ -451,6 +451,20 @@ class CarrierFileTaken:
 
 PostBatchEvent = PostBatchMade | CarrierFileTaken
 
+
+@dataclass(frozen=True, kw_only=True)
+class PreferencesStated:
+    """A renter said how, and in which language, messages shall come from a day on."""
+
+    lease: str
+    party: str
+    channels: tuple[Method, ...]  # the first that the kind of message allows is taken
+    from_: date
+    language: str | None = None  # None: the language told by visits
+
+
+PreferencesEvent = PreferencesStated
+
 Event = (
     CommunicationEvent
     | AttemptEvent
@@ -460,4 +474,5 @@ Event = (
     | CalendarEvent
     | SendingEvent
     | PostBatchEvent
+    | PreferencesEvent
 )

@@ -23,6 +23,7 @@ from services.notifications.rules.in_words import day_in_words
 from services.notifications.rules.kinds import OFFICIAL, POLICIES, category_of, is_bad_news, policy_in_force
 from services.notifications.rules.lease_file import LEASE_FILE, EvaluationTold, LeaseFile, TerminationTold
 from services.notifications.rules.office import OFFICE_CARD, OFFICE_DETAILS, current
+from services.notifications.rules.preferences import PREFERENCES, Wishes, in_their_language
 from services.notifications.rules.template import TEMPLATES, Filled, fill, in_force, open_marks, with_marks
 from services.notifications.typesetting import Recipient, Sheet, Translation, set_in_type
 from shared.contracts.notifications import About, Kind
@@ -207,6 +208,12 @@ async def template_in_force(store: Reads, kind: Kind, language: str, *, by: OfOf
     return template_of_product(kind, language) or "", f"{kind}/{language}/0"
 
 
+async def wishes_of(store: Reads, addressees: Iterable[Addressee], *, by: OfOffice) -> Wishes:
+    """Return how these addressees want to be reached, as far as they said so."""
+    parties = dict.fromkeys(one.party for one in addressees if one.party is not None)
+    return {party: await store.state(PREFERENCES, party, by=by) for party in parties}
+
+
 async def drafted_from_fact(
     store: Reads,
     *,
@@ -221,6 +228,7 @@ async def drafted_from_fact(
 ) -> CommunicationDrafted:
     """Return the letter that a fact asks for. What it lacks is named in it, and approval waits for that."""
     template, name = await template_in_force(store, kind, "nl", by=by, on=facts.on)
+    addressees = in_their_language(addressees, await wishes_of(store, addressees, by=by), on=facts.on)
     values = values_of(kind, facts, about_kind=about_kind, about_id=about_id, told=told)
     filled = fill(template, values)
     text = await store.seals.seal(by.office, facts.lease, category_of(kind), "text_nl", filled.text)

@@ -14,6 +14,7 @@ from services.notifications.rules.kinds import POLICIES
 from services.notifications.rules.lease_file import LEASE_FILE
 from services.notifications.rules.office import OFFICE_CARD, OFFICE_DETAILS
 from services.notifications.rules.post import POST_BATCH
+from services.notifications.rules.preferences import PREFERENCES
 from services.notifications.rules.sending import SENDING
 from services.notifications.rules.task import TASK
 from services.notifications.rules.template import TEMPLATES
@@ -39,6 +40,7 @@ SERVICE = Service(
         CALENDAR,
         SENDING,
         POST_BATCH,
+        PREFERENCES,
         LEASE_FILE,
         POLICIES,
         MANDATES,

@@ -24,6 +24,7 @@ from services.notifications.events import (
     LetterReached,
     OfficeDetailsAdopted,
     PostBatchMade,
+    PreferencesStated,
     ProofCorrected,
     SendingBegun,
     SendingFailed,
@@ -203,6 +204,8 @@ def published(event: Event, state: Any, id: str) -> tuple[public.Contract, ...]:
             | SendingSettled()
         ):
             return ()  # how a message leaves this house proves nothing; that it was sent, and its proof, is public
+        case PreferencesStated():
+            return ()  # how somebody is reached is between the renter and this service; each sending names its method
         case PostBatchMade() | CarrierFileTaken():
             return ()  # which envelopes went together proves nothing; what became of each letter is public
         case _:

@@ -10,6 +10,7 @@ from services.notifications.rules.calendar import CALENDAR, Calendar
 from services.notifications.rules.communication import COMMUNICATION, Addressed, Communication
 from services.notifications.rules.lease_file import LEASE_FILE, LeaseFile
 from services.notifications.rules.post import POST_BATCH, PostBatch
+from services.notifications.rules.preferences import PREFERENCES, Preferences
 from services.notifications.rules.sending import SENDING, Sending
 from services.notifications.rules.task import TASK, Task
 from shared.decisions import Recorded
@@ -416,6 +417,31 @@ async def letters_to_post(store: Asked, *, most: int, by: Any) -> list[str]:
     return [row["id"] for row in found]
 
 
+# Preferences
+
+
+def show_preferences(_id: str, preferences: Preferences) -> Mapping[str, Any] | None:
+    """How a renter wants to be reached: what was said, with its days; the last that has begun holds."""
+    if not preferences.stated:
+        return None
+    return {
+        "lease": preferences.stated[-1].lease,
+        "party": preferences.stated[-1].party,
+        "stated": [
+            {"from": one.from_, "channels": list(one.channels), "language": one.language} for one in preferences.stated
+        ],
+    }
+
+
+CONTACT_PREFERENCES = Resource(
+    "contact-preferences",
+    PREFERENCES,
+    show_preferences,
+    filters={"lease": "text"},
+    filter_values=lambda _id, preferences: {"lease": preferences.stated[-1].lease},
+)
+
+
 # Tasks
 
 
@@ -525,7 +551,7 @@ async def appointments_of(
     return [(row["visit"], row["visit_on"], row["slot"]) for row in found]
 
 
-RESOURCES: tuple[Resource, ...] = (COMMUNICATIONS, SENDINGS, POST_BATCHES, TASKS, CALENDARS)
+RESOURCES: tuple[Resource, ...] = (COMMUNICATIONS, SENDINGS, POST_BATCHES, CONTACT_PREFERENCES, TASKS, CALENDARS)
 VIEWS: tuple[View, ...] = (
     View(COMMUNICATION, keep_bytes, (LETTER_BYTES,)),
     View(COMMUNICATION, keep_addressed, (ADDRESSED,)),

@@ -19,7 +19,7 @@ import pytest_asyncio
 
 from operate.nats import Nats
 from operate.postgres import Postgres
-from services.notifications import api
+from services.notifications import api, days
 from services.notifications.delivery import Delivery, Gateway, Mail, channels, said
 from services.notifications.events import SendingQueued
 from services.notifications.main import SERVICE
@@ -27,14 +27,21 @@ from services.notifications.names import sending_named
 from services.notifications.rules.sending import SENDING, queue
 from shared.codec import Codec
 from shared.contracts.evaluations import OfficeFoundedV1
-from shared.contracts.visits import ContactPointV1, CounsellorAssignedV1, LeaseRegisteredV1, PartyV1
+from shared.contracts.visits import (
+    ContactPointV1,
+    CounsellorAssignedV1,
+    LeaseRegisteredV1,
+    PartyV1,
+    VisitAnnouncedV1,
+    VisitPlannedV1,
+)
 from shared.day import Day
 from shared.rebuild import rebuild
 from shared.settings import Settings
 from tests.conftest import ScratchDatabases, settings_of
 from tests.notifications.carriers import SECRET, Counted, Post, gateway, mail_server
 from tests.notifications.conftest import Notifications, _dsn, serving
-from tests.notifications.test_doors import AN, FATMA, KAREL, LEASE, POLICY, TOM, reason, recorded
+from tests.notifications.test_doors import AN, FATMA, KAREL, LEASE, POLICY, TOM, VISIT, reason, recorded
 from tests.shared.shop import Issuer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -123,7 +130,7 @@ async def a_lease(notifications: Notifications, *, without: tuple[str, ...] = ()
     assert (await notifications.act("/office-details", details, **KAREL)).status_code == 201
 
 
-async def sent(notifications: Notifications, method: str = "email", *, kind: str = "L-12") -> dict[str, Any]:
+async def sent(notifications: Notifications, method: str | None = "email", *, kind: str = "L-12") -> dict[str, Any]:
     """Let a letter have been sent by a method that the platform carries itself."""
     body: dict[str, Any] = {"kind": kind, "lease": LEASE, "text_nl": WORDS}
     drafted = await notifications.act("/communications", body, **FATMA)
@@ -469,3 +476,66 @@ async def _states(address: str) -> dict[str, str]:
         return {row["id"]: row["state"] for row in await connection.fetch("select id, state from sendings")}
     finally:
         await connection.close()
+
+
+async def prefers(notifications: Notifications, *channels: str, **other: Any) -> Any:
+    """Let An say how messages shall come."""
+    body = {"lease": LEASE, "party": AN, "channels": list(channels), **other}
+    return await notifications.act("/contact-preferences", body, **FATMA)
+
+
+async def test_a_letter_goes_the_way_its_addressee_asked_for(
+    notifications: Notifications, delivery: Delivery, post: Post
+) -> None:
+    await a_lease(notifications)
+    assert recorded(await prefers(notifications, "sms", "email")) == ["PreferencesStated"]
+    assert recorded(await prefers(notifications, "sms", "email")) == []
+    assert reason(await prefers(notifications, "sms", party="5b1f6f0a-0000-4f0a-9a51-0d6f4a6f0001")) == (409, "unknown")
+    letter = await sent(notifications, method=None)
+    assert letter["method"] == "email", "a reminder of arrears goes by no text message"
+    await carried(delivery)
+    assert len(post.arrived) == 1
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "channel", "text"),
+    [
+        (("whatsapp",), "whatsapp", "Kantoor Noord a un message pour vous. Appelez le 03 000 00 01."),
+        (("letter",), None, ""),
+        ((), "email", ""),
+    ],
+)
+async def test_a_reminder_leaves_by_itself_as_the_renter_asked(
+    notifications: Notifications,
+    delivery: Delivery,
+    asked: Counted,
+    post: Post,
+    monkeypatch: pytest.MonkeyPatch,
+    asked_for: tuple[str, ...],
+    channel: str | None,
+    text: str,
+) -> None:
+    monkeypatch.setattr(days, "channels_here", lambda: ("email", "sms", "whatsapp"))
+    await a_lease(notifications)
+    if asked_for:
+        await prefers(notifications, *asked_for, language="fr", **{"from": "2026-01-01"})
+    visit: dict[str, Any] = {
+        "lease": LEASE,
+        "visit": VISIT,
+        "visit_on": notifications.today + timedelta(days=3),
+        "slot": "14:00",
+        "purpose": "individual",
+        "counsellor": "fatma",
+    }
+    announced = VisitAnnouncedV1(
+        **visit, channel="letter", announced_on=notifications.today, purpose_told=True, in_time=False
+    )
+    await notifications.told(VisitPlannedV1(**visit), announced)
+    await notifications.day(notifications.today + timedelta(days=1))
+    letter = await notifications.letter(LEASE, kind="L-16")
+    assert (letter["state"], letter["method"]) == (("sent", channel) if channel else ("approved", None))
+    await carried(delivery)
+    await notifications.day(notifications.today)
+    await carried(delivery)
+    assert [one["text"] for one in asked.asked] == ([text] if text else [])
+    assert len(post.arrived) == (1 if channel == "email" else 0)

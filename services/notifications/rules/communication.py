@@ -221,6 +221,17 @@ def approve_reminder(communication: Communication, *, frozen: CommunicationAppro
     return [frozen]
 
 
+def send_reminder(
+    communication: Communication, *, method: Method, on: date, file: LeaseFile
+) -> list[CommunicationEvent]:
+    """Let a reminder that the system answers for leave by itself; nothing else does."""
+    if communication.kind != "L-16" or communication.drafter != SYSTEM or communication.stage == "sent":
+        return []
+    if method not in CHANNELS[communication.kind]:
+        return []
+    return _leave(communication, method=method, on=on, file=file, tracking=None)
+
+
 def _may_approve(communication: Communication, *, by: Person, policy: BadNewsSender) -> None:
     if not communication.bad_news:
         return

@@ -1,11 +1,12 @@
 """A message's way to its carrier: each try is recorded before it begins, and what has no outcome is never repeated."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Literal, assert_never
+from datetime import UTC, date, datetime
+from typing import Any, Literal, assert_never
 
 from services.notifications.events import (
+    CommunicationSent,
     SendingBegun,
     SendingChannel,
     SendingEvent,
@@ -17,8 +18,9 @@ from services.notifications.events import (
     SettledAs,
 )
 from services.notifications.rules.communication import Communication
+from services.notifications.rules.preferences import Wishes, preferred
 from shared.contracts.notifications import Method
-from shared.decisions import DatedStream, Recorded
+from shared.decisions import DatedStream, Elsewhere, Recorded
 from shared.refusals import ReasonMissing, WrongState
 from shared.sealed import Sealed
 
@@ -51,19 +53,60 @@ def channel_of(method: Method, *, on: Iterable[SendingChannel]) -> SendingChanne
 
 
 def queued_for(
-    letter: Communication, *, id: str, channel: SendingChannel, left_out: tuple[str, ...] = ()
+    letter: Communication,
+    *,
+    id: str,
+    channel: SendingChannel,
+    on: date,
+    carried: tuple[SendingChannel, ...] = (),
+    wishes: Wishes | None = None,
+    left_out: tuple[str, ...] = (),
 ) -> list[SendingQueued]:
-    """Return what waits to leave when ``letter`` is sent by ``channel``: one for each addressee it is for."""
+    """Return what waits to leave when ``letter`` is sent by ``channel`` on a day: one for each addressee it is for.
+
+    Who asked for another channel that this service carries, and by which the kind may go, gets it that way.
+    """
     return [
         SendingQueued(
             lease=letter.lease or "",
             communication=id,
             addressee=one.to.addressee,
-            channel=channel,
+            channel=channel_of(
+                preferred(letter.kind, one.to.party, wishes or {}, on=on, among=carried) or channel, on=carried
+            )
+            or channel,
             key=f"{id}.{one.to.addressee}",
         )
         for one in letter.addressed
         if one.to.addressee not in left_out
+    ]
+
+
+def leaves(
+    letter: Communication,
+    events: Iterable[Any],
+    *,
+    id: str,
+    carried: tuple[SendingChannel, ...],
+    wishes: Wishes,
+    named: Callable[[str, str], str],
+) -> list[Elsewhere]:
+    """Return what waits for its carrier once ``events`` send the letter; nothing where people bring it.
+
+    A letter is sent once, so what waits for its carrier is new as well.
+
+    :param carried: the channels that this service carries itself.
+    :param named: the id of the sending of a communication to an addressee.
+    """
+    sent = next((event for event in events if isinstance(event, CommunicationSent)), None)
+    channel = channel_of(sent.method, on=carried) if sent else None
+    if sent is None or channel is None:
+        return []
+    waiting = queued_for(
+        letter, id=id, channel=channel, on=sent.sent_on, carried=carried, wishes=wishes, left_out=sent.left_out
+    )
+    return [
+        Elsewhere(SENDING, named(id, one.addressee), event) for one in waiting for event in queue(Sending(), queued=one)
     ]
 
 

@@ -59,6 +59,7 @@ ContactKind = Literal["presence_contact", "question", "request", "repair_report"
 Direction = Literal["incoming", "outgoing"]
 LapseCause = Literal["by_person", "lease_ended"]
 RepairBy = Literal["office", "owner"]
+PhotoKind = Literal["jpeg", "png", "webp"]
 ImportKind = Literal["lease", "renter", "visit", "unknown"]
 LineOutcome = Literal["recorded", "would_record", "already", "refused"]
 
@@ -789,6 +790,36 @@ class CounsellorCardChanged:
 CardEvent = CounsellorCardMade | CounsellorCardChanged
 
 
+# --- photos -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhotoAdded:
+    """A photo came. Its bytes lie sealed beside the events, under the key in ``file_key``."""
+
+    lease: str
+    sha256: str  # over the exact bytes that came, hexadecimal
+    shown_sha256: str  # over the picture that is shown of it
+    size: int  # of the bytes that came
+    kind: PhotoKind
+    width: int
+    height: int
+    file: str
+    file_key: Sealed
+    added_by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhotoErased:
+    """The bytes are gone for good."""
+
+    why: Sealed
+    erased_by: str
+
+
+PhotoEvent = PhotoAdded | PhotoErased
+
+
 # --- imports ----------------------------------------------------------------------------------------------------------
 
 
@@ -831,4 +862,4 @@ class ImportFinished:
 
 ImportEvent = ImportStarted | ImportAdvanced | ImportFinished
 
-Event = LeaseEvent | VisitEvent | FindingEvent | AgreementEvent | ContactEvent | CardEvent | ImportEvent
+Event = LeaseEvent | VisitEvent | FindingEvent | AgreementEvent | ContactEvent | CardEvent | PhotoEvent | ImportEvent

@@ -9,6 +9,7 @@ from services.visits.rules.card import Card
 from services.visits.rules.contact import Contact
 from services.visits.rules.finding import Finding
 from services.visits.rules.lease import Lease
+from services.visits.rules.photo import Photo
 from services.visits.rules.visit import Visit
 from shared.contracts import visits as told
 
@@ -73,6 +74,12 @@ def published(event: own.Event, state: Any, stream_id: str) -> tuple[told.Contra
             return (_retold(told.CounsellorCardMadeV1, event),)
         case own.CounsellorCardChanged():
             return (_retold(told.CounsellorCardChangedV1, event, counsellor=cast(Card, state).counsellor),)
+        case own.PhotoAdded():
+            return (_retold(told.PhotoAddedV1, event, photo=stream_id),)
+        case own.PhotoErased():
+            added = cast(Photo, state).added
+            assert added is not None
+            return (_retold(told.PhotoErasedV1, event, lease=added.lease, photo=stream_id, sha256=added.sha256),)
         case own.ImportStarted() | own.ImportAdvanced() | own.ImportFinished():
             return ()  # the office's own bookkeeping: what was taken over is told by the leases and visits themselves
         case _:

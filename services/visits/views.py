@@ -32,6 +32,7 @@ from services.visits.rules.figures import (
 from services.visits.rules.finding import FINDING, Finding
 from services.visits.rules.importing import IMPORT, Import
 from services.visits.rules.lease import LEASE, Lease
+from services.visits.rules.photo import PHOTO, Photo
 from services.visits.rules.visit import VISIT, Visit
 from shared.decisions import Recorded
 from shared.event_sourcing import OfOffice
@@ -523,6 +524,43 @@ COUNSELLORS = Resource(
 )
 
 
+# --- photos -----------------------------------------------------------------------------------------------------------
+
+
+def show_photo(_id: str, photo: Photo) -> Body | None:
+    """What is known of a photo; the picture itself is ``/photos/{id}.jpg``."""
+    told, gone = photo.added, photo.erased
+    if told is None:
+        return None
+    return {
+        "state": "erased" if gone else "kept",
+        "lease": told.lease,
+        "sha256": told.sha256,
+        "size": told.size,
+        "kind": told.kind,
+        "width": told.width,
+        "height": told.height,
+        "added_by": photo.added_by,
+        "added_on": photo.added_on,
+        "erased": {"by": gone.erased_by, "on": photo.erased_on, "reason": gone.why} if gone else None,
+    }
+
+
+PHOTOS = Resource(
+    collection="photos",
+    stream=PHOTO,
+    show=show_photo,
+    filters={"lease": "text not null", "state": "text not null"},
+    filter_values=lambda _id, photo: {"lease": photo.lease, "state": "erased" if photo.erased else "kept"},
+)
+
+
+async def photos_of(store: "Asked", *, by: OfOffice, lease: str | None) -> list[str]:
+    """Return the photos of a lease, or of the whole office, the oldest first."""
+    asked = "select id from photos where office = $1 and ($2::text is null or lease = $2) order by made"
+    return [row["id"] for row in await store.rows(asked, lease, by=by)]
+
+
 # --- imports ----------------------------------------------------------------------------------------------------------
 
 
@@ -585,7 +623,7 @@ async def lines_of(
     return [{**dict(row), **{name: row[name].split() for name in split}} for row in found]
 
 
-RESOURCES = (LEASES, VISITS, FINDINGS, AGREEMENTS, CONTACTS, COUNSELLORS, IMPORTS)
+RESOURCES = (LEASES, VISITS, FINDINGS, AGREEMENTS, CONTACTS, COUNSELLORS, PHOTOS, IMPORTS)
 
 
 # --- what is due ------------------------------------------------------------------------------------------------------

@@ -800,6 +800,29 @@ class CounsellorCardChangedV1:
     photo: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class PhotoAddedV1:
+    """A photo came, and what it hashes to; its bytes stay in visits."""
+
+    lease: str
+    photo: str
+    sha256: str  # over the exact bytes, hexadecimal
+    size: int
+    kind: str  # jpeg, png, webp
+    added_by: str  # person id
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhotoErasedV1:
+    """The bytes of a photo are gone for good; its hash stays."""
+
+    lease: str
+    photo: str
+    sha256: str
+    why: Sealed
+    erased_by: str  # person id
+
+
 Contract = (
     LeaseRegisteredV1
     | CounsellorAssignedV1
@@ -861,4 +884,6 @@ Contract = (
     | ContactAnsweredV1
     | CounsellorCardMadeV1
     | CounsellorCardChangedV1
+    | PhotoAddedV1
+    | PhotoErasedV1
 )

@@ -94,6 +94,7 @@ def _fact(**other: Any) -> dict[str, Any]:
         "lease": lease(),
         "visits": {"v1": CARRIED_OUT},
         "contacts": {},
+        "photos": {},
         "checklists": CHECKLISTS,
     }
     return {**asked, **other}

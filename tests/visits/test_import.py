@@ -152,6 +152,7 @@ def test_nothing_is_established_from_a_visit_that_was_taken_over_and_it_gets_no_
         lease=lease(),
         visits={"v9": state_of(VISIT, *CAME)},
         contacts={},
+        photos={},
         checklists=CHECKLISTS,
     ).then_refused(ImportedNoFinding)
     given(VISIT, *CAME).when(

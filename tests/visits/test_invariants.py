@@ -253,6 +253,7 @@ def _established(world: World, id: str, on: date) -> None:
         lease=world.lease,
         visits={},
         contacts={},
+        photos={},
         checklists=CHECKLISTS,
     )
     world.decide(FINDING, id, letter)

@@ -25,6 +25,7 @@ from services.visits.rules.agreement import AGREEMENT
 from services.visits.rules.contact import CONTACT
 from services.visits.rules.finding import FINDING, Finding
 from services.visits.rules.lease import LEASE
+from services.visits.rules.photo import PHOTO
 from services.visits.rules.policy import checklist_on, policy_on
 from services.visits.rules.visit import VISIT
 from services.visits.views import FINDINGS
@@ -89,6 +90,7 @@ async def establish_finding(
         "lease": one(LEASE, body.lease),
         "visits": every(VISIT, body.lease),
         "contacts": every(CONTACT, body.lease),
+        "photos": every(PHOTO, body.lease),
         "checklists": OF_THE_CHECKLISTS,
     }
     stamped = by.on(on).under(checklist=checklist_on(checklists, on=on).version)

@@ -26,6 +26,7 @@ from services.visits.rules.agreement import Agreement
 from services.visits.rules.contact import Contact
 from services.visits.rules.lease import Lease
 from services.visits.rules.persistence import Seen, persistence
+from services.visits.rules.photo import Photo
 from services.visits.rules.policy import Checklists, Policies, checklist_called, checklist_on, item_of, policy_on
 from services.visits.rules.refusals import NotPermitted, NotSeen, RenterVoiceMissing
 from services.visits.rules.visit import Visit
@@ -148,11 +149,12 @@ def establish(
     visits: Mapping[str, Visit],
     contacts: Mapping[str, Contact],
     checklists: Checklists,
+    photos: Mapping[str, Photo],
 ) -> list[FindingEvent]:
     """Establish a fact on one item of the checklist in force on its day.
 
     :param date_suspect: the device's clock was wrong: the fact is taken in, and a person confirms its day later.
-    :raises UnknownItem: no such item. :raises Unknown: no such visit of this lease.
+    :raises UnknownItem: no such item. :raises Unknown: no such visit, or photo as evidence, of this lease.
     :raises ImportedNoFinding: the visit was taken over from before.
     :raises PresenceNoFinding: it was heard in a contact. :raises AnonymousSource: who reported it is not named.
     :raises DateOrder: another day than the visit's. :raises NotLackOfCooperation: nothing was refused or missed.
@@ -169,6 +171,8 @@ def establish(
         _came_from(visit, on=on, date_suspect=date_suspect)
     if source == "third_party" and source_identity is None:
         raise AnonymousSource
+    if any(one not in photos or photos[one].erased is not None for one in evidence if _names_a_photo(one)):
+        raise Unknown
     if item == COOPERATION and not (visit is not None and is_lack_of_cooperation(visit)):
         raise NotLackOfCooperation
     return [
@@ -188,6 +192,11 @@ def establish(
             established_by=actor,
         )
     ]
+
+
+def _names_a_photo(evidence: str) -> bool:
+    """Whether a piece of evidence is one of our photos, by its id; else it is a reference to something elsewhere."""
+    return len(evidence) == 36 and evidence.count("-") == 4
 
 
 def _came_from(visit: Visit | None, *, on: date, date_suspect: bool) -> None:

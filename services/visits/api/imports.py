@@ -24,7 +24,7 @@ from shared.doors import DEFAULT_LIMIT, Cursor, Limit
 from shared.event_sourcing import One, StoreBusy
 from shared.reception import reception_of
 from shared.refusals import OccurredInFuture
-from shared.web import Acted, Caller, Store, WebStore, may
+from shared.web import AWAY, Acted, Caller, Store, WebStore, may
 from shared.wording import Wording
 
 AT_A_TIME: Final = 100  # of the writer's 2,000 places: everybody else goes on working meanwhile
@@ -76,11 +76,23 @@ async def _work(
             await _note(store, id, partial(rules.advance, done=tuple(unreadable[start : start + AT_A_TIME])), by)
         for lines in in_passes(told):
             for start in range(0, len(lines), AT_A_TIME):
-                done = await asyncio.gather(*(do(line) for line in lines[start : start + AT_A_TIME]))
+                done = await asyncio.gather(*(_never_stopping(do, line) for line in lines[start : start + AT_A_TIME]))
                 await _note(store, id, partial(rules.advance, done=tuple(done)), by)
         await _note(store, id, rules.finish, by)
     except Exception as why:  # nobody waits for this: what is not said here is not said at all
         log.error("import-cut-off", exc_info=why)
+
+
+async def _never_stopping(do: Outcome, line: Told) -> ImportedLine:
+    """Do a line; whatever goes wrong with it stops neither its neighbours nor the import."""
+    try:
+        return await do(line)
+    except AWAY as why:
+        log.warning("import-line-store-away", exc_info=why)
+        return _refused(line, "temporarily-unavailable")
+    except Exception as bug:
+        log.error("import-line-failed", exc_info=bug)
+        return _refused(line, "internal-error")
 
 
 async def _note(store: WebStore, id: str, decision: Callable[[Any], Any], by: Caller) -> None:
@@ -108,8 +120,6 @@ def _bring(by: Caller, store: WebStore, seals: Seals, policies: Policies) -> Out
             acted = await _patiently(act)
         except Refusal as no:
             return _refused(line, no.reason(), lease=lease)
-        except (StoreBusy, OSError, TimeoutError):
-            return _refused(line, "temporarily-unavailable", lease=lease)
         return _outcome(line, [event["type"] for event in acted.events or ()], "recorded", lease)
 
     return outcome

@@ -84,7 +84,7 @@ from services.notifications.rules.preferences import (
     preferred,
     state_preferences,
 )
-from services.notifications.rules.sending import SENDING, Sending, leaves, settle
+from services.notifications.rules.sending import SENDING, Sending, leaves, leaves_again, settle
 from services.notifications.rules.task import TASK, do_task
 from services.notifications.rules.template import TEMPLATES, adopt, fields_of
 from shared.bodies import new_id
@@ -528,10 +528,11 @@ async def send_letter_again(
         for given in body.addresses or ()
         if (sealed := await by.seal_one(category, lease, "address", given.address)) is not None
     }
+    again = new_id(body.id, uuid4())
     decision = partial(
         send_again,
         id=communication,
-        again=new_id(body.id, uuid4()),
+        again=again,
         method=body.method,
         on=body.on or by.today,
         addressees=body.addressees or (),
@@ -542,7 +543,7 @@ async def send_letter_again(
         store,
         communication,
         letter,
-        decision,
+        partial(_and_leave_again, decision=decision, again=again),
         by=by.on(body.on),
         closes=lambda _: (
             Closing(kind="letter_not_delivered", about_id=communication),
@@ -670,6 +671,14 @@ def _and_leave(
     """Send a letter, and let it wait for the carrier of its channel where this platform has one."""
     events = list(decision(letter, **reads))
     return [*events, *leaves(letter, events, id=id, carried=channels_here(), wishes=wishes, named=sending_named)]
+
+
+def _and_leave_again(
+    letter: Communication, *, decision: Callable[..., list[Any]], again: str, **reads: Any
+) -> list[Any]:
+    """Send again what did not arrive, and let it wait for the carrier of its channel where this platform has one."""
+    events = list(decision(letter, **reads))
+    return [*events, *leaves_again(letter, events, id=again, carried=channels_here(), named=sending_named)]
 
 
 # -- how a renter wants to be reached ---------------------------------------------------------------------------------

@@ -168,6 +168,14 @@ def _is_mail_address(text: str) -> bool:
     return bool(user and domain) and "@" not in user and text.isascii() and text.isprintable() and not set(text) & _ODD
 
 
+def _fits(channel: SendingChannel, text: str) -> bool:
+    """Whether an address is one of the channel; where a letter goes, no message does."""
+    if channel == "email":
+        return _is_mail_address(text)
+    digits = text.removeprefix("+").replace(" ", "")
+    return text.startswith(("+", "0")) and digits.isascii() and digits.isdecimal()
+
+
 _ODD: Final = frozenset(' ,;:<>()[]"\\')
 
 
@@ -471,15 +479,16 @@ class Delivery:
         )
 
     async def _address(self, office: str, file: LeaseFile, to: Addressee, channel: SendingChannel) -> str:
+        """Return where a message goes: an address given for this addressee alone, else the one that the lease knows."""
+        given = await self._store.seals.open(office, None, to.address) if to.address is not None else None
+        if given is not None and _fits(channel, given.strip()):
+            return given.strip()
         contact = next((one for one in contacts_of(file, to) if one.kind == channel), None)
-        sealed = contact.value if contact else to.address
-        if sealed is None:
+        if contact is None:
             raise NotSent("no_address", for_good=True)
-        address = await self._store.seals.open(office, None, sealed)
+        address = await self._store.seals.open(office, None, contact.value)
         if address is None:
             raise NotSent("erased", for_good=True)
-        if contact is None and not (channel == "email" and _is_mail_address(address.strip())):
-            raise NotSent("no_address", for_good=True)  # where a letter goes, no message does
         return address.strip()
 
     async def _bytes(self, office: str, letter: Communication, id: str) -> bytes:

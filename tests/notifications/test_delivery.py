@@ -19,6 +19,7 @@ import pytest_asyncio
 
 from operate.nats import Nats
 from operate.postgres import Postgres
+from operate.supervisor import carriers
 from services.notifications import api, days
 from services.notifications.delivery import Delivery, Gateway, Mail, channels, said
 from services.notifications.events import SendingQueued
@@ -390,6 +391,29 @@ async def test_without_carriers_people_send(notifications: Notifications) -> Non
     await notifications.act(f"{path}/approve", **KAREL)
     body = {"on": notifications.today.isoformat(), "method": "email"}
     assert recorded(await notifications.act(f"{path}/send", body, **TOM)) == ["CommunicationSent"]
+
+
+async def test_what_came_back_goes_again_to_the_new_address(
+    notifications: Notifications, delivery: Delivery, post: Post
+) -> None:
+    await a_lease(notifications)
+    letter = await sent(notifications)
+    await carried(delivery)
+    path = f"/communications/{letter['id']}"
+    back = {"addressee": AN, "on": notifications.today.isoformat()}
+    assert recorded(await notifications.act(f"{path}/returned", back, **TOM)) == ["CommunicationReturned", "TaskOpened"]
+    body = {"method": "email", "addresses": [{"addressee": AN, "address": "nieuw@voorbeeld.example"}]}
+    again = await notifications.act(f"{path}/send-again", body, **TOM)
+    assert recorded(again) == ["CommunicationSentAgain", "CommunicationRepeated", "SendingQueued", "TaskClosed"]
+    await carried(delivery)
+    first, second = post.arrived
+    assert (first["To"], second["To"]) == (AT["email"], "nieuw@voorbeeld.example")
+    assert first["Message-ID"] != second["Message-ID"]
+
+
+async def test_the_platform_hands_the_settings_of_carriers_to_the_service() -> None:
+    told = {"HUURSPOOR_SMTP": "smtp://m", "HUURSPOOR_GATEWAY_SECRET_FILE": "f", "HUURSPOOR_PORT": "1", "PATH": "/bin"}
+    assert carriers(told) == {"HUURSPOOR_SMTP": "smtp://m", "HUURSPOOR_GATEWAY_SECRET_FILE": "f"}
 
 
 MESSAGES = 24

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from typing import Any, Literal, assert_never
 
 from services.notifications.events import (
+    CommunicationRepeated,
     CommunicationSent,
     SendingBegun,
     SendingChannel,
@@ -17,7 +18,7 @@ from services.notifications.events import (
     SendingUnknown,
     SettledAs,
 )
-from services.notifications.rules.communication import Communication
+from services.notifications.rules.communication import Addressed, Communication
 from services.notifications.rules.preferences import Wishes, preferred
 from shared.contracts.notifications import Method
 from shared.decisions import DatedStream, Elsewhere, Recorded
@@ -107,6 +108,33 @@ def leaves(
     )
     return [
         Elsewhere(SENDING, named(id, one.addressee), event) for one in waiting for event in queue(Sending(), queued=one)
+    ]
+
+
+def leaves_again(
+    communication: Communication,
+    events: Iterable[Any],
+    *,
+    id: str,
+    carried: tuple[SendingChannel, ...],
+    named: Callable[[str, str], str],
+) -> list[Elsewhere]:
+    """Return what waits for its carrier once ``events`` send again what did not arrive, as communication ``id``.
+
+    The channel is the one that a person chose for this time.
+    """
+    repeated = next(
+        (one.event for one in events if isinstance(one, Elsewhere) and isinstance(one.event, CommunicationRepeated)),
+        None,
+    )
+    channel = channel_of(repeated.method, on=carried) if repeated else None
+    if repeated is None or channel is None:
+        return []
+    again = replace(communication, addressed=tuple(Addressed(to=to) for to in repeated.addressees))
+    return [
+        Elsewhere(SENDING, named(id, one.addressee), event)
+        for one in queued_for(again, id=id, channel=channel, on=repeated.sent_on, carried=carried)
+        for event in queue(Sending(), queued=one)
     ]
 
 

@@ -144,7 +144,7 @@ async def sent(visits: Visits, raw: bytes, lease: str, *, who: str = "fatma", **
     return await visits.client.post("/photos", files=files, data={"lease": lease, **form}, headers=headers)
 
 
-async def test_a_photo_is_kept_shown_used_as_evidence_and_erased(visits: Visits) -> None:
+async def test_ec_19_a_photo_is_kept_shown_used_as_evidence_and_erased(visits: Visits) -> None:
     visits.at("2026-01-12T11:00")
     lease, raw = await a_lease(visits), with_a_place()
     answer = await sent(visits, raw, lease)
@@ -205,6 +205,8 @@ async def test_what_is_no_photo_is_refused_at_the_door_and_nothing_is_kept(visit
     assert reason(await sent(visits, b"x" * 40_000_000, lease)) == (413, "too-large")
     assert (await sent(visits, a_picture(), "0b0b0b0b-0000-4000-8000-000000000000")).status_code == 404
     assert (await sent(visits, a_picture(), lease, who="tom")).status_code == 403
+    form = {**visits._as("tom", None), "Content-Type": "multipart/form-data; boundary=x"}
+    assert (await visits.client.post("/photos", content=b"--x--\r\n", headers=form)).status_code == 403
     assert await stored(visits) == 0 and (await visits.seen("/photos"))["items"] == []
 
 

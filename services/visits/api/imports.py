@@ -47,6 +47,18 @@ async def import_leases(
     """Take over a file, line by line; answers at once with the import, which tells how far it is.
 
     The same file again records nothing that is there already, also after an import that was cut off.
+
+    The file is CSV in UTF-8, cells between semicolons or commas; its first line names columns, in any order:
+
+    * all lines: ``kind`` (lease, renter or visit), ``reference`` (of the lease, in the system it comes from);
+    * lease, with its first renter: ``name``, ``role``, ``language``, ``household``, ``phone``, ``email``,
+      ``renter_reference``, ``dwelling_reference``, ``dwelling_address``, ``landlord``, ``start``, ``informed_on``,
+      ``policy_version``, ``inventory_ref``, ``counsellor``;
+    * renter: ``renter_reference``, ``name``, ``role``, ``language``, ``household``, ``phone``, ``email``,
+      ``joined_on``;
+    * visit: ``visited_on``, ``slot``, ``purpose``, ``counsellor``.
+
+    A blank cell says nothing; a filled one that is not asked for that kind of line has the line refused.
     """
     policies = await policies_known(store, by=by)
     raw = await file.read()

@@ -4,11 +4,16 @@ Whatever a person says or is called carries the office's own mark (an invented w
 came out anywhere. All people are invented.
 """
 
+import io
 import secrets
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
+
+import httpx
+from PIL import Image
 
 from operate.client import Client, Done, Somebody
 from operate.platform import Platform
@@ -125,8 +130,32 @@ def lived_in(office: Office) -> Office:
     _evaluation(office, today)
     _letters(office, today)
     _review(office, today)
+    _files(office)
     office.platform.settled()
     return office
+
+
+def _files(office: Office) -> None:
+    """A photo of the lease, and a file that was looked at before it would be imported."""
+    content = io.BytesIO()
+    Image.new("RGB", (40, 30)).save(content, "JPEG")
+    photo = _sent(office, "counsellor", "/photos", content.getvalue(), lease=office.things["lease"])
+    office.things["photo"] = photo["id"]
+    file = f"kind,reference,name,dwelling_address,landlord,start\nlease,{office.mark}-1,{office.mark},x,x,2019-05-01\n"
+    rehearsed = _sent(office, "administration", "/leases/import", file.encode(), dry_run="true")
+    for _ in range(200):
+        if office.read("administration", "visits", f"/imports/{rehearsed['id']}")["state"] == "finished":
+            return
+        time.sleep(0.05)
+    raise AssertionError("the import does not finish")
+
+
+def _sent(office: Office, role: str, path: str, file: bytes, **form: str) -> Any:
+    headers = {"Authorization": f"Bearer {office.token(role)}"}
+    url = f"{office.platform.urls['visits']}{path}"
+    answer = httpx.post(url, files={"file": ("file", file)}, data=form, headers=headers, timeout=30)
+    assert answer.status_code == 201, f"{role}: POST {path}: {answer.text}"
+    return answer.json()
 
 
 def another_version(office: Office) -> None:

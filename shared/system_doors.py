@@ -152,6 +152,7 @@ def add_system_doors(doors: Doors, *, with_days: bool) -> None:
 
 def document_of(inside: FastAPI) -> dict[str, Any]:
     document = inside.openapi()
+    _put_choices_in_order(document)
     parts = document.setdefault("components", {})
     for route in inside.routes:
         if isinstance(route, APIRoute):
@@ -172,3 +173,15 @@ def _make_exact(body: dict[str, Any] | None, route: APIRoute, schemas: dict[str,
         schemas[form.rpartition("/")[2]]["additionalProperties"] = False
     elif not asks_for_facts(route):
         body["required"] = False
+
+
+def _put_choices_in_order(part: Any) -> None:
+    """Sort every list of choices: Python shares one ``Literal`` between equal sets, in the order of who came first."""
+    if isinstance(part, dict):
+        if isinstance(part.get("enum"), list):
+            part["enum"].sort(key=str)
+        for value in part.values():
+            _put_choices_in_order(value)
+    elif isinstance(part, list):
+        for value in part:
+            _put_choices_in_order(value)

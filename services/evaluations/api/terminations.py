@@ -61,6 +61,7 @@ from services.evaluations.views import TERMINATIONS, read_file, show_termination
 from shared import problems
 from shared.bodies import is_uuid
 from shared.contracts.evaluations import AddressCheck, Interpreter, InterpreterKind, TerminationGround
+from shared.contracts.visits import EndingMode
 from shared.reception import Shown, reception_of
 from shared.sealed import Sealed
 from shared.web import Acted, Body, Caller, Channel, DatedBody, Day, Id, Instant, Line, Store, WebStore, Words, may
@@ -704,7 +705,7 @@ async def left(
 class CloseTermination(DatedBody):
     """How and why the lease ended, where that does not follow from the file."""
 
-    mode: Literal["landlord_notice", "judicial_dissolution", "mutual", "renter_notice", "by_law"] | None = None
+    mode: EndingMode | None = None
     ground: EndingGround | None = None
 
 

@@ -1149,7 +1149,7 @@ class Story:
         )
         self.stage.saw(self.say("All ten gates", "Alle tien de poorten"), self._gates())
         self.on("2026-12-07T10:00")
-        decided = self.act(
+        self.act(
             "Rita",
             "evaluations",
             f"/terminations/{review}/decide",
@@ -1177,7 +1177,7 @@ class Story:
             expect=["CommunicationApproved"],
         )
         self.on("2026-12-09T10:00")
-        posted = self.act(
+        self.act(
             "Tom",
             "evaluations",
             f"/terminations/{review}/post-notice",
@@ -1193,13 +1193,11 @@ class Story:
             expect=["NoticePosted", "NoticeDatesComputed"],
         )
         read = self.client.read(PEOPLE["Rita"], "evaluations", f"/terminations/{review}")
-        notice = read.get("notice") or {}
+        notice = read["notice"]
         self.stage.saw(
-            self.say("The notice and its computed dates", "De opzeg en haar berekende datums"),
-            [f"{name}: {value}" for name, value in notice.items() if isinstance(value, str)]
-            + [str(step) for step in notice.get("steps", ())],
+            self.say("The notice, and how its dates came about", "De opzeg, en hoe haar datums tot stand kwamen"),
+            [f"{step['result']}  {step['sentence']}" for step in notice["steps"]],
         )
-        del decided, posted
 
     def _the_end(self) -> None:
         self.on("2027-05-03T09:00")

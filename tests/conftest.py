@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from operate.children import run_as
@@ -16,7 +17,17 @@ from operate.postgres import SUPERUSER, Postgres, forget
 from operate.postgres import running as postgres_running
 from operate.state import State
 
+# How fast a machine makes examples is no property of what is tested.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
+
 BEGIN = "2026-01-05T08:00"  # where the settable clock of a platform begins: a Monday, local time
+
+
+# A carrier of e-mail that never answers: what is handed to it stays on its way.
+A_CARRIER = {"HUURSPOOR_SMTP": "smtp://127.0.0.1:9", "HUURSPOOR_SMTP_FROM": "kantoor@huurspoor.example"}
 
 
 @dataclass(frozen=True)
@@ -124,7 +135,7 @@ def started(folder: Path, **how: Any) -> Iterator[Platform]:
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """The whole platform on a settable clock that began at ``BEGIN``, for the whole session: tests found offices of
     their own and only ever move the clock forward."""
-    yield from started(tmp_path_factory.mktemp("platform"))
+    yield from started(tmp_path_factory.mktemp("platform"), first={"notifications": A_CARRIER})
 
 
 @pytest.fixture

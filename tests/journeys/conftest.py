@@ -1,7 +1,9 @@
 """Two offices in which the same has happened, on one platform: whoever is of the one must see nothing of the other."""
 
+import time as machine
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -11,6 +13,7 @@ from operate.state import SERVICES
 from tests.conftest import started
 from tests.journeys.every_door import At
 from tests.journeys.history import Office, another_version, founded, lived_in
+from tests.journeys.truth import kill
 from tests.shared.badinput import doors
 
 # Lets a Python process write down every module that it loads; its log is where that goes.
@@ -30,10 +33,12 @@ class Offices:
 
     :ivar alfa: what happened here must not be seen from ``beta``.
     :ivar beta: did the same acts in the same order; so each of its things has a counterpart in ``alfa``.
+    :ivar eta: for trying everything out: what is made up here is also recorded.
     """
 
     alfa: Office
     beta: Office
+    eta: Office
 
 
 @pytest.fixture(scope="session")
@@ -41,9 +46,26 @@ def offices(platform: Platform) -> Iterator[Offices]:
     """Two offices in which one thing of every kind has happened."""
     alfa = lived_in(founded(platform, "alfa"))
     beta = lived_in(founded(platform, "beta"))
+    eta = lived_in(founded(platform, "eta"))
     another_version(alfa)  # versions are numbered in each office: only this one has a third
     platform.settled()
-    yield Offices(alfa, beta)
+    # Every day's work is done before the restart; else it would be caught up while tests count what happened.
+    platform.move_clock(platform.now() + timedelta(days=1))
+    # It starts again without the carrier, so that what is on its way is tried no more while tests count what happened.
+    kill(platform, "notifications")
+    platform.settled()
+    for office in (alfa, beta, eta):  # what was being handed over when it was killed becomes unknown
+        until = machine.monotonic() + 30
+        while _state_of_sending(office) == "sending":
+            assert machine.monotonic() < until, "a message that was cut stays on its way"
+            machine.sleep(0.1)
+    platform.settled()
+    yield Offices(alfa, beta, eta)
+
+
+def _state_of_sending(office: Office) -> str:
+    sending = office.things["sending"]
+    return str(office.read("auditor", "notifications", f"/sendings/{sending}")["state"])
 
 
 @pytest.fixture(scope="session")

@@ -44,6 +44,9 @@ class At:
         left = iter(ids)
         path = re.sub(r"\{[^}]*\}", lambda _: next(left), self.door.path)
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        if self.door.form:
+            empty = {"file": ("file", b"")}
+            return self.http.request(self.door.method, path, files=empty, headers=headers, params=query)
         content = json.dumps(body or {}).encode() if self.door.command else None
         if self.door.command:
             headers["Content-Type"] = "application/json"

@@ -462,6 +462,7 @@ def _letters(office: Office, today: str) -> None:
         f"/communications/{letter}/send",
         {"on": today, "method": "registered_paper", "tracking": "RR000000001BE"},
     )
+    things["batch"] = office.act("administration", "notifications", "/post-batches", {}).id
     office.act(
         "administration",
         "notifications",
@@ -472,6 +473,17 @@ def _letters(office: Office, today: str) -> None:
             "proof": {"kind": "receipt", "reference": "AR-1", "signed_by": "addressee"},
         },
     )
+    office.act(
+        "counsellor",
+        "notifications",
+        "/contact-preferences",
+        {"lease": things["lease"], "party": found[0]["addressees"][0]["id"], "channels": ["email"]},
+    )
+    announced = office.read("counsellor", "notifications", "/communications", lease=things["lease"], kind="L-02")
+    by_mail = announced["items"][0]["id"]
+    office.act("counsellor", "notifications", f"/communications/{by_mail}/approve", {})
+    office.act("administration", "notifications", f"/communications/{by_mail}/send", {"on": today, "method": "email"})
+    things["sending"] = str(office.read("auditor", "notifications", "/sendings")["items"][0]["id"])
     things["template"] = office.act(
         "coordinator",
         "notifications",

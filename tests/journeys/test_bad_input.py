@@ -15,7 +15,7 @@ from operate.state import SERVICES
 from tests.journeys import truth
 from tests.journeys.conftest import Offices
 from tests.journeys.every_door import At, ids_of, of_things
-from tests.journeys.history import ROLES, Office, founded, lived_in
+from tests.journeys.history import ROLES, Office
 from tests.shared import badinput
 from tests.shared.badinput import MARK
 from tests.shared.openapi_conformance import differences
@@ -55,12 +55,6 @@ def tokens(platform: Platform, office: Office) -> Mapping[str, str]:
     return {**{role: office.token(role) for role in ROLES}, "operator": operator}
 
 
-@pytest.fixture(scope="module")
-def tried_out(platform: Platform) -> Office:
-    """An office for trying everything out: what is made up here is also recorded."""
-    return lived_in(founded(platform, "eta"))
-
-
 async def attacked(url: str, proofs: Mapping[str, str], existing: Mapping[str, str]) -> list[badinput.Wrong]:
     """Send everything that is wrong to every door of a service."""
     async with httpx.AsyncClient(base_url=url, timeout=60) as client:
@@ -91,8 +85,9 @@ OF_THE_PLATFORM = ("/clock/day", "/offices")
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_answer_is_one_that_the_document_names(
-    platform: Platform, tried_out: Office, every_door: list[At], service: str
+    platform: Platform, offices: Offices, every_door: list[At], service: str
 ) -> None:
+    tried_out = offices.eta
     existing = {
         at.door.path: ids_of(at, tried_out)[0]
         for at in of_things(every_door)

@@ -26,10 +26,6 @@ hypothesis.settings.load_profile("any machine")
 BEGIN = "2026-01-05T08:00"  # where the settable clock of a platform begins: a Monday, local time
 
 
-# A carrier of e-mail that never answers: what is handed to it stays on its way.
-A_CARRIER = {"HUURSPOOR_SMTP": "smtp://127.0.0.1:9", "HUURSPOOR_SMTP_FROM": "kantoor@huurspoor.example"}
-
-
 @dataclass(frozen=True)
 class ScratchDatabase:
     """An empty database like that of a service, with the roles and grants of the real one."""
@@ -135,7 +131,7 @@ def started(folder: Path, **how: Any) -> Iterator[Platform]:
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """The whole platform on a settable clock that began at ``BEGIN``, for the whole session: tests found offices of
     their own and only ever move the clock forward."""
-    yield from started(tmp_path_factory.mktemp("platform"), first={"notifications": A_CARRIER})
+    yield from started(tmp_path_factory.mktemp("platform"))
 
 
 @pytest.fixture

@@ -16,8 +16,16 @@ from tests.journeys.history import Office, another_version, founded, lived_in
 from tests.journeys.truth import kill
 from tests.shared.badinput import doors
 
+# A carrier of e-mail that never answers: what is handed to it stays on its way.
+A_CARRIER = {"HUURSPOOR_SMTP": "smtp://127.0.0.1:9", "HUURSPOOR_SMTP_FROM": "kantoor@huurspoor.example"}
 # Lets a Python process write down every module that it loads; its log is where that goes.
 NAMING_ITS_IMPORTS = {"PYTHONPROFILEIMPORTTIME": "1"}
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """The platform of the journeys: like everybody's, with a carrier until its notifications start again."""
+    yield from started(tmp_path_factory.mktemp("journeys"), first={"notifications": A_CARRIER})
 
 
 @pytest.fixture(scope="session")

@@ -483,7 +483,9 @@ def _letters(office: Office, today: str) -> None:
     by_mail = announced["items"][0]["id"]
     office.act("counsellor", "notifications", f"/communications/{by_mail}/approve", {})
     office.act("administration", "notifications", f"/communications/{by_mail}/send", {"on": today, "method": "email"})
-    things["sending"] = str(office.read("auditor", "notifications", "/sendings")["items"][0]["id"])
+    on_its_way = office.read("auditor", "notifications", "/sendings")["items"]
+    if on_its_way:  # only where there is a carrier
+        things["sending"] = str(on_its_way[0]["id"])
     things["template"] = office.act(
         "coordinator",
         "notifications",

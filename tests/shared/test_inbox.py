@@ -245,6 +245,7 @@ def test_what_comes_before_its_predecessor_waits_for_it(server: Server, here: Gr
             assert await referrals.noticed("l") == ()
             await inject(server, message("l", position=5001, data={"lease": "l", "due_on": "2026-03-01"}))
             await until(lambda: all_four(referrals))
+            await until(lambda: not referrals.post.inbox.progress["visits"].parked)
             assert (await referrals.post.status())["visits"]["parked"] == 0
             # Older than what was applied, under another number: no effect.
             await inject(server, message("l", position=5009, streamversion=2, streamprevious=1))

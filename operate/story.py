@@ -490,7 +490,6 @@ class Story:
         reasons: str,
         sent: str,
         reached: str,
-        expect_threshold: bool = False,
     ) -> str:
         """Propose, let another person decide, approve the letter, send it, and enter the proof that it arrived."""
         evaluation = self.act(
@@ -519,9 +518,14 @@ class Story:
             count=True,
             expect=["EvaluationDecidedNegative"],
         )
+        self._tell_the_renter(evaluation, approver="Karel", sent=sent, reached=reached)
+        return evaluation
+
+    def _tell_the_renter(self, evaluation: str, *, approver: str, sent: str, reached: str) -> None:
+        """Approve the letter about an evaluation, post it, and enter the proof that it arrived."""
         letter = self._letter("L-05", evaluation)
         self.act(
-            "Karel",
+            approver,
             "notifications",
             f"/communications/{letter['id']}/approve",
             {},
@@ -558,7 +562,6 @@ class Story:
         read = self.client.read(PEOPLE["Karel"], "evaluations", f"/evaluations/{evaluation}")
         if read["state"] != "communicated":
             raise WentWrong(f"the evaluation is {read['state']}, not communicated")
-        return evaluation
 
     def _letter(self, kind: str, about: str) -> Mapping[str, Any]:
         found = self.client.read(PEOPLE["Karel"], "notifications", "/communications", about=about, kind=kind)["items"]
@@ -982,42 +985,7 @@ class Story:
             count=True,
             expect=["EvaluationDecidedNegative"],
         )
-        letter = self._letter("L-05", evaluation)
-        self.act(
-            "Wim",
-            "notifications",
-            f"/communications/{letter['id']}/approve",
-            {},
-            "reads and approves the letter",
-            "leest de brief en keurt ze goed",
-            expect=["CommunicationApproved"],
-        )
-        self.on("2026-10-15T10:00")
-        self.act(
-            "Tom",
-            "notifications",
-            f"/communications/{letter['id']}/send",
-            {"on": self.today, "method": "registered_paper", "tracking": f"RR{len(self.letters):09d}BE"},
-            "posts it by registered mail",
-            "doet ze aangetekend op de post",
-            expect=["CommunicationSent"],
-        )
-        self.on("2026-10-20T10:00")
-        for addressee in letter["addressees"]:
-            self.act(
-                "Tom",
-                "notifications",
-                f"/communications/{letter['id']}/delivered",
-                {
-                    "addressee": addressee["id"],
-                    "on": self.today,
-                    "proof": {"kind": "receipt", "reference": f"AR-{len(self.letters)}", "signed_by": "addressee"},
-                },
-                "enters the proof of delivery: the count reaches the threshold",
-                "voert het bewijs van afgifte in: de teller bereikt de drempel",
-                count=True,
-                expect=["CommunicationDelivered"],
-            )
+        self._tell_the_renter(evaluation, approver="Wim", sent="2026-10-15T10:00", reached="2026-10-20T10:00")
         self.things["evaluation3"] = evaluation
 
     def _the_review(self) -> None:

@@ -20,7 +20,8 @@ import pytest_asyncio
 from operate.nats import Nats
 from operate.postgres import Postgres
 from operate.supervisor import carriers
-from services.notifications import api, days
+from services.notifications import days
+from services.notifications.api import communications
 from services.notifications.delivery import Delivery, Gateway, Mail, channels, said
 from services.notifications.events import SendingQueued
 from services.notifications.main import SERVICE
@@ -72,7 +73,7 @@ async def delivery(
     notifications: Notifications, post: Post, asked: Counted, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Delivery]:
     """Carriers that are switched on, not looking by themselves."""
-    monkeypatch.setattr(api, "channels_here", lambda: ("email", "sms", "whatsapp"))
+    monkeypatch.setattr(communications, "channels_here", lambda: ("email", "sms", "whatsapp"))
     post.arrived.clear()
     post.plan.clear()
     asked.asked.clear()

@@ -1,0 +1,105 @@
+"""How the office is reached, and who helps renters where it works."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Annotated, Any
+from uuid import uuid4
+
+from services.notifications.api.door import STAFF, Name, api
+from services.notifications.events import Helpline, OfficeDetailsAdopted
+from services.notifications.letters import OFFICE
+from services.notifications.names import task_named
+from services.notifications.rules.following import Closing, and_tasks
+from services.notifications.rules.office import OFFICE_DETAILS, adopt_details
+from services.notifications.rules.task import TASK
+from shared.bodies import new_id
+from shared.problems import not_found
+from shared.web import Acted, Body, Caller, DatedBody, Id, Line, Store, may
+
+
+class HelplineBody(Body):
+    """Whom a renter can turn to."""
+
+    name: Name
+    phone: Line
+
+
+class AdoptOfficeDetails(DatedBody):
+    """How the office is reached, and who helps renters where it works."""
+
+    id: Id | None = None
+    address: Line
+    phone: Line
+    email: Line
+    ocmw: HelplineBody | None = None
+    renters_union: HelplineBody | None = None
+
+
+@api.post("/office-details", status_code=201)
+async def adopt_office_details(
+    body: AdoptOfficeDetails,
+    by: Annotated[Caller, may("adopt_office_details", "coordinator", "director", "administration")],
+    store: Store,
+) -> Acted:
+    """Say how the office is reached; letters say so from now on."""
+    id = new_id(body.id, uuid4())
+    details = OfficeDetailsAdopted(
+        id=id,
+        address=body.address,
+        phone=body.phone,
+        email=body.email,
+        ocmw=Helpline(name=body.ocmw.name, phone=body.ocmw.phone) if body.ocmw else None,
+        renters_union=Helpline(name=body.renters_union.name, phone=body.renters_union.phone)
+        if body.renters_union
+        else None,
+    )
+    missing = task_named("office_details_missing", by.office)
+    return await store.begin(
+        OFFICE_DETAILS,
+        OFFICE,
+        partial(
+            and_tasks,
+            decision=partial(adopt_details, details=details),
+            closes=lambda _: (Closing(kind="office_details_missing", about_id=by.office),),
+            lease=None,
+            named=task_named,
+            tasks={missing: await store.state(TASK, missing, by=by)},
+        ),
+        by=by,
+        shows=lambda decided: _details(decided.state[-1]),
+        location=f"/office-details/{id}",
+    )
+
+
+@api.get("/office-details")
+async def list_office_details(
+    by: Annotated[Caller, may("list_office_details", *STAFF, "auditor")], store: Store
+) -> Any:
+    """How the office is reached: the last one holds, those before it stay readable."""
+    adopted = await store.state(OFFICE_DETAILS, OFFICE, by=by)
+    return {"items": [_details(one) for one in adopted], "next": None}
+
+
+@api.get("/office-details/{details}")
+async def read_office_details(
+    details: str, by: Annotated[Caller, may("read_office_details", *STAFF, "auditor")], store: Store
+) -> Any:
+    """How the office said it was reached."""
+    adopted = await store.state(OFFICE_DETAILS, OFFICE, by=by)
+    found = next((one for one in adopted if one.id == details), None)
+    if found is None:
+        raise not_found()
+    return _details(found)
+
+
+def _details(adopted: OfficeDetailsAdopted) -> Mapping[str, Any]:
+    return {
+        "id": adopted.id,
+        "address": adopted.address,
+        "phone": adopted.phone,
+        "email": adopted.email,
+        "ocmw": {"name": adopted.ocmw.name, "phone": adopted.ocmw.phone} if adopted.ocmw else None,
+        "renters_union": {"name": adopted.renters_union.name, "phone": adopted.renters_union.phone}
+        if adopted.renters_union
+        else None,
+    }

@@ -48,12 +48,14 @@ class Platform:
         clock: str | None = None,
         port: int | None = None,
         first: Mapping[str, Mapping[str, str]] | None = None,
+        every: Mapping[str, Mapping[str, str]] | None = None,
         thrown_away: bool = False,
     ) -> Self:
         """Start a platform whose supervisor is a child of ours, and wait until it is ready. It dies with us.
 
         :param clock: the local time at which a settable clock begins, for a new state folder.
         :param first: settings for the first start of a service only, by its name.
+        :param every: settings for every start of a service, by its name.
         :param thrown_away: leave no data behind at the end, wherever PostgreSQL's account made it lie.
         :raises DidNotStart: it did not become ready.
         :raises ValueError: ``clock`` is not a local time.
@@ -65,6 +67,7 @@ class Platform:
         words = [sys.executable, "-P", "-m", "operate.supervisor", "--state", str(place.root)]
         words += ["--port", str(port)] if port is not None else []
         words += ["--first", json.dumps(first)] if first else []
+        words += ["--every", json.dumps(every)] if every else []
         env = {**os.environ, "PYTHONPATH": str(PROJECT)}
         with place.log("supervisor").open("ab") as log:
             options = how_to_start(log=log, env=env, dies_by=signal.SIGTERM, cwd=PROJECT)

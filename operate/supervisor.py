@@ -72,11 +72,13 @@ class Supervisor:
         *,
         port: int | None = None,
         first: Mapping[str, Mapping[str, str]] | None = None,
+        every: Mapping[str, Mapping[str, str]] | None = None,
         say: Say = lambda _sentence: None,
     ) -> None:
         self._state = state
         self._port = port
         self._first = dict(first or {})
+        self._every = dict(every or {})
         self._owners: dict[str, Mapping[str, str]] = {}
         self._say = say
         self._components: dict[str, Component] = {}
@@ -238,6 +240,7 @@ class Supervisor:
                 environment = dict(component.environment)
                 if not self._ready:  # only at the start of the platform may a service lay out its database first
                     environment |= self._owners.get(component.name, {})
+                environment |= self._every.get(component.name, {})
                 if component.starts == 0:
                     environment |= self._first.get(component.name, {})
                 options = how_to_start(log=log, env=environment, dies_by=component.dies_by, cwd=PROJECT)
@@ -414,12 +417,14 @@ def main() -> int:
     words.add_argument("--state", type=Path, required=True)
     words.add_argument("--port", type=int)
     words.add_argument("--first", default="{}", help="settings for the first start of a service only, as JSON")
+    words.add_argument("--every", default="{}", help="settings for every start of a service, as JSON")
     asked = words.parse_args()
 
     def say(sentence: str) -> None:
         print(sentence, file=sys.stderr, flush=True)
 
-    supervisor = Supervisor(State(asked.state), port=asked.port, first=json.loads(asked.first), say=say)
+    first, every = json.loads(asked.first), json.loads(asked.every)
+    supervisor = Supervisor(State(asked.state), port=asked.port, first=first, every=every, say=say)
     try:
         return asyncio.run(supervisor.run())
     except (AlreadyRunning, DidNotStart, RuntimeError) as why:

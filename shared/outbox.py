@@ -391,6 +391,7 @@ class Relay:
             rows = await self._read(self._cursor, self._head)
         if not rows:
             return False
+        reach("before the publish")
         fresh = await self._hand_over(rows, stream)
         reach("after the publish")
         async with self._turn:
@@ -402,6 +403,7 @@ class Relay:
                 stream.created,
                 fresh,
             )
+        reach("after the cursor")
         self._cursor = rows[-1].position
         self._progress = seconds_running()
         return self._cursor < self._head

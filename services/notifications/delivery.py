@@ -307,12 +307,12 @@ def channels_of(settings: Settings, clock: Clock) -> Mapping[SendingChannel, Cha
     return made
 
 
-def carry(
-    store: EventStore, settings: Settings, clock: Clock, every_office: asyncpg.Pool
-) -> Coroutine[Any, Any, None] | None:
-    """Return the work of carrying messages, None where no carrier is set."""
-    found = channels_of(settings, clock)
-    return Delivery(store, found, clock, every_office).run() if found else None
+def carry(store: EventStore, settings: Settings, clock: Clock, every_office: asyncpg.Pool) -> Coroutine[Any, Any, None]:
+    """Return the work of carrying messages.
+
+    Without any carrier it still tells of what an earlier process had under way: a carrier may be taken away.
+    """
+    return Delivery(store, channels_of(settings, clock), clock, every_office).run()
 
 
 # The step of its own
@@ -421,6 +421,7 @@ class Delivery:
             outcome, told = partial(lose, because="cut", attempt=attempt), "unknown"
         TRIES.labels(channel, told).inc()
         await self._until_recorded(office, id, outcome)
+        fail_points.reach("after the outcome")
 
     async def _until_recorded(self, office: str, id: str, outcome: Callable[..., Any]) -> None:
         """Record an outcome, however long the store is away: it is known here and nowhere else."""

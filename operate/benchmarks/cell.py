@@ -1,7 +1,8 @@
 """What a benchmark is made of: stretches of work, ours and its reference, and the check of what was acknowledged."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -24,14 +25,47 @@ Stretch = Callable[[float], Awaitable[Run]]
 
 
 @dataclass(frozen=True)
+class Figure:
+    """One number taken from each stretch of a cell: by default its rate.
+
+    :ivar of: what is compared. :ivar less_is_better: a time; the ratio is the reference's over ours.
+    """
+
+    name: str
+    unit: str
+    of: Callable[[Run], float] = lambda run: run.rate
+    less_is_better: bool = False
+
+    def ratio(self, ours: Run, against: Run) -> float:
+        """Return how we compare in one pair, turned so that larger is better."""
+        above, below = (against, ours) if self.less_is_better else (ours, against)
+        return self.of(above) / self.of(below)
+
+
+async def _nothing() -> Mapping[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True)
 class Cell:
-    """A comparison: ours, its reference, and the check that nothing was measured that was not done."""
+    """A comparison: ours, its reference, and the check that nothing was measured that was not done.
+
+    :ivar figures: what is read from its pairs, where that is not the one rate under the cell's own name.
+    :ivar beside: what is measured once besides, after the pairs and before the check; goes into the JSON as it is.
+    """
 
     name: str
     unit: str
     ours: Stretch
     against: Stretch
     check: Callable[[], Awaitable[None]]
+    figures: tuple[Figure, ...] = ()
+    beside: Callable[[], Awaitable[Mapping[str, Any]]] = _nothing
+
+    @property
+    def told(self) -> tuple[Figure, ...]:
+        """Return the figures that the cell gives."""
+        return self.figures or (Figure(self.name, self.unit),)
 
 
 class NotAsAcknowledged(Exception):

@@ -133,20 +133,24 @@ async def rebuild_cells(on: Ground) -> AsyncIterator[Cell]:
         await owner.close()
 
 
-async def wall_cells(on: Ground) -> AsyncIterator[Cell]:
-    """Appending, and a page of 50 over 410,000 rows of 41 offices, behind forced row-level security and without."""
+async def walled_append_cells(on: Ground) -> AsyncIterator[Cell]:
+    """Appending by 32 callers behind forced row-level security, and without it."""
     async with writing(on) as (walled, _), writing(on, walls=False) as (open_, _):
 
         async def append(writer: Any, _caller: int) -> None:
             await writer.ask(By(), stream=NOTES, id=f"n-{perf_counter()}-{_caller}", decision=lambda _n: [Noted()])
 
         yield Cell(
-            "rls-append@32",
+            "rls-append",
             "events/s",
             lambda seconds: timed(seconds, 32, partial(append, walled)),
             lambda seconds: timed(seconds, 32, partial(append, open_)),
             _nothing_to_check,
         )
+
+
+async def walled_page_cells(on: Ground) -> AsyncIterator[Cell]:
+    """A page of 50 over 410,000 rows of 41 offices, behind forced row-level security and without it."""
     async with (
         writing(on, resources=[NOTEBOOKS]) as (_, walled_database),
         writing(on, resources=[NOTEBOOKS], walls=False) as (_, open_database),

@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,11 @@ from operate.postgres import Postgres
 from operate.supervisor import carriers
 from services.notifications import days
 from services.notifications.api import communications
-from services.notifications.delivery import Delivery, Gateway, Mail, channels, said
+from services.notifications.delivery import Delivery, Gateway, Mail, carry, channels, said
 from services.notifications.events import SendingQueued
 from services.notifications.main import SERVICE
 from services.notifications.names import sending_named
-from services.notifications.rules.sending import SENDING, queue
+from services.notifications.rules.sending import SENDING, begin, queue
 from shared.codec import Codec
 from shared.contracts.evaluations import OfficeFoundedV1
 from shared.contracts.visits import (
@@ -410,6 +411,25 @@ async def test_what_came_back_goes_again_to_the_new_address(
     first, second = post.arrived
     assert (first["To"], second["To"]) == (AT["email"], "nieuw@voorbeeld.example")
     assert first["Message-ID"] != second["Message-ID"]
+
+
+async def test_what_was_under_way_becomes_unknown_also_where_no_carrier_is_set_any_more(
+    notifications: Notifications, delivery: Delivery
+) -> None:
+    await a_lease(notifications)
+    await sent(notifications)
+    cut = await sending(notifications)
+    by = Day(office=notifications.office, date=notifications.today).of("test")
+    await notifications.store.decide(SENDING, cut["id"], partial(begin, now=notifications.clock.now()), by=by)
+    bare = Settings.model_construct(smtp=None, gateway=None)
+    work = asyncio.create_task(carry(notifications.store, bare, notifications.clock, delivery._every_office))
+    try:
+        async with asyncio.timeout(20):
+            while (await sending(notifications))["state"] == "sending":
+                await asyncio.sleep(0.05)
+    finally:
+        work.cancel()
+    assert (await sending(notifications))["state"] == "unknown"
 
 
 async def test_the_platform_hands_the_settings_of_carriers_to_the_service() -> None:

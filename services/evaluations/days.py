@@ -26,7 +26,7 @@ async def end_contest_terms(day: Day, store: EventStore) -> None:
 async def take_the_count(day: Day, store: EventStore) -> None:
     """Take the count of each lease in which time alone can change something."""
     at = datetime.combine(day.date, DAY_BEGINS, tzinfo=BRUSSELS)
-    for lease in await views.leases_that_time_can_change(store, by=day):
+    for lease in await views.leases_that_time_can_change(store, on=day.date, by=day):
         act = Act(on=day.date, today=day.date, at=at, actor="SYS", new_review=str(uuid4()))
         reads = {name: read for name, read in views.whole_file(lease).items() if name != "crossing"}
         decision = partial(pass_the_day, act=act, yesterday=day.date - timedelta(days=1), lease=lease)

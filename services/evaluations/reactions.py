@@ -192,8 +192,10 @@ async def when_letter_reached(told: Told[LetterReachedV1], store: EventStore) ->
         await _decide(told, store, CASE, letter.lease, lambda _case, _file: [])
         return
 
-    def reached(evaluation: Evaluation, _file: LeaseFile) -> list[Any]:
-        days = evaluation.decided.contest_days if evaluation.decided is not None else 0
+    def reached(evaluation: Evaluation, file: LeaseFile) -> list[Any]:
+        days = 0
+        if evaluation.decided is not None:  # what the letter says, or longer where a milder policy came since
+            days = max(evaluation.decided.contest_days, file.contest_days(letter.about_id, on=told.today))
         return list(
             communicate(
                 evaluation,

@@ -223,6 +223,7 @@ FOLLOWED = Table(
         "evaluation": "text not null",
         "lease": "text not null",
         "live": "boolean not null",
+        "expired": "boolean not null",
         "final_after": "date",
         "communicated_on": "date",
         "lodged_on": "date",
@@ -245,6 +246,7 @@ def follow_evaluations(evaluation: Evaluation, recorded: Recorded[Any]) -> Itera
             "evaluation": recorded.stream.partition("/")[2],
             "lease": evaluation.lease,
             "live": evaluation.state in COUNTS_OR_MAY,
+            "expired": evaluation.state == "expired",
             "final_after": evaluation.contest_until if evaluation.state == "communicated" else None,
             "communicated_on": evaluation.communicated_on,
             "lodged_on": contest["lodged_on"] if contest is not None else None,
@@ -265,11 +267,17 @@ async def contest_terms_over(store: Asked, *, on: date, by: Any) -> list[tuple[s
     return [(row["evaluation"], row["lease"]) for row in found]
 
 
-async def leases_that_time_can_change(store: Asked, *, by: Any) -> list[str]:
-    """Return the leases with a live evaluation or an open termination file."""
+async def leases_that_time_can_change(store: Asked, *, on: date, by: Any) -> list[str]:
+    """Return the leases with a live evaluation or an open termination file.
+
+    On a day on which a policy or a checklist takes force also those with an expired one: longer validity revives it.
+    """
+    versions = (*await store.state(POLICIES, OFFICE_ID, by=by), *await store.state(CHECKLISTS, OFFICE_ID, by=by))
+    revives = any(told.event.in_force_from == on for told in versions)
     found = await store.rows(
-        "select lease from followed where office = $1 and live"
+        "select lease from followed where office = $1 and (live or (expired and $2))"
         " union select lease from open_files where office = $1 and is_open order by 1",
+        revives,
         by=by,
     )
     return [row["lease"] for row in found]

@@ -561,6 +561,26 @@ async def test_ec_08_a_milder_policy_takes_the_threshold_back_the_day_it_takes_f
     assert [entry["type"] for entry in timeline].count("ThresholdReached") == 2
 
 
+async def test_longer_validity_brings_back_what_had_expired_and_crosses_again_that_day(
+    evaluations: Evaluations,
+) -> None:
+    it = evaluations
+    await an_office(it)
+    lease = await Lease(it).begins()
+    await lease.three_evaluations()
+    await it.act("/policies", {"in_force_from": "2026-05-06", "validity_months": 6}, **RITA)
+    await it.days_until("2026-05-06")
+    for day in ("2026-07-12", "2026-09-10", "2026-11-05"):
+        await it.days_until(day)
+    assert (await lease.standing())["count"] == 0
+    await it.act("/policies", {"in_force_from": "2026-11-09", "validity_months": 24}, **RITA)
+    await it.days_until("2026-11-09")
+    assert (await lease.standing())["count"] == 3
+    timeline = (await it.read(f"/dossiers/{lease.id}?limit=200", **KAREL)).json()["entries"]
+    crossings = [entry["occurred_on"] for entry in timeline if entry["type"] == "ThresholdReached"]
+    assert crossings == ["2026-05-05", "2026-11-09"]
+
+
 async def test_figures_hide_groups_under_five(evaluations: Evaluations) -> None:
     it = evaluations
     await an_office(it)

@@ -15,6 +15,7 @@ from services.evaluations.events import (
     ProposalAdopted,
 )
 from services.evaluations.rules.checklist import first_checklist
+from services.evaluations.rules.counting import Terms
 from services.evaluations.rules.evaluation import EVALUATION
 from services.evaluations.rules.judgement.about_evaluations import (
     NotHeard,
@@ -74,6 +75,7 @@ def judging(lease: ALease | None = None, **changed: Any) -> dict[str, Any]:
         "policy": first_policy(in_force_from=FIRST),
         "checklist": first_checklist(in_force_from=FIRST),
         "says_of_count": (1, 2, 3),
+        "terms": Terms(contest_days=30, cure_days=30, validity_months=24),
         "on": VISITED,
         "today": VISITED,
         "by": BY_KAREL,
@@ -223,6 +225,7 @@ LATER = date(2026, 5, 20)
 def test_the_office_annuls_on_its_own_motion() -> None:
     asked: dict[str, Any] = {
         "why": text("vaststelling klopt niet"),
+        "case": a_lease().file.case,
         "count_after": 1,
         "threshold": 3,
         "on": LATER,
@@ -244,6 +247,7 @@ def test_the_office_annuls_on_its_own_motion() -> None:
     given(EVALUATION, *PAST, CONTESTED).when(annul_evaluation, **asked).then_refused(WrongState)
     given(EVALUATION, *PAST).when(annul_evaluation, **{**asked, "why": None}).then_refused(ReasonMissing)
     given(EVALUATION, *PAST).when(annul_evaluation, **{**asked, "today": VISITED}).then_refused(OccurredInFuture)
+    given(EVALUATION, *PAST).when(annul_evaluation, **{**asked, "by": BY_FATMA}).then_refused(SelfApproval)
 
 
 def settling(**changed: Any) -> dict[str, Any]:

@@ -116,6 +116,52 @@ def test_the_letter_is_restated_when_the_count_it_tells_has_changed() -> None:
     assert follows == [EvaluationCountRestated(count_before=0, count_if_communicated=1, threshold=3)]
 
 
+def told_of(*, contest: int, cure: int, validity: int, informed: bool, later: dict[str, int]) -> ALease:
+    """A lease pinned on one policy, then another in force, of which the renter was told or not; E1 decided after."""
+    lease = ALease(policy_version="P-2")
+    given = {"contest_days": contest, "cure_days": cure, "validity_months": validity}
+    lease.policy(from_=date(2025, 1, 1), **given)
+    lease.policy(from_=date(2025, 12, 1), **later)
+    if informed:
+        lease.inform("P-3", on=date(2025, 12, 15))
+    return lease.evaluation("E1", date(2026, 1, 12))
+
+
+def says(lease: ALease) -> tuple[int, int, int]:
+    terms = lease.file.terms_of("E1", today=date(2026, 1, 13), at=morning(date(2026, 1, 13)))
+    return terms.contest_days, terms.cure_days, terms.validity_months
+
+
+STRICTER = {"contest_days": 14, "cure_days": 14, "validity_months": 36}
+MILDER = {"contest_days": 60, "cure_days": 90, "validity_months": 6}
+
+
+def test_the_letter_tells_the_terms_that_the_count_applies_and_never_shorter_ones_than_the_renter_knows() -> None:
+    known = {"contest": 30, "cure": 30, "validity": 24}
+    assert says(told_of(**known, informed=False, later=STRICTER)) == (30, 30, 24)
+    assert says(told_of(**known, informed=False, later=MILDER)) == (60, 90, 6)
+    # Told of the stricter one before the facts: the shorter term to contest holds; the count tells of its first track.
+    assert says(told_of(**known, informed=True, later=STRICTER)) == (14, 30, 24)
+
+
+def test_a_further_one_is_newly_counted_only_on_the_track_that_is_told_of() -> None:
+    lease = ALease(policy_version="P-2")
+    lease.policy(from_=date(2025, 1, 1), threshold_n=4).policy(from_=date(2025, 12, 1), threshold_n=2)
+    lease.evaluation("E1", date(2025, 12, 10), communicated=date(2025, 12, 11)).inform("P-3", on=date(2025, 12, 15))
+    lease.evaluation("E2", date(2026, 2, 2), communicated=date(2026, 2, 3))
+    lease.evaluation("E3", date(2026, 4, 6), communicated=date(2026, 4, 7))
+    assert names(lease.follow(today=date(2026, 4, 7))) == ["ThresholdReached", "ReviewOpened"]
+    review = lease.file.open_review
+    assert review is not None
+    going_on = TerminationNotPursued(reasons=text("een kans"), measures=(), by=RITA)
+    lease.record(TERMINATION, review, going_on, on=date(2026, 5, 1))
+    # The headline moves from track 1 to track 0, where E1 to E3 counted already: only the fourth is new.
+    follows = lease.follow(
+        lambda it: it.evaluation("E4", date(2026, 6, 20), communicated=date(2026, 6, 25)), today=date(2026, 6, 25)
+    )
+    assert follows == [ReviewDue(lease=LEASE, evaluation="E4", count=4, threshold=4)]
+
+
 def test_an_evaluation_upheld_after_its_validity_expires_the_same_day() -> None:
     lease = ALease(start=date(2023, 1, 2)).evaluation("E1", date(2024, 3, 10), communicated=date(2024, 3, 18))
     lease.contest("E1", date(2024, 4, 1))

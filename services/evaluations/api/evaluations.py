@@ -249,6 +249,7 @@ async def decide_evaluation(
                 policy=file.policy(on=by.day),
                 checklist=file.checklist(on=by.day),
                 says_of_count=file.says_of_count(evaluation, today=by.today, at=by.at),
+                terms=file.terms_of(evaluation, today=by.today, at=by.at),
                 on=by.day,
                 today=by.today,
                 by=by.person,
@@ -406,6 +407,7 @@ async def annul(
                 annul_evaluation(
                     state,
                     why=why,
+                    case=file.case,
                     count_after=count_after,
                     threshold=threshold,
                     on=by.day,

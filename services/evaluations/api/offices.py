@@ -234,7 +234,7 @@ async def _count_again(store: WebStore, by: Caller, in_force_from: date, acted: 
     if in_force_from > by.today or not acted.events:
         return
     by_itself = replace(by, act=None, mandated=False, once=None, digest=None, if_match=None)
-    for lease in await leases_that_time_can_change(store, by=by):
+    for lease in await leases_that_time_can_change(store, on=by.today, by=by):
         act = act_of(by_itself)
         decision = partial(pass_the_day, act=act, yesterday=by.today - timedelta(days=1), lease=lease)
         reads = {name: read for name, read in whole_file(lease).items() if name != "crossing"}

@@ -64,6 +64,15 @@ class Parameters:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Terms:
+    """What a letter about an evaluation says of time: how long to contest, to mend, and how long it can count."""
+
+    contest_days: int
+    cure_days: int
+    validity_months: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Pin:
     """A policy version the renter was told of, and the facts it may be applied to.
 
@@ -214,6 +223,16 @@ def pins_of(case: Case, policies: Adopted, *, on: date, current: PolicyAdopted) 
             continue  # told again of what they knew
         pins.append(Pin(number=len(pins), policy=policy, informed_on=informed_on, facts_from=_day_after(informed_on)))
     return tuple(pins)
+
+
+def contest_days(pins: Sequence[Pin], current: PolicyAdopted, *, facts: Iterable[date]) -> int:
+    """Return how long an evaluation of these facts can be contested: the longest that the renter may rely on.
+
+    A shorter term than the renter was told of holds only where every fact is after the day they were told (4.1, 6).
+    """
+    first = min(facts, default=date.max)
+    applies = max((pin.number for pin in pins if pin.facts_from <= first), default=0)
+    return max(policy.contest_days for policy in (*(pin.policy for pin in pins[applies:]), current))
 
 
 def _day_after(day: date) -> date:

@@ -16,7 +16,7 @@ from services.evaluations.rules import gates
 from services.evaluations.rules import policy as policies_
 from services.evaluations.rules.case import CASE, Case
 from services.evaluations.rules.checklist import Published
-from services.evaluations.rules.counting import Standing, standing, valid_until
+from services.evaluations.rules.counting import Standing, Terms, contest_days, pins_of, standing, valid_until
 from services.evaluations.rules.crossing import STANDING, Crossing, note_crossing
 from services.evaluations.rules.evaluation import EVALUATION, Evaluation, Status, expire, restate_count
 from services.evaluations.rules.policy import Adopted
@@ -117,13 +117,32 @@ class LeaseFile:
 
     def says_of_count(self, evaluation: str, *, today: date, at: datetime) -> tuple[int, int, int]:
         """Return what the letter about an evaluation must say: count now, count if communicated today, threshold."""
-        supposed = Status(
-            communicated_on=today, contested=False, annulled=False, withdrawn=False, struck=frozenset(), decided_at=at
-        )
-        after = self.standing(on=today, supposing={evaluation: supposed}).headline
+        after = self._if_communicated(evaluation, today=today, at=at).headline
         before = self.standing(on=today)
         track = next((one for one in before.tracks if one.pin == after.pin), before.headline)
         return track.count, after.count, after.threshold
+
+    def _if_communicated(self, evaluation: str, *, today: date, at: datetime) -> Standing:
+        supposed = Status(
+            communicated_on=today, contested=False, annulled=False, withdrawn=False, struck=frozenset(), decided_at=at
+        )
+        return self.standing(on=today, supposing={evaluation: supposed})
+
+    def terms_of(self, evaluation: str, *, today: date, at: datetime) -> Terms:
+        """Return what the letter about an evaluation must say of time, on the track whose count it tells."""
+        parameters = self._if_communicated(evaluation, today=today, at=at).headline.parameters
+        return Terms(
+            contest_days=self.contest_days(evaluation, on=today),
+            cure_days=parameters.cure_days,
+            validity_months=parameters.validity_months,
+        )
+
+    def contest_days(self, evaluation: str, *, on: date) -> int:
+        """Return how many days an evaluation can be contested, by the milder of what the renter knows and today's."""
+        current = self.policy(on=on)
+        pins = pins_of(self.case, self.policies, on=on, current=current)
+        facts = (ground.occurred_on for ground in self.evaluations[evaluation].grounds)
+        return contest_days(pins, current, facts=facts)
 
     @property
     def open_review(self) -> str | None:
@@ -221,14 +240,11 @@ def what_follows(before: LeaseFile, after: LeaseFile, act: Act, *, since: date |
 
 def _crossings(before: LeaseFile, after: LeaseFile, act: Act, *, since: date | None) -> list[Elsewhere]:
     stood = after.standing(on=act.today)
-    counted_before: tuple[str, ...] = ()
-    if policies_.in_force_or_none(before.policies, on=since or act.today) is not None:
-        counted_before = before.standing(on=since or act.today).headline.counted
     told: list[Elsewhere] = []
     for event in note_crossing(
         after.crossing,
         stood=stood,
-        newly_counted=set(stood.headline.counted) - set(counted_before),
+        newly_counted=_newly_counted(stood, before, on=since or act.today),
         open_review=after.open_review,
         new_review=act.new_review,
     ):
@@ -237,6 +253,15 @@ def _crossings(before: LeaseFile, after: LeaseFile, act: Act, *, since: date | N
             opened = open_by_threshold(Termination(), lease=after.lease, evaluations=event.evaluations)
             told += [_by_itself(TERMINATION, act.new_review, review) for review in opened]
     return told
+
+
+def _newly_counted(stood: Standing, before: LeaseFile, *, on: date) -> frozenset[str]:
+    """Return what counts on the headline track and did not on that same track before."""
+    counted = frozenset(stood.headline.counted)
+    if policies_.in_force_or_none(before.policies, on=on) is None:
+        return counted
+    tracks = {track.pin: track for track in before.standing(on=on).tracks}
+    return counted - frozenset(tracks.get(stood.headline.pin, tracks[0]).counted)
 
 
 def _restated(after: LeaseFile, act: Act) -> list[Elsewhere]:

@@ -18,6 +18,7 @@ from services.evaluations.events import (
 from services.evaluations.rules import refusals
 from services.evaluations.rules.case import Case
 from services.evaluations.rules.checklist import by_code
+from services.evaluations.rules.counting import Terms
 from services.evaluations.rules.evaluation import Evaluation
 from shared.contracts.evaluations import GroundToldOfV1, Heard
 from shared.decisions import Named, Person, Refusal
@@ -41,6 +42,7 @@ def decide_negative(
     policy: PolicyAdopted,
     checklist: ChecklistPublished,
     says_of_count: tuple[int, int, int],
+    terms: Terms,
     on: date,
     today: date,
     by: Person,
@@ -48,6 +50,7 @@ def decide_negative(
     """Decide, with own reasons, that the evaluation is negative. It counts once the letter has reached the renter.
 
     :param says_of_count: count now, count if it were communicated today, threshold: what the letter must say.
+    :param terms: how long the renter can contest and mend, and how long it can count: what the letter says too.
     :raises SelfApproval: the person proposed it, or is the counsellor of the lease.
     :raises WrongState: it is not proposed. :raises OccurredInFuture:
     :raises NotNegative: the proposal is not for a negative one.
@@ -101,9 +104,9 @@ def decide_negative(
             count_before=before,
             count_if_communicated=after,
             threshold=threshold,
-            contest_days=policy.contest_days,
-            cure_days=policy.cure_days,
-            validity_months=policy.validity_months,
+            contest_days=terms.contest_days,
+            cure_days=terms.cure_days,
+            validity_months=terms.validity_months,
             policy_version=policy.version,
             checklist_version=checklist.version,
         )
@@ -175,6 +178,7 @@ def annul_evaluation(
     evaluation: Evaluation,
     *,
     why: Sealed | None,
+    case: Case,
     count_after: int,
     threshold: int,
     on: date,
@@ -183,10 +187,13 @@ def annul_evaluation(
 ) -> list[EvaluationEvent]:
     """Annul a communicated evaluation on the office's own motion.
 
+    :raises SelfApproval: the person is the counsellor of the lease.
     :raises WrongState: it is not communicated, upheld or final. :raises ReasonMissing: :raises OccurredInFuture:
     """
     if evaluation.state == "annulled":
         return []
+    if by.is_one_of(case.counsellor(on=today)):
+        raise SelfApproval
     if evaluation.state not in ("communicated", "upheld", "final"):
         raise WrongState
     if on > today:

@@ -568,6 +568,9 @@ async def test_longer_validity_brings_back_what_had_expired_and_crosses_again_th
     await an_office(it)
     lease = await Lease(it).begins()
     await lease.three_evaluations()
+    review = (await it.read(f"/terminations?lease={lease.id}", **KAREL)).json()["items"][0]["id"]
+    going_on = {"outcome": "continue", "reasons": "een kans", "measures": ["elke maand een bezoek"]}
+    assert recorded(await it.act(f"/terminations/{review}/decide", going_on, **RITA)) == ["TerminationNotPursued"]
     await it.act("/policies", {"in_force_from": "2026-05-06", "validity_months": 6}, **RITA)
     await it.days_until("2026-05-06")
     for day in ("2026-07-12", "2026-09-10", "2026-11-05"):

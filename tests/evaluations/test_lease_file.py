@@ -116,10 +116,10 @@ def test_the_letter_is_restated_when_the_count_it_tells_has_changed() -> None:
     assert follows == [EvaluationCountRestated(count_before=0, count_if_communicated=1, threshold=3)]
 
 
-def told_of(*, contest: int, cure: int, validity: int, informed: bool, later: dict[str, int]) -> ALease:
+def told_of(*, contest: int, cure: int, validity: int, informed: bool, later: dict[str, Any]) -> ALease:
     """A lease pinned on one policy, then another in force, of which the renter was told or not; E1 decided after."""
     lease = ALease(policy_version="P-2")
-    given = {"contest_days": contest, "cure_days": cure, "validity_months": validity}
+    given: dict[str, Any] = {"contest_days": contest, "cure_days": cure, "validity_months": validity}
     lease.policy(from_=date(2025, 1, 1), **given)
     lease.policy(from_=date(2025, 12, 1), **later)
     if informed:
@@ -132,12 +132,12 @@ def says(lease: ALease) -> tuple[int, int, int]:
     return terms.contest_days, terms.cure_days, terms.validity_months
 
 
-STRICTER = {"contest_days": 14, "cure_days": 14, "validity_months": 36}
-MILDER = {"contest_days": 60, "cure_days": 90, "validity_months": 6}
+STRICTER: dict[str, Any] = {"contest_days": 14, "cure_days": 14, "validity_months": 36}
+MILDER: dict[str, Any] = {"contest_days": 60, "cure_days": 90, "validity_months": 6}
 
 
 def test_the_letter_tells_the_terms_that_the_count_applies_and_never_shorter_ones_than_the_renter_knows() -> None:
-    known = {"contest": 30, "cure": 30, "validity": 24}
+    known: dict[str, Any] = {"contest": 30, "cure": 30, "validity": 24}
     assert says(told_of(**known, informed=False, later=STRICTER)) == (30, 30, 24)
     assert says(told_of(**known, informed=False, later=MILDER)) == (60, 90, 6)
     # Told of the stricter one before the facts: the shorter term to contest holds; the count tells of its first track.

@@ -222,9 +222,17 @@ def bench(
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)
-def test(ctx: typer.Context) -> None:
-    """Run every test, on real embedded PostgreSQL and NATS, a worker per core. Arguments go to pytest."""
+def test(
+    ctx: typer.Context,
+    faults: Annotated[bool, typer.Option("--faults", help="random faults instead (docs/faults.md)")] = False,
+) -> None:
+    """Run every test, on real embedded PostgreSQL and NATS, a worker per core. Arguments go to pytest.
+
+    With --faults: random faults while the story is played (--seed N, --minutes M; --help says more).
+    """
     os.chdir(PROJECT)
+    if faults:
+        _become("tests.faults", *ctx.args)
     # A file stays on one worker: its tests share servers and histories. With names or options, whoever calls decides.
     _become("pytest", *(ctx.args or ("-n", "logical", "--dist", "loadfile")))
 

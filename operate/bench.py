@@ -16,7 +16,7 @@ from typing import Any
 
 from rich.console import Console
 
-from operate.benchmarks import appending, deciding, reading
+from operate.benchmarks import appending, deciding, over_http, reading
 from operate.benchmarks.cell import Cell, Figure, NotAsAcknowledged, Run
 from operate.benchmarks.ground import Ground
 from operate.benchmarks.ground import ground as prepared
@@ -34,6 +34,7 @@ CELLS: Sequence[tuple[tuple[str, ...], Cells]] = (
     (("effect",), deciding.effect_cells),
     (("decide", "decide-cached"), deciding.decide_cells),
     (("one-stream",), deciding.one_stream_cells),
+    (("http", "http-stubbed"), over_http.http_cells),
     (("replay",), reading.replay_cells),
     (("rebuild",), reading.rebuild_cells),
     (("rls-append",), reading.walled_append_cells),

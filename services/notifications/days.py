@@ -6,10 +6,11 @@ from functools import partial
 from typing import Any, assert_never
 
 from services.notifications import views
-from services.notifications.delivery import channels_here
+from services.notifications.delivery import channels_here, keep_back_after_restore, to_settle
 from services.notifications.events import CommunicationApproved, SendingChannel
 from services.notifications.letters import OFFICE, ContestTerm, drafted_from_fact, facts_of, frozen_reminder, wishes_of
 from services.notifications.names import letter_named, sending_named, task_named
+from services.notifications.rules.carrying import CARRYING, Carrying
 from services.notifications.rules.communication import (
     COMMUNICATION,
     Communication,
@@ -21,11 +22,13 @@ from services.notifications.rules.following import Opening, task_events
 from services.notifications.rules.kinds import POLICIES, policy_in_force
 from services.notifications.rules.lease_file import LEASE_FILE, LeaseFile, addressees_of, contacts_of
 from services.notifications.rules.preferences import Wishes, preferred
-from services.notifications.rules.sending import channel_of, leaves
+from services.notifications.rules.sending import SENDING, Sending, channel_of, doubt, leaves
 from services.notifications.rules.task import TASK
 from services.notifications.views import Due
+from shared.clock import BRUSSELS
 from shared.contracts.notifications import About
 from shared.day import Day, Days
+from shared.decisions import Elsewhere
 from shared.event_sourcing import EventStore, one
 from shared.working_days import add_working_days
 
@@ -41,6 +44,7 @@ WORKING_DAYS_TO_LOOK = 2
 @days.each("reminders, and letters and messages of which nothing was heard")
 async def do_what_is_due(day: Day, store: EventStore) -> None:
     """Remind the renters of their own dates (L-16), and let somebody look after what is silent for too long."""
+    await keep_back_after_restore(store, day)
     policy = policy_in_force(await store.state(POLICIES, OFFICE, by=day), on=day.date)
     due = await views.due_on(
         store,
@@ -133,9 +137,16 @@ async def _approve(day: Day, store: EventStore, id: str) -> None:
         id=id,
         carried=carried,
         wishes=wishes,
+        left_before=await _was_done_before_a_restore(day, store),
     )
     reads = {"file": one(LEASE_FILE, letter.lease or "")}
     await store.decide(COMMUNICATION, id, decision, by=day.about(f"approve {id}"), reads=reads)
+
+
+async def _was_done_before_a_restore(day: Day, store: EventStore) -> bool:
+    """Whether a day is done a second time, since the platform stands on a backup: what it sends may have left."""
+    carrying: Carrying = await store.state(CARRYING, OFFICE, by=day)
+    return carrying.noticed_at is not None and day.date <= carrying.noticed_at.astimezone(BRUSSELS).date()
 
 
 def _way(
@@ -163,6 +174,7 @@ def _approved_and_sent(
     id: str,
     carried: tuple[SendingChannel, ...],
     wishes: Wishes,
+    left_before: bool,
     file: LeaseFile,
 ) -> list[Any]:
     approved: list[Any] = list(approve_reminder(letter, frozen=frozen))
@@ -170,7 +182,17 @@ def _approved_and_sent(
         return approved
     sent = send_reminder(letter, method=method, on=on, file=file)
     waiting = leaves(letter, sent, id=id, carried=carried, wishes=wishes, named=sending_named)
-    return [*approved, *sent, *waiting]
+    kept_back = [one for each in waiting for one in _kept_back(each, today=on)] if left_before else []
+    return [*approved, *sent, *waiting, *kept_back]
+
+
+def _kept_back(waiting: Elsewhere, *, today: date) -> list[Elsewhere]:
+    """Let a person settle a message that may have left before a restore."""
+    queued = waiting.event
+    asked = task_events(
+        (to_settle(waiting.id, today=today),), (), lease=queued.lease, tasks={}, named=task_named, told=None
+    )
+    return [*(Elsewhere(SENDING, waiting.id, event) for event in doubt(Sending(queued=queued))), *asked]
 
 
 async def _ask(day: Day, store: EventStore, opening: Opening, *, lease: str | None) -> None:

@@ -6,6 +6,7 @@ leaves is decided from the sending's own stream, so that no replay, rebuild or s
 """
 
 import asyncio
+import collections
 import contextlib
 import hashlib
 import hmac
@@ -14,7 +15,7 @@ import ssl
 import tomllib
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP as AS_SENT
@@ -34,6 +35,7 @@ from services.notifications import views
 from services.notifications.events import Addressee, SendingBegun, SendingChannel
 from services.notifications.letters import HERE, OFFICE, from_letters, wishes_of
 from services.notifications.names import task_named
+from services.notifications.rules.carrying import CARRYING, Carrying, notice_restore
 from services.notifications.rules.communication import COMMUNICATION, Communication
 from services.notifications.rules.following import Closing, Opening, and_tasks
 from services.notifications.rules.lease_file import LEASE_FILE, LeaseFile, contacts_of
@@ -43,6 +45,7 @@ from services.notifications.rules.sending import (
     SENDING,
     Sending,
     begin,
+    doubt,
     fail,
     lose,
     needs_person,
@@ -62,11 +65,21 @@ TRIES = Counter("huurspoor_sendings", "Tries to hand a message to its carrier", 
 DELAYS: Final = tuple(
     timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 3600, 6 * 3600, 24 * 3600)
 )  # after the last of them a person looks
-AT_ONCE: Final = 4  # messages on their way at a time
+AT_ONCE: Final = 4  # messages of a channel on their way at a time
 LOOK_SECONDS: Final = 0.5
-CARRIER_SECONDS: Final = 30.0
+CARRIER_SECONDS: Final = 30.0  # for each step of the conversation
+LONGEST_SECONDS: Final = 120.0  # for all of it: a carrier that answers byte by byte holds no hand for ever
+MOST_AT_A_LOOK: Final = 50
+LONGEST_ANSWER: Final = 64 * 1024  # of a gateway; the rest is not read
 SECONDS_TO_FINISH: Final = 8.0
 WORKING_DAYS_TO_SETTLE: Final = 1
+DUE: Final = (
+    "select office, sending, channel, state from (select *, row_number() over"
+    " (partition by channel, state order by due_at, sending) as place from sending_queue"
+    " where state = 'sending' or (due_at <= $1 and channel = any ($2))) waiting"
+    " where state = 'sending' or place <= $3 order by due_at, sending"
+)
+"""What is due, the longest waiting first, of each channel as many as one look can begin or pass on."""
 
 
 class NotSent(Exception):
@@ -235,14 +248,17 @@ class Gateway:
             "Huurspoor-Signature": signature(self._secret, at=at, key=message.key, body=body),
         }
         try:
-            async with httpx.AsyncClient(timeout=self._seconds, trust_env=False) as client:
-                answer = await client.post(self._address, content=body, headers=headers)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as why:
+            async with (
+                httpx.AsyncClient(timeout=self._seconds, trust_env=False) as client,
+                client.stream("POST", self._address, content=body, headers=headers) as answer,
+            ):
+                told = await _beginning_of(answer)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as why:
             raise NotSent("gateway_away") from why
         except httpx.TransportError as why:
             raise NobodyKnows from why
         if answer.is_success:
-            return _reference(answer)
+            return _reference(told)
         if answer.status_code in (408, 409, 425, 429, 503):
             raise NotSent("gateway_busy")
         if answer.status_code in (401, 403, 404):
@@ -258,10 +274,21 @@ def signature(secret: bytes, *, at: str, key: str, body: bytes) -> str:
     return f"v1={hmac.new(secret, signed, hashlib.sha256).hexdigest()}"
 
 
-def _reference(answer: httpx.Response) -> str | None:
+async def _beginning_of(answer: httpx.Response) -> bytes:
+    """Return an answer as far as it can tell anything; what was taken stays taken when the rest of it is cut."""
+    told = bytearray()
+    with contextlib.suppress(httpx.TransportError):
+        async for part in answer.aiter_bytes():
+            told += part
+            if len(told) > LONGEST_ANSWER:
+                break
+    return bytes(told[:LONGEST_ANSWER])
+
+
+def _reference(told: bytes) -> str | None:
     with contextlib.suppress(ValueError):
-        told = answer.json()
-        if isinstance(told, dict) and isinstance(reference := told.get("reference"), str):
+        found = json.loads(told)
+        if isinstance(found, dict) and isinstance(reference := found.get("reference"), str):
             return reference[:200]
     return None
 
@@ -344,7 +371,7 @@ class Delivery:
         self._clock = clock
         self._every_office = every_office
         self._delays = delays
-        self._under_way: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._under_way: dict[tuple[str, str], tuple[SendingChannel, asyncio.Task[None]]] = {}
 
     async def run(self) -> None:
         """Look for what is due, again and again."""
@@ -355,30 +382,49 @@ class Delivery:
                         await self.look()
                     except (StoreBusy, TimeoutError, asyncpg.PostgresError, *LOST) as why:
                         log.warning("sending-waits-for-the-store", because=type(why).__name__)
-                await asyncio.sleep(LOOK_SECONDS)
+                await self._until_a_hand_is_free()
         finally:
             # What is with its carrier gets the time to be recorded; the rest waits in the queue.
             if self._under_way:
-                await asyncio.wait(self._under_way.values(), timeout=SECONDS_TO_FINISH)
+                await asyncio.wait(self._tasks(), timeout=SECONDS_TO_FINISH)
+
+    async def _until_a_hand_is_free(self) -> None:
+        if self._under_way:
+            await asyncio.wait(self._tasks(), timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        else:
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def _tasks(self) -> list[asyncio.Task[None]]:
+        return [task for _, task in self._under_way.values()]
 
     async def look(self) -> None:
-        """Begin what is due, as far as hands are free; what has no outcome and is in no hand is unknown."""
-        found = await self._every_office.fetch(
-            "select office, sending, state from sending_queue"
-            " where state = 'sending' or (due_at <= $1 and channel = any ($2)) order by due_at, sending limit 200",
-            self._clock.now(),
-            list(self._carriers),
-        )
+        """Begin what is due, as far as hands are free; what has no outcome and is in no hand is unknown.
+
+        Each channel has hands of its own: a carrier that is slow or away keeps no message of another back.
+        """
+        found = await self._every_office.fetch(DUE, self._clock.now(), list(self._carriers), MOST_AT_A_LOOK)
+        if await self._stands_on_a_backup({row["office"] for row in found}):
+            return
+        busy = collections.Counter(channel for channel, _ in self._under_way.values())
         for row in found:
-            place = (row["office"], row["sending"])
+            place, channel = (row["office"], row["sending"]), row["channel"]
             if place in self._under_way:
                 continue
             if row["state"] == "sending":
                 await self._record(*place, partial(lose, because="ended"))
-            elif len(self._under_way) < AT_ONCE:
+            elif busy[channel] < AT_ONCE:
                 task = asyncio.create_task(self._carry(*place))
-                self._under_way[place] = task
+                self._under_way[place] = (channel, task)
+                busy[channel] += 1
                 task.add_done_callback(partial(self._done, place))
+
+    async def _stands_on_a_backup(self, offices: set[str]) -> bool:
+        """Keep back what waits since before a restore; answer whether anything was."""
+        kept = [
+            await keep_back_after_restore(self._store, Day(office=office, date=self._clock.today()))
+            for office in sorted(offices)
+        ]
+        return any(kept)
 
     def _done(self, place: tuple[str, str], _task: asyncio.Task[None]) -> None:
         self._under_way.pop(place, None)
@@ -386,7 +432,7 @@ class Delivery:
     async def finish(self) -> None:
         """Wait until nothing is under way."""
         while self._under_way:
-            await asyncio.wait(list(self._under_way.values()))
+            await asyncio.wait(self._tasks())
 
     async def _carry(self, office: str, id: str) -> None:
         try:
@@ -402,22 +448,29 @@ class Delivery:
         if sending.queued is None or sending.queued.channel not in self._carriers:
             return
         channel = sending.queued.channel
+        message: Message | NotSent
+        try:
+            message = await self._message(office, sending)
+        except NotSent as why:
+            message = why
         begun = await self._record(office, id, partial(begin, now=self._clock.now()))
         attempt = next((one.event.attempt for one in begun if isinstance(one.event, SendingBegun)), None)
         if attempt is None:
             return
         outcome: Callable[..., Any]
         try:
-            message = await self._message(office, sending)
+            if isinstance(message, NotSent):
+                raise message
             fail_points.reach("before the send")
-            reference = await self._carriers[channel].hand_over(message)
+            async with asyncio.timeout(LONGEST_SECONDS):
+                reference = await self._carriers[channel].hand_over(message)
             fail_points.reach("after the send")
             outcome, told = partial(succeed, attempt=attempt, reference=reference), "sent"
         except NotSent as why:
             tried = sending.since_settled
             again = None if why.for_good or tried >= len(self._delays) else self._clock.now() + self._delays[tried]
             outcome, told = partial(fail, attempt=attempt, because=why.because, again_at=again), why.because
-        except NobodyKnows:
+        except (NobodyKnows, TimeoutError):
             outcome, told = partial(lose, because="cut", attempt=attempt), "unknown"
         TRIES.labels(channel, told).inc()
         await self._until_recorded(office, id, outcome)
@@ -500,17 +553,44 @@ class Delivery:
         return from_letters(text)
 
 
+async def keep_back_after_restore(store: EventStore, day: Day) -> bool:
+    """Let a person settle what waited when the backup was taken; answer whether the restore was news.
+
+    What days bring that were done before the restore already is kept back as well (``days``).
+    """
+    epoch = store.writer.epoch
+    if epoch == 1:
+        return False
+    by = day.of(f"restore {epoch}")
+    carrying: Carrying = await store.state(CARRYING, OFFICE, by=by)
+    if carrying.epoch >= epoch:
+        return False
+    for id in await views.messages_waiting(store, by=by):
+        sending: Sending = await store.state(SENDING, id, by=by)
+        task = task_named("message_to_settle", id)
+        await store.decide(
+            SENDING,
+            id,
+            partial(
+                settled_or_asked,
+                decision=doubt,
+                id=id,
+                lease=sending.queued.lease if sending.queued else None,
+                task=task,
+                today=day.date,
+            ),
+            by=by,
+            reads={"held": one(TASK, task)},
+        )
+    await store.decide(CARRYING, OFFICE, partial(notice_restore, epoch=epoch), by=by)
+    return True
+
+
 def settled_or_asked(
     sending: Sending, *, decision: Callable[..., Any], id: str, lease: str | None, task: str, today: Any, held: Any
 ) -> list[Any]:
     """Decide about a sending; a person is asked where nobody knows or nothing helps, until it is known after all."""
-    opening = Opening(
-        kind="message_to_settle",
-        about_kind="sending",
-        about_id=id,
-        owner_role="administration",
-        due_on=add_working_days(today, WORKING_DAYS_TO_SETTLE),
-    )
+    opening = to_settle(id, today=today)
     return and_tasks(
         sending,
         decision=decision,
@@ -519,6 +599,17 @@ def settled_or_asked(
         lease=lease,
         named=task_named,
         tasks={task: held},
+    )
+
+
+def to_settle(sending: str, *, today: date) -> Opening:
+    """Return the task of who says what became of a message."""
+    return Opening(
+        kind="message_to_settle",
+        about_kind="sending",
+        about_id=sending,
+        owner_role="administration",
+        due_on=add_working_days(today, WORKING_DAYS_TO_SETTLE),
     )
 
 

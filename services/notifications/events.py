@@ -400,7 +400,8 @@ class SendingUnknown:
     """A try has no outcome: the message may have left. It is not tried again without a person."""
 
     attempt: int
-    because: Literal["cut", "ended"]  # the carrier fell silent; this service ended
+    # the carrier fell silent; this service ended; it is from before a backup, or may have left after it was taken
+    because: Literal["cut", "ended", "restored"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -411,6 +412,14 @@ class SendingSettled:
     why: Sealed
 
 
+@dataclass(frozen=True, kw_only=True)
+class RestoreNoticed:
+    """The platform stands on a backup: what left between the backup and now is not known here."""
+
+    epoch: int  # the one that the restore began
+
+
+CarryingEvent = RestoreNoticed
 SendingEvent = SendingQueued | SendingBegun | SendingSucceeded | SendingFailed | SendingUnknown | SendingSettled
 
 
@@ -473,6 +482,7 @@ Event = (
     | OfficeDetailsEvent
     | CalendarEvent
     | SendingEvent
+    | CarryingEvent
     | PostBatchEvent
     | PreferencesEvent
 )

@@ -9,6 +9,7 @@ from services.notifications.publishing import published
 from services.notifications.reactions import reactions
 from services.notifications.rules.attempts import ATTEMPTS
 from services.notifications.rules.calendar import CALENDAR
+from services.notifications.rules.carrying import CARRYING
 from services.notifications.rules.communication import COMMUNICATION
 from services.notifications.rules.kinds import POLICIES
 from services.notifications.rules.lease_file import LEASE_FILE
@@ -39,6 +40,7 @@ SERVICE = Service(
         OFFICE_CARD,
         CALENDAR,
         SENDING,
+        CARRYING,
         POST_BATCH,
         PREFERENCES,
         LEASE_FILE,

@@ -26,6 +26,7 @@ from services.notifications.events import (
     PostBatchMade,
     PreferencesStated,
     ProofCorrected,
+    RestoreNoticed,
     SendingBegun,
     SendingFailed,
     SendingQueued,
@@ -202,6 +203,7 @@ def published(event: Event, state: Any, id: str) -> tuple[public.Contract, ...]:
             | SendingFailed()
             | SendingUnknown()
             | SendingSettled()
+            | RestoreNoticed()
         ):
             return ()  # how a message leaves this house proves nothing; that it was sent, and its proof, is public
         case PreferencesStated():

@@ -357,6 +357,12 @@ def keep_queue(sending: Sending, recorded: Recorded[Any]) -> Iterable[Row]:
     yield Row(SENDING_QUEUE, row, gone=sending.state not in ("queued", "sending"))
 
 
+async def messages_waiting(store: Asked, *, by: Any) -> list[str]:
+    """Return the messages that wait for their carrier, or are with it."""
+    found = await store.rows("select sending from sending_queue where office = $1 order by sending", by=by)
+    return [row["sending"] for row in found]
+
+
 # Post
 
 

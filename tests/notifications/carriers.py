@@ -1,12 +1,14 @@
 """A real SMTP server and a real HTTP gateway for the tests, which can fail, delay, answer twice and die."""
 
 import asyncio
+import contextlib
 import datetime
 import ipaddress
 import json
 import socket
 import ssl
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,7 +65,19 @@ class Post:
     trust: Path
     arrived: list[EmailMessage] = field(default_factory=list)
     to: list[str] = field(default_factory=list)
-    plan: list[str] = field(default_factory=list)  # "250", "451", "550", "cut" (after it was taken), "slow"
+    # "250", "451", "550", "cut" (after it was taken), "slow", "twice" (answers), "dead" (before the data)
+    plan: list[str] = field(default_factory=list)
+
+    async def handle_RCPT(
+        self, server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
+        """Know everybody, or die, as planned."""
+        if self.plan[:1] == ["dead"]:
+            self.plan.pop(0)
+            transport: Any = server.transport
+            transport.abort()
+        envelope.rcpt_tos.append(address)
+        return "250 known"
 
     async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:
         """Take a message, or not, as planned."""
@@ -79,7 +93,7 @@ class Post:
             transport.abort()
         if planned == "slow":
             await asyncio.sleep(3)
-        return "250 taken"
+        return "250 taken\r\n250 taken" if planned == "twice" else "250 taken"
 
     @property
     def times(self) -> Counter[str]:
@@ -113,7 +127,13 @@ class Counted:
     asked: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     forged: int = 0
-    plan: list[str] = field(default_factory=list)  # "202", "503", "422", "500", "cut" (after it was taken)
+    # "202", "503", "422", "500", "cut" (after it was taken), "slow", "twice" (answers), "endless" (answer), "dead"
+    plan: list[str] = field(default_factory=list)
+
+    @property
+    def times(self) -> Counter[str]:
+        """How often each message was taken, by key."""
+        return Counter(self.keys)
 
 
 @contextmanager
@@ -130,13 +150,24 @@ def gateway() -> Iterator[Counted]:
                 self.send_error(401)
                 return
             planned = counted.plan.pop(0) if counted.plan else "202"
-            if planned in ("202", "cut"):
+            if planned in ("202", "cut", "slow", "twice", "endless"):
                 counted.asked.append(json.loads(body))
                 counted.keys.append(key)
-            if planned == "cut":
+            if planned in ("cut", "dead"):
                 self.close_connection = True
                 self.connection.shutdown(socket.SHUT_RDWR)
                 return
+            if planned == "slow":
+                time.sleep(3)
+            if planned in ("slow", "twice"):
+                with contextlib.suppress(OSError):
+                    self.wfile.write(b"HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\n{}" * 2)
+                return
+            if planned == "endless":
+                with contextlib.suppress(OSError):
+                    self.wfile.write(b"HTTP/1.1 202 Accepted\r\n\r\n")
+                    while True:
+                        self.wfile.write(b" " * 65536)
             answer = json.dumps({"reference": f"ref-{len(counted.keys)}"}).encode()
             self.send_response(int(planned))
             self.send_header("Content-Length", str(len(answer)))

@@ -7,12 +7,14 @@ import random
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -29,7 +31,7 @@ from services.notifications.main import SERVICE
 from services.notifications.names import sending_named
 from services.notifications.rules.sending import SENDING, begin, queue
 from shared.codec import Codec
-from shared.contracts.evaluations import OfficeFoundedV1
+from shared.contracts.evaluations import EvaluationCommunicatedV1, OfficeFoundedV1
 from shared.contracts.visits import (
     ContactPointV1,
     CounsellorAssignedV1,
@@ -283,6 +285,31 @@ async def test_what_is_refused_for_good_is_a_task_and_goes_again_when_a_person_s
     assert ((await sending(notifications))["state"], len(post.arrived)) == ("sent", 1)
 
 
+async def test_a_server_that_answers_twice_has_the_message_once(
+    notifications: Notifications, delivery: Delivery, post: Post
+) -> None:
+    await a_lease(notifications)
+    await sent(notifications)
+    post.plan[:] = ["twice"]
+    await carried(delivery)
+    await carried(delivery)
+    assert ((await sending(notifications))["state"], len(post.arrived)) == ("sent", 1)
+
+
+async def test_a_server_that_dies_before_the_data_is_asked_again(
+    notifications: Notifications, delivery: Delivery, post: Post
+) -> None:
+    await a_lease(notifications)
+    await sent(notifications)
+    post.plan[:] = ["dead"]
+    await carried(delivery)
+    found = await sending(notifications)
+    assert (found["state"], found["because"]) == ("queued", "server_away")
+    later(notifications, seconds=6)
+    await carried(delivery)
+    assert ((await sending(notifications))["state"], len(post.arrived)) == ("sent", 1)
+
+
 @pytest.mark.parametrize("silence", ["cut", "slow"])
 async def test_an_email_of_which_nobody_knows_is_never_tried_again_without_a_person(
     notifications: Notifications, delivery: Delivery, post: Post, silence: str
@@ -307,7 +334,16 @@ async def test_an_email_of_which_nobody_knows_is_never_tried_again_without_a_per
 
 @pytest.mark.parametrize(
     ("planned", "state", "taken"),
-    [("503", "queued", 0), ("422", "failed", 0), ("500", "unknown", 0), ("cut", "unknown", 1)],
+    [
+        ("503", "queued", 0),
+        ("422", "failed", 0),
+        ("500", "unknown", 0),
+        ("cut", "unknown", 1),
+        ("dead", "unknown", 0),
+        ("slow", "unknown", 1),
+        ("twice", "sent", 1),
+        ("endless", "sent", 1),
+    ],
 )
 async def test_each_answer_of_the_gateway_has_its_meaning(
     notifications: Notifications, delivery: Delivery, asked: Counted, planned: str, state: str, taken: int
@@ -383,6 +419,137 @@ async def test_nothing_leaves_twice_by_rebuild_repetition_or_a_view_that_lies(
     assert (await sending(notifications))["state"] == "sent"
 
 
+async def test_a_carrier_that_is_slow_keeps_no_message_of_another_channel_back(
+    notifications: Notifications, delivery: Delivery, post: Post, asked: Counted
+) -> None:
+    await a_lease(notifications)
+    await many_messages(notifications, {"email": 6, "sms": 3})
+    post.plan[:] = ["slow"] * 6
+    clock: Any = delivery._clock
+    clock.at += timedelta(seconds=1)
+    await delivery.look()
+    for _ in range(40):
+        await asyncio.sleep(0.05)
+        if len(asked.asked) == 3:
+            break
+    assert (len(asked.asked), len(delivery._under_way)) == (3, 4)
+    await delivery.finish()
+
+
+async def many_messages(notifications: Notifications, channels: dict[Any, int]) -> None:
+    """Let short messages and e-mails about one approved letter wait for their carriers."""
+    drafted = await notifications.act("/communications", {"kind": "L-12", "lease": LEASE, "text_nl": WORDS}, **FATMA)
+    letter = drafted.json()["id"]
+    await notifications.act(f"/communications/{letter}/approve", **KAREL)
+    for channel, number in ((channel, number) for channel, count in channels.items() for number in range(count)):
+        key = f"{letter}.{channel}-{number}"
+        queued = SendingQueued(lease=LEASE, communication=letter, addressee=AN, channel=channel, key=key)
+        by = Day(office=notifications.office, date=notifications.today).of(key)
+        await notifications.store.decide(
+            SENDING, sending_named(letter, key), lambda state, queued=queued: queue(state, queued=queued), by=by
+        )
+
+
+# Restored from a backup
+
+
+async def test_what_waited_in_the_backup_is_unknown_after_a_restore_until_a_person_says(
+    notifications: Notifications, delivery: Delivery, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await a_lease(notifications)
+    await sent(notifications)
+    monkeypatch.setattr(notifications.store.writer, "epoch", 2)
+    await carried(delivery)
+    await carried(delivery)
+    found = await sending(notifications)
+    assert (found["state"], found["because"], len(post.arrived)) == ("unknown", "restored", 0)
+    assert await notifications.to_do(kind="message_to_settle") == ["message_to_settle"]
+    body = {"outcome": "send_again", "why": "De huurder kreeg niets."}
+    answer = await notifications.act(f"/sendings/{found['id']}/settle", body, **TOM)
+    assert recorded(answer) == ["SendingSettled", "TaskClosed"]
+    await carried(delivery)
+    assert ((await sending(notifications))["state"], len(post.arrived)) == ("sent", 1)
+
+
+async def test_a_message_of_after_the_restore_leaves_as_any_other(
+    notifications: Notifications, delivery: Delivery, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await a_lease(notifications)
+    monkeypatch.setattr(notifications.store.writer, "epoch", 2)
+    monkeypatch.setattr(days, "channels_here", lambda: ("email",))
+    await notifications.day(notifications.today)
+    await sent(notifications)
+    await carried(delivery)
+    assert ((await sending(notifications))["state"], len(post.arrived)) == ("sent", 1)
+
+
+async def test_a_day_that_is_done_again_after_a_restore_reminds_nobody_twice(
+    notifications: Notifications, delivery: Delivery, post: Post, asked: Counted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(days, "channels_here", lambda: ("email", "sms", "whatsapp"))
+    await a_lease(notifications)
+    await a_visit_soon(notifications)
+    monkeypatch.setattr(notifications.store.writer, "epoch", 2)
+    before = notifications.today + timedelta(days=1)
+    notifications.set_day(before)  # the day of the restore; its work was done before it, and reminded the renter
+    await notifications.day(before)
+    await carried(delivery)
+    found = await sending(notifications)
+    assert (found["state"], found["because"]) == ("unknown", "restored")
+    assert (post.arrived, asked.asked) == ([], [])
+    assert await notifications.to_do(kind="message_to_settle") == ["message_to_settle"]
+
+
+async def a_visit_soon(notifications: Notifications) -> None:
+    """Let a visit in three days have been announced."""
+    visit: dict[str, Any] = {
+        "lease": LEASE,
+        "visit": VISIT,
+        "visit_on": notifications.today + timedelta(days=3),
+        "slot": "14:00",
+        "purpose": "individual",
+        "counsellor": "fatma",
+    }
+    announced = VisitAnnouncedV1(
+        **visit, channel="letter", announced_on=notifications.today, purpose_told=True, in_time=False
+    )
+    await notifications.told(VisitPlannedV1(**visit), announced)
+
+
+async def test_a_reminder_leaves_once_whatever_is_told_or_done_again(
+    notifications: Notifications, delivery: Delivery, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(days, "channels_here", lambda: ("email", "sms", "whatsapp"))
+    await a_lease(notifications)
+    communicated = EvaluationCommunicatedV1(
+        lease=LEASE,
+        evaluation=str(uuid4()),
+        communication=str(uuid4()),
+        communicated_on=notifications.today,
+        contest_until=notifications.today + timedelta(days=30),
+        late_registered=False,
+    )
+    id = str(uuid4())
+    await notifications.told(communicated, id=id)
+    tomorrow = notifications.today + timedelta(days=1)
+    for _ in range(3):
+        await notifications.told(communicated, id=id)  # delivered again, or published again after a loss
+        await notifications.day(tomorrow)
+        await carried(delivery)
+        await asyncio.to_thread(
+            rebuild,
+            "notifications",
+            _dsn(notifications.database.owner),
+            codec=Codec(SERVICE.streams),
+            streams=SERVICE.streams,
+            resources=SERVICE.resources,
+            views=SERVICE.views,
+        )
+        await carried(delivery)
+    assert len(post.arrived) == 1
+    assert (await sending(notifications))["state"] == "sent"
+
+
 async def test_without_carriers_people_send(notifications: Notifications) -> None:
     assert channels(Settings(smtp="", gateway="")) == ()
     assert channels(Settings(smtp="smtp://mail.example", smtp_from="svk@kantoor.example")) == ("email",)
@@ -437,37 +604,26 @@ async def test_the_platform_hands_the_settings_of_carriers_to_the_service() -> N
     assert carriers(told) == {"HUURSPOOR_SMTP": "smtp://m", "HUURSPOOR_GATEWAY_SECRET_FILE": "f"}
 
 
-MESSAGES = 24
+MESSAGES: dict[Any, int] = {"email": 50, "sms": 25, "whatsapp": 25}
+KILLS = 6
 
 
-async def test_killed_at_any_moment_each_message_leaves_once_or_is_visibly_unknown(
-    postgres: Postgres, nats: Nats, tmp_path: Path, post: Post
+async def test_killed_at_any_moment_each_of_a_hundred_leaves_once_or_is_visibly_unknown(
+    postgres: Postgres, nats: Nats, tmp_path: Path, post: Post, asked: Counted
 ) -> None:
     databases = ScratchDatabases(postgres)
     database, keys = databases.of("notifications"), databases.of("keys")
-    office = "kantoor-noord"
     async with serving(database, keys, Issuer(tmp_path)) as service:
-        notifications = replace(service, office=office)
+        notifications = replace(service, office="kantoor-noord")
         await a_lease(notifications)
-        drafted = await notifications.act(
-            "/communications", {"kind": "L-12", "lease": LEASE, "text_nl": WORDS}, **FATMA
-        )
-        letter = drafted.json()["id"]
-        await notifications.act(f"/communications/{letter}/approve", **KAREL)
-        for number in range(MESSAGES):
-            queued = SendingQueued(
-                lease=LEASE, communication=letter, addressee=AN, channel="email", key=f"{letter}.{number}"
-            )
-            by = Day(office=office, date=notifications.today).of(f"test {number}")
-            await notifications.store.decide(
-                SENDING,
-                sending_named(letter, str(number)),
-                lambda state, queued=queued: queue(state, queued=queued),
-                by=by,
-            )
+        await many_messages(notifications, MESSAGES)
+    chance = random.Random(6)  # seeded: the same faults at every run; the moments of the kills are the machine's
     post.arrived.clear()
-    post.plan.clear()
+    post.plan[:] = chance.choices(["250", "250", "451", "cut", "slow", "twice", "dead"], k=40)
+    asked.keys.clear()
+    asked.plan[:] = chance.choices(["202", "202", "503", "cut", "slow", "twice", "500"], k=40)
     (tmp_path / "master").write_bytes(base64.b64encode(bytes(32)))
+    (tmp_path / "secret").write_bytes(SECRET)
     environment = {
         **os.environ,
         **settings_of(database, keys, nats),
@@ -477,17 +633,23 @@ async def test_killed_at_any_moment_each_message_leaves_once_or_is_visibly_unkno
         "HUURSPOOR_SMTP": f"smtp://127.0.0.1:{post.port}",
         "HUURSPOOR_SMTP_FROM": "svk@kantoor.example",
         "HUURSPOOR_SMTP_TRUST_FILE": str(post.trust),
+        "HUURSPOOR_GATEWAY": asked.address,
+        "HUURSPOOR_GATEWAY_SECRET_FILE": str(tmp_path / "secret"),
     }
-    chance = random.Random(6)  # seeded: the same places at every run
     states: dict[str, str] = {}
-    for place in ("before the send:3", "after the send:4", f"after the send:{chance.randint(1, 6)}", ""):
+    places = ["before the send:3", "after the send:4", *["at random"] * KILLS, ""]
+    for place in places:
         child = subprocess.Popen(
             [sys.executable, "-m", "services.notifications.main"],
-            env={**environment, "HUURSPOOR_FAIL_POINT": place},
+            env={**environment, "HUURSPOOR_FAIL_POINT": "" if place == "at random" else place},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
         try:
+            if place == "at random":
+                await _until_more(than=len(post.arrived) + len(asked.keys), post=post, asked=asked)
+                await asyncio.sleep(chance.uniform(0, 0.4))
+                child.kill()
             if place:
                 assert await asyncio.to_thread(child.wait, 60) == -signal.SIGKILL
                 continue
@@ -499,20 +661,31 @@ async def test_killed_at_any_moment_each_message_leaves_once_or_is_visibly_unkno
         finally:
             if child.poll() is None:
                 child.terminate()
-                assert await asyncio.to_thread(child.wait, 30) == 0
-    assert len(states) == MESSAGES
+                assert await asyncio.to_thread(child.wait, 60) == 0
+    assert len(states) == sum(MESSAGES.values())
     assert set(states.values()) == {"sent", "unknown"}
-    assert max(post.times.values()) == 1, "nothing left twice"
-    arrived = {str(one["Message-ID"])[1:].partition("@")[0] for one in post.arrived}
-    for number in range(MESSAGES):
-        if states[sending_named(letter, str(number))] == "sent":
-            assert f"{letter}.{number}" in arrived
-    unknown = [id for id, state in states.items() if state == "unknown"]
+    arrived = Counter(
+        [str(one["Message-ID"]).strip(" <").partition("@")[0] for one in post.arrived]
+        + [key.partition("@")[0] for key in asked.keys]
+    )
+    assert max(arrived.values()) == 1, "nothing left twice"
     connection = await asyncpg.connect(database.all_offices)
-    asked = await connection.fetch("select about from tasks where kind = 'message_to_settle' and state = 'open'")
+    keys_of = {row["id"]: row["key"] for row in await connection.fetch("select id, body->>'key' as key from sendings")}
+    to_settle = await connection.fetch("select about from tasks where kind = 'message_to_settle' and state = 'open'")
     await connection.close()
-    assert sorted(row["about"] for row in asked) == sorted(unknown)
+    lost = [id for id, state in states.items() if state == "sent" and keys_of[id] not in arrived]
+    assert [keys_of[id] for id in lost] == [], "what counts as sent was taken"
+    unknown = [id for id, state in states.items() if state == "unknown"]
+    assert sorted(row["about"] for row in to_settle) == sorted(unknown)
     databases.drop()
+
+
+async def _until_more(*, than: int, post: Post, asked: Counted) -> None:
+    """Wait until a carrier was given something by the process that runs now, or a while when nothing is due."""
+    for _ in range(300):
+        if len(post.arrived) + len(asked.keys) > than:
+            return
+        await asyncio.sleep(0.05)
 
 
 async def _states(address: str) -> dict[str, str]:
@@ -564,18 +737,7 @@ async def test_a_reminder_leaves_by_itself_as_the_renter_asked(
     await a_lease(notifications)
     if asked_for:
         await prefers(notifications, *asked_for, language="fr", **{"from": "2026-01-01"})
-    visit: dict[str, Any] = {
-        "lease": LEASE,
-        "visit": VISIT,
-        "visit_on": notifications.today + timedelta(days=3),
-        "slot": "14:00",
-        "purpose": "individual",
-        "counsellor": "fatma",
-    }
-    announced = VisitAnnouncedV1(
-        **visit, channel="letter", announced_on=notifications.today, purpose_told=True, in_time=False
-    )
-    await notifications.told(VisitPlannedV1(**visit), announced)
+    await a_visit_soon(notifications)
     await notifications.day(notifications.today + timedelta(days=1))
     letter = await notifications.letter(LEASE, kind="L-16")
     assert (letter["state"], letter["method"]) == (("sent", channel) if channel else ("approved", None))

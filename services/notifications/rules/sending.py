@@ -171,6 +171,13 @@ def lose(sending: Sending, *, because: Literal["cut", "ended"], attempt: int | N
     return [SendingUnknown(attempt=sending.attempt, because=because)]
 
 
+def doubt(sending: Sending) -> list[SendingEvent]:
+    """Keep a message back that may have left, or did, before a restore: a person settles it."""
+    if sending.queued is None or sending.state not in ("queued", "sending"):
+        return []
+    return [SendingUnknown(attempt=sending.attempt, because="restored")]
+
+
 def settle(sending: Sending, *, outcome: SettledAs, why: Sealed | None) -> list[SendingEvent]:
     """Let a person say what holds: it arrived, it shall go again, or it is given up.
 

@@ -301,3 +301,36 @@ def test_an_office_code(code: str) -> None:
 )
 def test_no_office_code(code: str) -> None:
     assert not is_office_code(code)
+
+
+async def test_a_token_seen_before_costs_no_second_signature(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens, token = judge(issuer), issuer.token("dpo")
+    first = await tokens.identity(token)
+    monkeypatch.setattr(module.jwt, "decode", _never)
+    assert await tokens.identity(token) == first
+
+
+async def test_a_token_seen_before_ends_when_its_time_is_over(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens, token = judge(issuer), issuer.token("dpo", exp=machine_time() + timedelta(minutes=1))
+    await tokens.identity(token)
+    later = machine_time() + timedelta(seconds=60 + module.LEEWAY_SECONDS)
+    monkeypatch.setattr(module, "machine_time", lambda: later)
+    monkeypatch.setattr(module.jwt, "decode", _ended)
+    with pytest.raises(NotAuthenticated):
+        await tokens.identity(token)
+
+
+async def test_a_token_seen_before_ends_with_its_key(issuer: Issuer) -> None:
+    tokens, token = judge(issuer), issuer.token("dpo")
+    await tokens.identity(token)
+    issuer.publish(Ed25519PrivateKey.generate())
+    with pytest.raises(NotAuthenticated):
+        await tokens.identity(token)
+
+
+def _never(*_: Any, **__: Any) -> Any:
+    raise AssertionError("the signature was computed again")
+
+
+def _ended(*_: Any, **__: Any) -> Any:
+    raise jwt.ExpiredSignatureError

@@ -94,6 +94,13 @@ _AFTER: Final = {
 }
 _COMMAND_HEADERS: Final = (
     {
+        "name": "Arrived",
+        "in": "header",
+        "required": False,
+        "description": "How the act came: by default tablet where device_time is told, else web",
+        "schema": {"type": "string", "enum": ["web", "tablet", "portal", "post"]},
+    },
+    {
         "name": "Idempotency-Key",
         "in": "header",
         "required": False,
@@ -149,7 +156,7 @@ def extra(
     *, command: bool, makes: bool, without_token: bool, act: str | None, roles: tuple[str, ...], mandated: bool
 ) -> dict[str, Any]:
     """Return what a door's operation says beside its body: parameters, security, roles."""
-    told: dict[str, Any] = {"parameters": [_AFTER, *(_COMMAND_HEADERS[: 1 if makes else 2] if command else ())]}
+    told: dict[str, Any] = {"parameters": [_AFTER, *(_COMMAND_HEADERS[: 2 if makes else 3] if command else ())]}
     if without_token:
         return {"security": [], "parameters": []}
     told["security"] = [{"token": []}]

@@ -1,4 +1,4 @@
-"""What a request says beside its body: how far to wait, its key, the version that the caller saw."""
+"""What a request says beside its body: how far to wait, its key, the version that the caller saw, how it came."""
 
 import hashlib
 import re
@@ -13,6 +13,7 @@ MOST_POSITIONS: Final = 8
 PUBLISHERS: Final = ("visits", "evaluations", "referrals", "notifications")
 _KEY = re.compile(r"[\x20-\x7e]{1,200}")
 _POSITION = re.compile(rf"({'|'.join(PUBLISHERS)}):(0|[1-9][0-9]{{0,17}})")
+WAYS: Final = ("web", "tablet", "portal", "post")  # domain 0.2; imports and the platform itself ask over no door
 _ETAG = re.compile(r'"([0-9]{1,18})"')
 
 
@@ -49,3 +50,16 @@ def version_seen(request: Request) -> int | None:
         return None
     found = _ETAG.fullmatch(given.strip())
     return int(found[1]) if found else -1
+
+
+def way_it_came(request: Request, *, from_device: bool) -> str:
+    """Return how an act came to be asked: as ``Arrived`` says, else a device that tells its own time is a tablet.
+
+    :raises Problem: it says something else.
+    """
+    given = request.headers.get("arrived")
+    if given is None:
+        return "tablet" if from_device else "web"
+    if given not in WAYS:
+        raise problems.invalid(Fault("arrived", pointer="Arrived"))
+    return given

@@ -24,7 +24,7 @@ from shared.callers import Caller
 from shared.decisions import AnyStream
 from shared.door import MOST_PARAMETERS
 from shared.problems import Fault, Problem
-from shared.reception import CounsellorOf, Reception, Shown, reception_of
+from shared.reception import ClockSkewOf, CounsellorOf, Reception, Shown, reception_of
 from shared.tokens import ROLES
 from shared.views import Resource
 
@@ -94,10 +94,16 @@ class Doors(APIRouter):
         self.open_routes: set[str] = set()
         self.form_routes: set[str] = set()
         self.counsellor_of: CounsellorOf | None = None
+        self.clock_skew_of: ClockSkewOf | None = None
 
     def knows_counsellors_by(self, ask: CounsellorOf) -> CounsellorOf:
         """Register how this service knows the counsellor of a lease, who reads category F (a decorator)."""
         self.counsellor_of = ask
+        return ask
+
+    def knows_clock_skew_by(self, ask: ClockSkewOf) -> ClockSkewOf:
+        """Register how many minutes a device's clock may differ before its dates are in doubt (a decorator)."""
+        self.clock_skew_of = ask
         return ask
 
     def without_token(self, path: str, **options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

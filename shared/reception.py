@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final, Protocol, cast
 
 import msgspec
@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from shared import problems
 from shared.acting import Acted, WebStore
-from shared.asking import key_of, version_seen
+from shared.asking import key_of, version_seen, way_it_came
 from shared.bodies import Body
 from shared.callers import Caller, deputies
 from shared.clock import Clock
@@ -25,7 +25,7 @@ from shared.problems import Problem
 from shared.reading_rights import opened, readable
 
 LONGEST_WAIT_SECONDS: Final = 5.0
-CLOCK_SKEW: Final = timedelta(minutes=10)  # domain 6, clock_skew_minutes
+CLOCK_SKEW_MINUTES: Final = 10  # domain 6, clock_skew_minutes: where the service does not know the office's own
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,7 @@ class DeadLetters(Protocol):
 
 
 CounsellorOf = Callable[[EventStore, Caller, str], Awaitable[str | None]]
+ClockSkewOf = Callable[[EventStore, Caller], Awaitable[int]]
 Readiness = Callable[[], Awaitable[Mapping[str, Any]]]
 
 
@@ -69,6 +70,7 @@ class Reception:
     service: str
     readers: Mapping[str, frozenset[str]]
     counsellor_of: CounsellorOf | None
+    clock_skew_of: ClockSkewOf | None
     store: EventStore
     front: WebStore
     seals: Seals
@@ -113,8 +115,13 @@ class Reception:
             digest=entry.digest,
             if_match=version_seen(request),
             device_time=device_time,
-            clock_suspect=device_time is not None and abs(device_time - caller.at) > CLOCK_SKEW,
+            clock_suspect=device_time is not None and await self._is_suspect(device_time, caller),
+            source=way_it_came(request, from_device=device_time is not None),
         ).on(occurred_on)
+
+    async def _is_suspect(self, device_time: datetime, caller: Caller) -> bool:
+        minutes = await self.clock_skew_of(self.store, caller) if self.clock_skew_of else CLOCK_SKEW_MINUTES
+        return abs(device_time - caller.at) > timedelta(minutes=minutes)
 
     async def answered_before(self, caller: Caller) -> Acted | None:
         """Return the first answer of a repeated request. :raises KeyReused: its key belonged to another one."""

@@ -163,6 +163,7 @@ def application(
         service=service.name,
         readers=doors.readers,
         counsellor_of=doors.counsellor_of,
+        clock_skew_of=doors.clock_skew_of,
         store=store,
         front=WebStore(store, service.resources),
         seals=seals,

@@ -507,6 +507,14 @@ class FindingReattributed:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Obstacle:
+    """Something that stands in the way, and who takes it on."""
+
+    what: Sealed
+    by: CommitmentBy
+
+
+@dataclass(frozen=True, kw_only=True)
 class FindingDiscussed:
     """It was talked over. ``renter_said`` None: no reaction, though invited in writing on ``invited_on``."""
 
@@ -516,6 +524,7 @@ class FindingDiscussed:
     invited_on: date | None = None
     renter_plan: Sealed | None = None
     obstacles: Sealed | None = None
+    obstacles_taken_on: tuple[Obstacle, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -846,6 +855,8 @@ class ImportStarted:
     rehearsal: bool
     file_sha256: str
     lines: int
+    brought_by: str = ""
+    file_key: Sealed | None = None  # under which the file lies until every line has its outcome
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,10 +36,11 @@ PHOTO_FILE: Final = Table(
 _LETTERS: Final = "abcdefghijklmnop"
 
 
-class PhotoFiles:
-    """Lets the table be laid out with the service's database; nothing follows from events to it."""
+class Beside:
+    """Lets tables be laid out with the service's database; nothing follows from events to them."""
 
-    tables: tuple[Table, ...] = (PHOTO_FILE,)
+    def __init__(self, *tables: Table) -> None:
+        self.tables = tables
 
     async def load(self, connection: Any, offices: set[str]) -> None:
         """Nothing is held."""
@@ -81,7 +82,7 @@ def _cipher(key: str) -> AESGCM:
 async def keep(store: EventStore, *, by: OfOffice, at: Any, file: str, key: str, original: bytes, shown: bytes) -> None:
     """Keep the bytes of a photo; those that are there stay."""
     for which, raw in (("original", original), ("shown", shown)):
-        sealed = await asyncio.to_thread(_sealed, key, f"{file}/{which}", raw)
+        sealed = await asyncio.to_thread(sealed_bytes, key, f"{file}/{which}", raw)
         await store.write(
             "insert into photo_file (office, file, which, at, sealed) values ($1, $2, $3, $4, $5)"
             " on conflict do nothing",
@@ -93,7 +94,8 @@ async def keep(store: EventStore, *, by: OfOffice, at: Any, file: str, key: str,
         )
 
 
-def _sealed(key: str, place: str, raw: bytes) -> bytes:
+def sealed_bytes(key: str, place: str, raw: bytes) -> bytes:
+    """Return bytes sealed under a key of ``new_key``, bound to a place."""
     nonce = os.urandom(12)
     return nonce + _cipher(key).encrypt(nonce, raw, place.encode())
 
@@ -109,14 +111,15 @@ async def bytes_of(store: EventStore, *, by: OfOffice, file: str, which: Which, 
     opened = await store.seals.open(by.office, "file_key", key)
     if not found or opened is None:
         return None
-    return await asyncio.to_thread(_opened, opened, f"{file}/{which}", found[0]["sealed"])
+    return await asyncio.to_thread(opened_bytes, opened, f"{file}/{which}", found[0]["sealed"])
 
 
 class Altered(ValueError):
     """The bytes are not those that were kept."""
 
 
-def _opened(key: str, place: str, sealed: bytes) -> bytes:
+def opened_bytes(key: str, place: str, sealed: bytes) -> bytes:
+    """Return what was sealed. :raises Altered: it is not what was kept, or not there."""
     try:
         return _cipher(key).decrypt(sealed[:12], sealed[12:], place.encode())
     except (InvalidTag, ValueError) as why:

@@ -334,6 +334,7 @@ def _discussed(finding: Finding) -> Body | None:
         "invited_on": told.invited_on,
         "renter_plan": told.renter_plan,
         "obstacles": told.obstacles,
+        "obstacles_taken_on": [{"what": one.what, "by": one.by} for one in told.obstacles_taken_on],
     }
 
 
@@ -614,6 +615,12 @@ def import_rows(_known: Import, recorded: Recorded[Any]) -> Iterable[Row]:
             yield Row(IMPORT_LINES, {"of_import": _id(recorded), "line": one.line, **told, **names})
 
 
+async def lines_done(store: "Asked", *, by: OfOffice, of: str) -> frozenset[int]:
+    """Return which lines of an import have their outcome."""
+    asked = "select line from import_line where office = $1 and of_import = $2"
+    return frozenset(row["line"] for row in await store.rows(asked, of, by=by))
+
+
 async def lines_of(
     store: "Asked", *, by: OfOffice, of: str, after: int, outcome: str | None, limit: int
 ) -> list[dict[str, Any]]:
@@ -716,6 +723,11 @@ order by due_on, kind, about, stream limit $9
 LATE_VISITS = (
     "select about from due where office = $1 and kind in ('first_visit', 'next_visit') and due_on < $2 order by 1"
 )
+NOT_NOTED_OVERDUE = """
+select d.about from due d join leases l on l.office = d.office and l.id = d.about
+where d.office = $1 and l.office = $1 and d.kind in ('first_visit', 'next_visit') and d.due_on < $2
+and not l.overdue order by 1
+"""
 VISITS_DUE = (
     "select kind, due_on, count(*) as number from due where kind in ('first_visit', 'next_visit') group by 1, 2"
 )
@@ -752,6 +764,11 @@ async def due_by(
 async def late_visits(store: Asked, *, by: OfOffice, today: date) -> list[str]:
     """Return the leases whose next visit was due before ``today``."""
     return [row["about"] for row in await store.rows(LATE_VISITS, today, by=by)]
+
+
+async def not_noted_overdue(store: Asked, *, by: OfOffice, today: date) -> list[str]:
+    """Return the leases whose next visit was due before ``today`` and that the list of leases does not show so yet."""
+    return [row["about"] for row in await store.rows(NOT_NOTED_OVERDUE, today, by=by)]
 
 
 async def late_commitments(store: Asked, *, by: OfOffice, today: date) -> list[str]:
@@ -805,6 +822,7 @@ DUTY_FACTS = Table(
         "stream": "text not null",
         "about": "text not null",
         "by": "text not null",
+        "since": "date not null",
         "due_on": "date not null",
         "seen_on": "date",
         "kept": "boolean not null",
@@ -840,7 +858,7 @@ def lease_facts(lease: Lease, recorded: Recorded[Any]) -> Iterable[Row]:
             "first_visit_on": lease.first_visit_on,
         },
     )
-    for due_on, met_on in lease.cadence_met:
+    for due_on, met_on in lease.fallen_due:
         yield Row(DUE_FACTS, {"lease": id, "which": due_on.isoformat(), "due_on": due_on, "met_on": met_on})
     pending = {"lease": id, "which": "pending"}
     waits = lease.runs and lease.next_due_on is not None
@@ -878,9 +896,12 @@ def agreement_facts(agreement: Agreement, recorded: Recorded[Any]) -> Iterable[R
     ended = {"refused", "revised", "kept", "partly", "broken", "lapsed"}
     if agreement.state in ended:
         yield Row(NOTE_FACTS, {"agreement": id, "state": agreement.state, "ended_on": recorded.occurred_on})
-    for one in agreement.commitments if agreement.accepted else ():
+    if agreement.accepted is None:
+        return
+    for one in agreement.commitments:
         seen, state = agreement.latest.get(one.id), agreement.state_of(one.id)
-        duty = {"stream": id, "about": one.id, "by": one.by, "due_on": one.due_on, "repair": False}
+        whose = {"stream": id, "about": one.id, "by": one.by, "since": agreement.accepted.accepted_on}
+        duty = {**whose, "due_on": one.due_on, "repair": False}
         followed = {"seen_on": seen.seen_on if seen else None, "kept": state == "kept"}
         yield Row(DUTY_FACTS, {**duty, **followed}, gone=state == "dropped")
 
@@ -890,7 +911,8 @@ def contact_facts(contact: Contact, recorded: Recorded[Any]) -> Iterable[Row]:
     told, id = contact.logged, _id(recorded)
     if told is not None and told.repair_by is not None and told.answer_due_on is not None:
         answered = contact.answered
-        duty = {"stream": id, "about": id, "by": told.repair_by, "due_on": told.answer_due_on, "repair": True}
+        whose = {"stream": id, "about": id, "by": told.repair_by, "since": told.contact_on}
+        duty = {**whose, "due_on": told.answer_due_on, "repair": True}
         done = {"seen_on": answered.answered_on if answered else None, "kept": answered is not None}
         yield Row(DUTY_FACTS, {**duty, **done})
 

@@ -14,8 +14,9 @@ import httpx
 import pytest
 
 from operate.postgres import Postgres
+from services.visits.import_files import IMPORT_FILE
 from services.visits.main import SERVICE
-from services.visits.photo_files import PhotoFiles
+from services.visits.photo_files import PHOTO_FILE
 from shared.clock import BRUSSELS
 from shared.codec import Codec
 from shared.day import Day
@@ -158,7 +159,7 @@ def laid(postgres: Postgres) -> Iterator[Laid]:
     log = event_log(_dsn(laid.service.owner))
     tables = {resource.table.name: resource.table for resource in SERVICE.resources}
     tables |= {table.name: table for view in SERVICE.views for table in view.tables}
-    lay_out(log, "visits", views=list(tables.values()), companions=PhotoFiles.tables)
+    lay_out(log, "visits", views=list(tables.values()), companions=(PHOTO_FILE, IMPORT_FILE))
     log.datastore.close()
     yield laid
     made.drop()

@@ -30,6 +30,7 @@ def _contact(**other: Any) -> dict[str, Any]:
         "owner": None,
         "answer_due_on": date(2026, 2, 16),
         "repair_by": "office",
+        "logged_by": "tom",
     }
     return {**asked, **other}
 
@@ -86,6 +87,18 @@ def test_a_contact_is_logged_once_for_a_lease_that_is_known() -> None:
 
 def test_nothing_is_due_before_it_was_asked() -> None:
     given(CONTACT).when(log_contact, **_contact(answer_due_on=date(2026, 2, 1))).then_refused(DateOrder)
+
+
+def test_whose_day_nobody_named_the_office_named_beforehand() -> None:
+    named = _contact(answer_due_on=None, repair_by=None)
+    given(CONTACT).when(log_contact, **named).then(replace(REPORTED, answer_due_on=date(2026, 3, 4)))
+    question = replace(REPORTED, kind="question", answer_due_on=date(2026, 2, 16), repair_by=None)
+    given(CONTACT).when(log_contact, **{**named, "kind": "question"}).then(question)
+
+
+def test_before_a_lease_has_its_counsellor_who_took_the_message_owns_the_task() -> None:
+    alone = replace(OF, lease=replace(OF.lease, counsellor=None))
+    given(CONTACT).when(log_contact, **_contact(of=[alone])).then(replace(REPORTED, owner="tom"))
 
 
 def test_what_was_asked_is_answered_once() -> None:

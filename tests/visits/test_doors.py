@@ -1,6 +1,7 @@
 """Visits over HTTP, on a real database: the story of one lease, and what is refused at the door."""
 
 import json
+from dataclasses import replace
 from datetime import date
 from typing import Any
 from uuid import uuid4
@@ -9,6 +10,7 @@ import httpx
 
 from shared.contracts.evaluations import MandateGivenV1
 from tests.visits.conftest import Visits
+from tests.visits.examples import POLICY
 
 LEASE: dict[str, Any] = {
     "dwelling": {"reference": "KN-0417", "address": "Lindestraat 12 bus 3, 2060 Antwerpen"},
@@ -385,6 +387,60 @@ async def test_ec_12_a_device_whose_clock_runs_ahead(visits: Visits) -> None:
     confirmed = await visits.done(f"/findings/{finding['id']}/confirm-date", how)
     assert confirmed["clock_suspect"] is False
     assert confirmed["occurred_on"] == "2026-01-19"
+
+
+async def test_how_far_a_device_s_clock_may_differ_is_the_office_s_policy(visits: Visits) -> None:
+    visits.at("2026-01-12T09:00")
+    lease = await a_lease(visits)
+    visit = await a_visit(visits, lease, "2026-01-19", announced="2026-01-12")
+    visits.at("2026-01-19T11:00")
+    await visits.done(f"/visits/{visit}/record", was_there("2026-01-19"))
+    late = fact(lease, visit, "2026-01-19", device_time="2026-01-19T11:20:00+01:00")
+    assert (await visits.done("/findings", late))["clock_suspect"] is True
+    await visits.hears(replace(POLICY, version="P-2", in_force_from=date(2026, 1, 19), clock_skew_minutes=30))
+    assert (await visits.done("/findings", late))["clock_suspect"] is False
+
+
+async def test_each_fact_says_how_it_came(visits: Visits) -> None:
+    """Domain 0.2: by hand at the desk, from a tablet, by the portal, by post."""
+    visits.at("2026-01-12T09:00")
+    lease = await a_lease(visits)
+    log = {"lease": lease, "kind": "question", "channel": "letter", "gist": "Wanneer komt u?"}
+    asked: list[tuple[dict[str, str], dict[str, str]]] = [
+        ({}, {}),
+        ({}, {"device_time": "2026-01-12T09:00:00+01:00"}),
+        ({"Arrived": "post"}, {}),
+        ({"Arrived": "portal"}, {"device_time": "2026-01-12T09:00:00+01:00"}),
+    ]
+    for headers, beside in asked:
+        assert (await visits.act("/contacts", {**log, **beside}, headers=headers)).status_code == 201
+    told = [json.loads(one) for one in await visits.envelopes() if b"ContactLogged" in one]
+    assert [one["arrived"] for one in told] == ["web", "tablet", "post", "portal"]
+    wrong = await visits.act("/contacts", log, headers={"Arrived": "import"})
+    assert (*reason(wrong), wrong.json()["errors"][0]["pointer"]) == (422, "invalid-request", "Arrived")
+
+
+async def test_what_stands_in_the_way_names_who_takes_it_on(visits: Visits) -> None:
+    visits.at("2026-01-12T09:00")
+    lease = await a_lease(visits)
+    visit = await a_visit(visits, lease, "2026-01-19", announced="2026-01-12")
+    visits.at("2026-01-19T11:00")
+    await visits.done(f"/visits/{visit}/record", was_there("2026-01-19"))
+    finding = (await visits.done("/findings", fact(lease, visit, "2026-01-19")))["id"]
+    whose = {"to": "renter", "severity": 2, "why": "Dagelijks onderhoud."}
+    await visits.done(f"/findings/{finding}/attribute", whose)
+    obstacles = [{"what": "Nachtwerk", "by": "renter"}, {"what": "De dampkap is stuk", "by": "office"}]
+    talk = {"with": "renter", "on": "2026-01-19", "renter_said": "Ik werk nachten.", "renter_plan": "Elke zaterdag."}
+    await visits.done(f"/findings/{finding}/discuss", {**talk, "obstacles": obstacles})
+    path = await visits.seen(f"/findings/{finding}/path")
+    assert path["obstacles_taken_on"] == obstacles
+    assert path["obstacles"] == "Nachtwerk; De dampkap is stuk"
+
+
+async def test_two_parties_of_one_id_are_no_two_parties(visits: Visits) -> None:
+    visits.at("2026-01-12T09:00")
+    twice = [{**LEASE["parties"][0], "id": str(uuid4())}] * 2
+    assert reason(await visits.act("/leases", {**LEASE, "parties": twice}, who="tom")) == (422, "invalid-request")
 
 
 async def test_a_slot_that_clocks_skip_does_not_exist(visits: Visits) -> None:

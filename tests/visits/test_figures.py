@@ -64,6 +64,7 @@ def test_k_03_presence_is_visits_in_a_year_of_a_lease() -> None:
     visits = [replace(VISIT, visit=f"v{number}", lease=f"l{number % 5}") for number in range(10)]
     figure = presence(FIVE, visits, YEAR)
     assert figure.share == 2.0
+    assert figure.out_of == (10, 5 * 365), "visits carried out over days of leases"
     assert dict(figure.beside) == {"median": 2.0, "share_with_two": 1.0}
     half = [replace(lease, ended_on=date(2026, 7, 1)) for lease in FIVE]
     rate = presence(half, visits, YEAR).share
@@ -81,6 +82,8 @@ def test_k_04_a_cadence_is_kept_within_a_fortnight() -> None:
 
 
 def test_k_05_refused_revised_and_lapsed_notes_stand_apart() -> None:
+    few = [NoteFacts(agreement=state, state=state, ended_on=DUE) for state in ("refused", "lapsed")]
+    assert set(dict(notes_concluded_well(few, YEAR).beside).values()) == {None}, "so few could be recognised"
     states = ("kept", "partly", "broken", "refused", "revised", "lapsed")
     notes = [NoteFacts(agreement=state, state=state, ended_on=DUE) for state in states]
     figure = notes_concluded_well(notes, YEAR)
@@ -88,7 +91,7 @@ def test_k_05_refused_revised_and_lapsed_notes_stand_apart() -> None:
     assert dict(figure.beside) == {"refused": 1, "revised": 1, "lapsed": 1}
 
 
-DUTY = DutyFacts(about="c0", by="renter", due_on=DUE, seen_on=DUE, kept=True)
+DUTY = DutyFacts(about="c0", by="renter", since=date(2026, 2, 2), due_on=DUE, seen_on=DUE, kept=True)
 
 
 def test_k_06_the_renters_strength_and_the_office_s_stand_side_by_side() -> None:
@@ -119,8 +122,11 @@ def test_k_16_own_duties_are_overdue_when_nobody_saw_them_done() -> None:
     late = replace(DUTY, about="late", by="office", seen_on=None)
     open_ = replace(DUTY, about="open", by="office", seen_on=None, due_on=date(2027, 1, 10))
     repair = replace(DUTY, about="repair", by="owner", seen_on=date(2027, 2, 1), repair=True)
-    figure = own_duties([late, open_, repair, DUTY], YEAR)
-    assert figure.counted == (("late", True), ("open", False), ("repair", True))
+    half = replace(DUTY, about="half", by="office", kept=False)
+    after = replace(DUTY, about="after", by="office", since=date(2027, 1, 2), due_on=date(2027, 1, 10), seen_on=None)
+    done = replace(DUTY, about="done", by="office")
+    figure = own_duties([late, open_, repair, half, after, done, DUTY], YEAR)
+    assert figure.counted == (("late", True), ("open", False), ("repair", True), ("half", True))
 
 
 async def test_the_figures_name_the_lists_they_were_counted_from(visits: Visits) -> None:

@@ -4,8 +4,11 @@ import asyncio
 from datetime import date
 from typing import Any
 
+import asyncpg
 import httpx
+import pytest
 
+from services.visits.api import import_work
 from services.visits.events import (
     CounsellorAssigned,
     FirstVisitDue,
@@ -163,9 +166,8 @@ def test_nothing_is_established_from_a_visit_that_was_taken_over_and_it_gets_no_
 def test_an_import_counts_its_lines_until_it_is_finished() -> None:
     started = ImportStarted(rehearsal=False, file_sha256="ab", lines=1)
     done = ImportedLine(line=2, kind="lease", outcome="recorded", recorded=("LeaseRegistered",), lease="L1")
-    asked = {"rehearsal": False, "file_sha256": "ab", "lines": 1}
-    given(IMPORT).when(start_import, **asked).then(started)
-    given(IMPORT, started).when(start_import, **asked).then_refused(WrongState)
+    given(IMPORT).when(start_import, told=started).then(started)
+    given(IMPORT, started).when(start_import, told=started).then_refused(WrongState)
     given(IMPORT, started).when(advance, done=(done,)).then(ImportAdvanced(done=(done,)))
     given(IMPORT, started, ImportAdvanced(done=(done,))).when(finish).then(ImportFinished())
     given(IMPORT, started, ImportFinished()).when(finish).then_nothing_happens()
@@ -268,3 +270,96 @@ async def test_the_report_speaks_the_language_of_who_reads_it(visits: Visits) ->
     headers = {**visits._as("tom", None), "Accept-Language": "en"}
     read = await visits.client.get(answer.headers["location"] + "/lines", headers=headers)
     assert read.json()["items"][0]["detail"].endswith("Look at: visited_on.")
+
+
+class CutOff(BaseException):
+    """The process was killed."""
+
+
+async def _cut_off_after(visits: Visits, monkeypatch: pytest.MonkeyPatch, lines_before: int) -> httpx.Response:
+    """Bring the file; kill the work after so many lines were recorded, before their outcome was noted."""
+    recorded = 0
+    bring = import_work._Bringing.outcome
+
+    async def until_killed(self: Any, line: Any) -> ImportedLine:
+        nonlocal recorded
+        done = await bring(self, line)
+        recorded += 1
+        if recorded == lines_before:
+            raise CutOff
+        return done
+
+    with monkeypatch.context() as patched:
+        patched.setattr(import_work._Bringing, "outcome", until_killed)
+        answer = await sent(visits, FILE.encode())
+        for _ in range(200):
+            if not import_work._under_way:
+                break
+            await asyncio.sleep(0.02)
+    assert (await visits.seen(answer.headers["location"], who="tom"))["state"] == "running"
+    return answer
+
+
+@pytest.mark.parametrize("lines_before", [1, 2, 3])
+async def test_an_import_that_was_cut_off_goes_on_by_itself_and_its_report_is_whole(
+    visits: Visits, monkeypatch: pytest.MonkeyPatch, lines_before: int
+) -> None:
+    """A process killed in the middle: nothing is doubled, and each line says what it brought, before or after."""
+    visits.at("2026-03-02T09:00")
+    answer = await _cut_off_after(visits, monkeypatch, lines_before)
+    every_office: Any = await asyncpg.connect(visits.database.all_offices)
+    going_on = asyncio.create_task(import_work.keep_going_on(visits.store, visits.clock, every_office))
+    try:
+        known, left = await finished(visits, answer), [True]
+        for _ in range(200):  # the file goes last
+            left = await every_office.fetch("select 1 from import_file where office = $1", visits.office)
+            if not left:
+                break
+            await asyncio.sleep(0.02)
+    finally:
+        going_on.cancel()
+        await asyncio.gather(going_on, return_exceptions=True)
+        await every_office.close()
+    assert not left
+    assert known["counts"] == {"recorded": 3, "would_record": 0, "already": 0, "refused": 4}
+    assert [(one["line"], one["outcome"]) for one in await lines(visits, answer)] == [
+        (2, "recorded"),
+        (3, "recorded"),
+        (4, "recorded"),
+        (5, "refused"),
+        (6, "refused"),
+        (7, "refused"),
+        (8, "refused"),
+    ]
+    (lease,) = (await visits.seen("/leases"))["items"]
+    assert len(lease["parties"]) == 2 and lease["last_visit_on"] == "2026-01-12"
+    assert len((await visits.seen("/visits"))["items"]) == 1
+
+
+async def test_after_an_import_the_lease_list_says_what_is_overdue_as_the_list_of_what_is_due_does(
+    visits: Visits,
+) -> None:
+    visits.at("2026-03-02T09:00")
+    head = "kind;reference;name;dwelling_address;landlord;start;informed_on;counsellor;visited_on"
+    rows = [
+        head,
+        "lease;KN-1;Amina Voorbeeld;Lindestraat 12;Noord;2019-05-01;2019-05-01;fatma;",
+        "lease;KN-2;Deniz Voorbeeld;Lindestraat 14;Noord;2019-05-01;2019-05-01;fatma;",
+        "visit;KN-2;;;;;;;2026-01-12",
+    ]
+    await finished(visits, await sent(visits, "\n".join(rows).encode()))
+    late = [one["lease"] for one in (await visits.seen("/visits/due"))["items"] if one["overdue"]]
+    listed = [one["id"] for one in (await visits.seen("/leases?overdue=true"))["items"]]
+    assert len(late) == 1 and listed == late
+
+
+async def test_a_national_number_in_a_line_has_that_line_refused_by_its_column(visits: Visits) -> None:
+    visits.at("2026-03-02T09:00")
+    rows = (
+        "kind;reference;name;dwelling_address;landlord;start;informed_on\n"
+        "lease;KN-1;Amina 93.05.18-223.61;Lindestraat 12;Noord;2019-05-01;2019-05-01\n"
+    )
+    answer = await sent(visits, rows.encode())
+    await finished(visits, answer)
+    (line,) = await lines(visits, answer)
+    assert (line["outcome"], line["reason"], line["columns"]) == ("refused", "invalid-request", ["name"])

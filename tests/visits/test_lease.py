@@ -272,6 +272,21 @@ def test_only_a_cadence_the_office_offers() -> None:
     ).then_refused(CadenceNotOffered)
 
 
+def test_a_day_that_passed_without_a_visit_stays_missed_whatever_cadence_follows() -> None:
+    """K-04 counts the days that fell: a longer cadence, or the end of the lease, does not undo one."""
+    monthly, missed = CadenceSet(months=1, reason=WHY, next_due_on=date(2026, 2, 12)), date(2026, 2, 12)
+    yearly = CadenceSet(months=12, reason=WHY, next_due_on=date(2027, 1, 12))
+    asked = {"months": 12, "reason": WHY, "on": date(2026, 2, 20), "today": date(2026, 2, 20)}
+    given(LEASE, *VISITED, monthly).when(set_cadence, **asked, by=FATMA, policies=POLICIES).then(
+        NextVisitOverdue(due_on=missed), yearly
+    )
+    changed = state_of(LEASE, *VISITED, monthly, NextVisitOverdue(due_on=missed), yearly)
+    assert changed.fallen_due == ((missed, None),) and not changed.overdue
+    ended = LeaseEnded(mode="mutual", ground="other", ended_on=date(2026, 3, 1))
+    assert state_of(LEASE, *VISITED, monthly, NextVisitOverdue(due_on=missed), ended).fallen_due == ((missed, None),)
+    assert state_of(LEASE, *VISITED, monthly, yearly).fallen_due == ()
+
+
 def test_a_cadence_has_a_reason() -> None:
     given(LEASE, *VISITED).when(
         set_cadence, months=3, reason=None, on=TODAY, today=TODAY, by=FATMA, policies=POLICIES
@@ -343,6 +358,14 @@ def test_parties_join_and_leave() -> None:
     given(LEASE, *RUNNING, joined).when(party_leaves, party="amina", on=TODAY, reason=None).then(left)
     given(LEASE, *RUNNING, joined, left).when(party_leaves, party="amina", on=TODAY, reason=None).then_nothing_happens()
     assert [party.id for party in state_of(LEASE, *RUNNING, joined, left).renters] == ["deniz"]
+
+
+def test_a_party_is_added_once_and_who_comes_back_is_another_one() -> None:
+    joined, left = PartyAdded(party=DENIZ, joined_on=TODAY), PartyLeft(party="deniz", left_on=TODAY)
+    asked = {"party": DENIZ, "on": TODAY, "reason": None}
+    given(LEASE, *RUNNING, joined).when(add_party, **asked).then_nothing_happens()
+    given(LEASE, *RUNNING, joined, left).when(add_party, **asked).then_refused(WrongState)
+    given(LEASE, *RUNNING).when(add_party, **{**asked, "party": replace(DENIZ, id="amina")}).then_refused(WrongState)
 
 
 def test_the_last_party_does_not_leave() -> None:

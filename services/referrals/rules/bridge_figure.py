@@ -14,10 +14,9 @@ from services.referrals.events import (
 )
 from services.referrals.rules.lease import Lease, must_not_be_over
 from services.referrals.rules.refusals import NoConsent
-from services.referrals.rules.sameness import is_the_same
 from shared.decisions import Elsewhere, Stream
 from shared.refusals import WrongState
-from shared.sealed import Sealed
+from shared.sealed import Sealed, is_the_same
 
 
 @dataclass(frozen=True, kw_only=True)

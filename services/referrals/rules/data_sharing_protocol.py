@@ -13,10 +13,9 @@ from services.referrals.events import (
     ProtocolEvent,
 )
 from services.referrals.rules.partner import PARTNER, Partner
-from services.referrals.rules.sameness import is_the_same
 from shared.decisions import Elsewhere, Stream
 from shared.refusals import DateOrder, Unknown, WrongState
-from shared.sealed import Sealed
+from shared.sealed import Sealed, is_the_same
 
 
 @dataclass(frozen=True, kw_only=True)

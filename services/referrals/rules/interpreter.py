@@ -10,11 +10,10 @@ from services.referrals.events import (
     InterpreterListed,
     InterpreterRetired,
 )
-from services.referrals.rules.sameness import is_the_same
 from shared.contracts.referrals import InterpreterKind
 from shared.decisions import Refusal, Stream
 from shared.refusals import WrongState
-from shared.sealed import Sealed
+from shared.sealed import Sealed, is_the_same
 
 
 class InterpreterIsMinor(Refusal):

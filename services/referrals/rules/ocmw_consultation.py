@@ -6,11 +6,10 @@ from typing import assert_never
 
 from services.referrals.events import ConsultationEvent, OcmwAnswered, OcmwConsulted
 from services.referrals.rules.lease import Lease, must_not_be_over
-from services.referrals.rules.sameness import is_the_same
 from shared.contracts.referrals import OcmwGround
 from shared.decisions import Stream
 from shared.refusals import DateOrder, WrongState
-from shared.sealed import Sealed
+from shared.sealed import Sealed, is_the_same
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,11 +16,10 @@ from services.referrals.events import (
     Phone,
     Place,
 )
-from services.referrals.rules.sameness import is_the_same
 from shared.contracts.referrals import PartnerKind
 from shared.decisions import Stream
 from shared.refusals import WrongState
-from shared.sealed import Sealed
+from shared.sealed import Sealed, is_the_same
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,12 +28,11 @@ from services.referrals.rules.lease import Lease, must_not_be_over
 from services.referrals.rules.offer import OFFER
 from services.referrals.rules.partner import Partner
 from services.referrals.rules.refusals import NoConsent
-from services.referrals.rules.sameness import is_the_same
 from shared.contracts.referrals import ReferralState
 from shared.contracts.visits import Channel
 from shared.decisions import Elsewhere, Named, Refusal, Stream
 from shared.refusals import Unknown, WrongState
-from shared.sealed import Sealed
+from shared.sealed import Sealed, is_the_same
 
 
 class ShareListMissing(Refusal):

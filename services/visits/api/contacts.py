@@ -79,6 +79,7 @@ async def log_a_contact(
         owner=body.owner,
         answer_due_on=body.due,
         repair_by=body.repair_by,
+        logged_by=by.actor,
     )
     return await store.begin(CONTACT, first, decision, by=by)
 

@@ -7,15 +7,25 @@ from pydantic import Field
 
 from services.visits.events import ContactPoint
 from services.visits.rules.lease import LEASE
-from services.visits.rules.policy import CHECKLISTS, OFFICE, POLICIES, Checklists, Policies
+from services.visits.rules.policy import CHECKLISTS, OFFICE, POLICIES, Checklists, Policies, policy_on
 from shared.bodies import Instant
 from shared.decisions import AnyStream
+from shared.event_sourcing import EventStore
 from shared.keys import Category
 from shared.problems import not_found
+from shared.reception import CLOCK_SKEW_MINUTES
 from shared.sealed import Sealed
 from shared.web import Body, Caller, Channel, DatedBody, Doors, Line, Store, Words, one
 
 api = Doors("visits")
+
+
+@api.knows_clock_skew_by
+async def clock_skew_of(store: EventStore, by: Caller) -> int:
+    """Return by how many minutes a device's clock may differ, by the office's policy of the day."""
+    policies: Policies = await store.state(POLICIES, OFFICE, by=by)
+    return policy_on(policies, on=by.today).clock_skew_minutes if policies else CLOCK_SKEW_MINUTES
+
 
 OF_THE_POLICIES = one(POLICIES, OFFICE)
 OF_THE_CHECKLISTS = one(CHECKLISTS, OFFICE)

@@ -27,11 +27,12 @@ async def read_kpis(from_: Since, until: Day, by: Annotated[Caller, may("read_kp
 
 
 def _shown(figure: Figure, asked: str) -> Mapping[str, Any]:
+    part, whole = figure.out_of or (figure.part, figure.whole)
     return {
         "id": figure.id,
         "name": figure.name,
-        "numerator": None if figure.suppressed else figure.part,
-        "denominator": None if figure.suppressed else figure.whole,
+        "numerator": None if figure.suppressed else part,
+        "denominator": None if figure.suppressed else whole,
         "value": figure.share,
         "suppressed": figure.suppressed,
         **({} if figure.suppressed else dict(figure.beside)),

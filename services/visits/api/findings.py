@@ -10,6 +10,7 @@ from services.visits.api.door import (
     OF_THE_POLICIES,
     Act,
     DatedAct,
+    SomeLine,
     SomeWords,
     Who,
     WhoOrNobody,
@@ -17,9 +18,10 @@ from services.visits.api.door import (
     checklists_known,
     lease_named,
     policies_known,
+    seal_all,
 )
 from services.visits.api.path import path_of
-from services.visits.events import Attribution, Consequence, FindingOutcome
+from services.visits.events import Attribution, CommitmentBy, Consequence, FindingOutcome, Obstacle
 from services.visits.rules import finding as rules
 from services.visits.rules.agreement import AGREEMENT
 from services.visits.rules.contact import CONTACT
@@ -157,14 +159,24 @@ async def reattribute_finding(
     return await store.decide(FINDING, finding, decision, by=stamped, reads=reads)
 
 
+class ObstacleTold(Body):
+    """Something that stands in the way, and who takes it on."""
+
+    what: SomeLine
+    by: CommitmentBy
+
+
 class DiscussFinding(Act):
-    """With whom it was talked over, when; what the renter said, plans, and sees in the way."""
+    """With whom it was talked over, when; what the renter said, plans, and sees in the way.
+
+    ``obstacles`` is what was said, in words ("none named" is an answer), or each with who takes it on.
+    """
 
     with_: Annotated[list[Who] | Who, Field(alias="with")]
     on: Day
     renter_said: Words | None = None
     renter_plan: Words | None = None
-    obstacles: Words | None = None
+    obstacles: Words | Annotated[list[ObstacleTold], Field(max_length=20)] | None = None
     no_reaction: bool = False
     invited_on: Day | None = None
 
@@ -180,13 +192,15 @@ async def discuss_finding(
     policies = await policies_known(store, by=by)
     known: Finding = await store.state(FINDING, finding, by=by)
     silent = (body.renter_said or "").strip() == NO_REACTION
+    named, in_words = (body.obstacles, None) if isinstance(body.obstacles, list) else ([], body.obstacles)
     sealed = await by.seal(
         "B",
         known.lease,
         renter_said=None if silent else body.renter_said,
         renter_plan=body.renter_plan,
-        obstacles=body.obstacles,
+        obstacles=in_words or "; ".join(one.what for one in named),
     )
+    whats = await seal_all(by, "B", known.lease, "what", [one.what for one in named])
     decision = partial(
         rules.discuss,
         discussed_with=(body.with_,) if isinstance(body.with_, str) else tuple(body.with_),
@@ -194,6 +208,7 @@ async def discuss_finding(
         renter_said=sealed.renter_said,
         renter_plan=sealed.renter_plan,
         obstacles=sealed.obstacles,
+        obstacles_taken_on=tuple(Obstacle(what=what, by=one.by) for what, one in zip(whats, named, strict=True)),
         no_reaction=silent or body.no_reaction,
         invited_on=body.invited_on,
     )

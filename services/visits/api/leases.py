@@ -4,7 +4,8 @@ from functools import partial
 from typing import Annotated
 from uuid import uuid4
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from services.visits.api.door import (
     OF_THE_POLICIES,
@@ -74,6 +75,14 @@ class RegisterLease(DatedAct):
     informed_on: Day | None = None
     inventory_ref: Line | None = None
     policy_version: Annotated[Line, Field(min_length=1, max_length=40)] | None = None
+
+    @model_validator(mode="after")
+    def ids_differ(self) -> "RegisterLease":
+        """Refuse two parties of one id."""
+        ids = [told.id for told in self.parties or () if told.id is not None]
+        if len(ids) > len(set(ids)):
+            raise PydanticCustomError("other", "two parties have one id")
+        return self
 
 
 async def _party(by: Caller, told: PartyTold) -> Party:

@@ -37,6 +37,7 @@ def path_of(
         "visit": _visit(finding, visits),
         "plan": said.renter_plan if said else None,
         "obstacles": said.obstacles if said else None,
+        "obstacles_taken_on": [{"what": one.what, "by": one.by} for one in said.obstacles_taken_on] if said else [],
         "notes": notes,
         "earlier": _chain(findings, finding.repeats),
         "later": [other for other, known in findings.items() if known.repeats == id],

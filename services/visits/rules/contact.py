@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
-from typing import assert_never
+from datetime import date, timedelta
+from typing import Final, assert_never
 
 from services.visits.events import (
     ContactAnswered,
@@ -19,6 +19,11 @@ from services.visits.rules.lease import Lease
 from shared.decisions import Elsewhere, Stream
 from shared.refusals import DateOrder, WrongState
 from shared.sealed import Sealed
+from shared.working_days import next_working_day
+
+# Where nobody named a day: what was asked is answered, and a defect repaired, within so many days (own choice).
+ANSWER_WITHIN_DAYS: Final = 14
+REPAIR_WITHIN_DAYS: Final = 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,10 +67,12 @@ def log_contact(
     owner: str | None,
     answer_due_on: date | None,
     repair_by: RepairBy | None,
+    logged_by: str,
 ) -> list[ContactEvent | Elsewhere]:
     """Log a contact with the people of one lease or, for a group moment, of several, each in its own log.
 
-    What was asked or reported is somebody's task: ``owner``, or else the lease's counsellor.
+    What was asked or reported is somebody's task, with a day: ``owner``'s, or else the lease's counsellor's, or of who
+    logged it. A defect is the office's to repair until somebody says that it is the owner's.
 
     :raises WrongState: the lease was never registered, or its file is closed. :raises DateOrder: due before it came.
     """
@@ -74,6 +81,9 @@ def log_contact(
     if answer_due_on is not None and answer_due_on < on:
         raise DateOrder
     asked = kind != "presence_contact" and direction == "incoming"
+    repairs: RepairBy | None = (repair_by or "office") if kind == "repair_report" else None
+    within = REPAIR_WITHIN_DAYS if repairs else ANSWER_WITHIN_DAYS
+    due_on = answer_due_on or next_working_day(on + timedelta(days=within))
     logged = [
         ContactLogged(
             lease=one.lease_id,
@@ -84,9 +94,9 @@ def log_contact(
             gist=one.gist,
             purpose=purpose,
             group=group,
-            owner=(owner or one.lease.counsellor) if asked else None,
-            answer_due_on=answer_due_on if asked else None,
-            repair_by=repair_by if kind == "repair_report" else None,
+            owner=(owner or one.lease.counsellor or logged_by) if asked else None,
+            answer_due_on=due_on if asked else None,
+            repair_by=repairs,
         )
         for one in of
     ]

@@ -75,14 +75,19 @@ class NoteFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class DutyFacts:
-    """Of a commitment or a repair: whose it is, when it was due, and when somebody first saw what became of it."""
+    """Of a commitment or a repair: whose it is, since when, when it was due, and what somebody last saw of it."""
 
     about: str
     by: str
+    since: date
     due_on: date
     seen_on: date | None
     kept: bool
     repair: bool = False
+
+    def done_by(self, day: date) -> bool:
+        """Whether somebody had seen by then that it was done; half done, or seen undone, it still is to do."""
+        return self.kept and self.seen_on is not None and self.seen_on <= day
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,13 +104,15 @@ class BalanceFacts:
 class Figure:
     """A part of a whole, with the things it was counted from: each in the whole, and whether it is in the part.
 
+    :ivar value: the figure, where it is no simple share; ``out_of`` are then the two numbers it was made of.
     :ivar beside: further numbers that are shown with it.
     """
 
     id: str
     name: str
     counted: tuple[tuple[str, bool], ...]
-    value: float | None = None  # where it is no simple share
+    value: float | None = None
+    out_of: tuple[int, int] | None = None
     beside: tuple[tuple[str, float | int | None], ...] = ()
 
     @property
@@ -146,7 +153,10 @@ def report_in_time(visits: Iterable[VisitFacts], period: Period) -> Figure:
 
 
 def presence(leases: Sequence[LeaseFacts], visits: Sequence[VisitFacts], period: Period) -> Figure:
-    """K-03: visits carried out in a year of a lease; the median, and the share of leases with two or more."""
+    """K-03: visits carried out over days of leases, as visits in a year of a lease; the median and the share of two.
+
+    The list names the leases, and whether each had two visits or more.
+    """
     days = {lease.lease: lease.days_in(period) for lease in leases}
     there = {lease: number for lease, number in days.items() if number}
     done = dict.fromkeys(there, 0)
@@ -162,6 +172,7 @@ def presence(leases: Sequence[LeaseFacts], visits: Sequence[VisitFacts], period:
         name="presence",
         counted=counted,
         value=rate,
+        out_of=(sum(done.values()), sum(there.values())),
         beside=(
             ("median", round(median(a_year.values()), 4) if shown else None),
             ("share_with_two", round(sum(two for _, two in counted) / len(counted), 4) if shown else None),
@@ -181,7 +192,11 @@ def notes_concluded_well(notes: Sequence[NoteFacts], period: Period) -> Figure:
     """K-05: of the notes concluded in the period, those kept; refused, revised and lapsed ones apart."""
     ended = [note for note in notes if period.holds(note.ended_on)]
     concluded = [note for note in ended if note.state in ("kept", "partly", "broken")]
-    apart = tuple((state, sum(note.state == state for note in ended)) for state in ("refused", "revised", "lapsed"))
+    shown = not 0 < len(ended) < FEWEST
+    apart = tuple(
+        (state, sum(note.state == state for note in ended) if shown else None)
+        for state in ("refused", "revised", "lapsed")
+    )
     counted = tuple((one.agreement, one.state == "kept") for one in concluded)
     return Figure(id="K-05", name="notes concluded well", counted=counted, beside=apart)
 
@@ -224,6 +239,6 @@ def moved_on(leases: Iterable[LeaseFacts], period: Period) -> Figure:
 
 def own_duties(duties: Iterable[DutyFacts], period: Period) -> Figure:
     """K-16: of the office's own commitments and repairs that were open on the last day, those overdue then."""
-    ours = [duty for duty in duties if duty.by in ("office", "owner")]
-    still = [duty for duty in ours if duty.seen_on is None or duty.seen_on > period.until]
+    ours = [duty for duty in duties if duty.by in ("office", "owner") and duty.since <= period.until]
+    still = [duty for duty in ours if not duty.done_by(period.until)]
     return Figure(id="K-16", name="own duties", counted=tuple((one.about, one.due_on < period.until) for one in still))

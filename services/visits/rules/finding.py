@@ -19,6 +19,7 @@ from services.visits.events import (
     FindingOutcome,
     FindingReattributed,
     FollowUpRecorded,
+    Obstacle,
     PersistenceComputed,
     SourceKind,
 )
@@ -285,6 +286,7 @@ def discuss(
     renter_said: Sealed | None,
     renter_plan: Sealed | None,
     obstacles: Sealed | None,
+    obstacles_taken_on: tuple[Obstacle, ...] = (),
     no_reaction: bool,
     invited_on: date | None,
     policies: Policies,
@@ -311,6 +313,7 @@ def discuss(
             invited_on=invited_on,
             renter_plan=renter_plan,
             obstacles=obstacles,
+            obstacles_taken_on=obstacles_taken_on,
         )
     ]
 

@@ -153,11 +153,11 @@ class Import:
     counts: Mapping[str, int] = field(default_factory=dict)
 
 
-def start_import(known: Import, *, rehearsal: bool, file_sha256: str, lines: int) -> list[ImportEvent]:
+def start_import(known: Import, *, told: ImportStarted) -> list[ImportEvent]:
     """Begin with a file."""
     if known.state != "new":
         raise WrongState
-    return [ImportStarted(rehearsal=rehearsal, file_sha256=file_sha256, lines=lines)]
+    return [told]
 
 
 def advance(known: Import, *, done: tuple[ImportedLine, ...]) -> list[ImportEvent]:

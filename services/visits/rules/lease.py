@@ -42,7 +42,7 @@ from shared.authority import MandateRegister, mandate_for
 from shared.contracts.evaluations import NoticePostedV1, NoticeWithdrawnV1
 from shared.decisions import Person, Refusal, Stream
 from shared.refusals import DateOrder, NoProof, OccurredInFuture, ReasonMissing, Unknown, WrongState
-from shared.sealed import Sealed
+from shared.sealed import Sealed, is_the_same
 from shared.working_days import add_months, next_working_day
 
 INFORMED_AT_LATEST_DAYS = 30  # domain 3.1: the policy is given at the latest so many days after the start
@@ -81,7 +81,7 @@ class Lease:
     last_visit_on: date | None = None
     cadence_months: int | None = None
     next_due_on: date | None = None  # by the cadence; None before the first visit and while no cadence is set
-    cadence_met: tuple[tuple[date, date], ...] = ()  # each due date by the cadence, and the visit that met it
+    fallen_due: tuple[tuple[date, date | None], ...] = ()  # each day the cadence asked for, and the visit that met it
     overdue_noted: frozenset[date] = frozenset()
     balance: BalanceRecorded | None = None
     landlords: tuple[Landlord, ...] = ()
@@ -113,6 +113,12 @@ class Lease:
     def overdue(self) -> bool:
         """Whether it was noted that the next visit is overdue."""
         return self.next_visit_due is not None and self.next_visit_due in self.overdue_noted
+
+    @property
+    def missed(self) -> tuple[tuple[date, date | None], ...]:
+        """The day the cadence asked for, where it passed without a visit: another cadence does not undo that."""
+        due = self.next_due_on
+        return ((due, None),) if due is not None and due in self.overdue_noted else ()
 
     @property
     def no_visit_due_because(self) -> Literal["not_running", "cadence_not_set"] | None:
@@ -260,7 +266,8 @@ def set_cadence(
     if reason is None:
         raise ReasonMissing
     due = next_working_day(add_months(lease.last_visit_on, months))
-    return _and_overdue(lease, [CadenceSet(months=months, reason=reason, next_due_on=due)], today=today)
+    chosen = CadenceSet(months=months, reason=reason, next_due_on=due)
+    return _and_overdue(lease, [*note_overdue(lease, today=today), chosen], today=today)
 
 
 def note_overdue(lease: Lease, *, today: date) -> list[LeaseEvent]:
@@ -310,8 +317,16 @@ def inform_of_policy(
 
 
 def add_party(lease: Lease, *, party: Party, on: date, reason: Sealed | None) -> list[LeaseEvent]:
-    """Let somebody join the lease, or the household."""
+    """Let somebody join the lease, or the household.
+
+    :raises WrongState: another party has this id; who left and comes back is another party.
+    """
+    known = next((one for one in lease.parties if one.id == party.id), None)
+    if known is not None and party.id not in lease.left and is_the_same(known, party):
+        return []
     _not_closed(lease)
+    if known is not None:
+        raise WrongState
     return [PartyAdded(party=party, joined_on=on, reason=reason)]
 
 
@@ -493,12 +508,18 @@ def evolve(lease: Lease, event: LeaseEvent) -> Lease:
                 first_visit_on=first,
                 last_visit_on=last,
                 next_due_on=event.next_due_on,
-                cadence_met=(*lease.cadence_met, *met),
+                fallen_due=(*lease.fallen_due, *met),
             )
         case FirstVisitOverdue() | NextVisitOverdue():
             return replace(lease, overdue_noted=lease.overdue_noted | {event.due_on})
         case CadenceSet():
-            return replace(lease, cadence_months=event.months, next_due_on=event.next_due_on)
+            missed = () if event.next_due_on == lease.next_due_on else lease.missed
+            return replace(
+                lease,
+                cadence_months=event.months,
+                next_due_on=event.next_due_on,
+                fallen_due=(*lease.fallen_due, *missed),
+            )
         case BalanceRecorded():
             return replace(lease, balance=event)
         case RenterInformedOfPolicy():
@@ -533,7 +554,7 @@ def evolve(lease: Lease, event: LeaseEvent) -> Lease:
             remaining = lease.terminations - {event.termination}
             return replace(lease, state="notice_running" if remaining else "running", terminations=remaining)
         case LeaseEnded():
-            return replace(lease, state="ended", ended=event)
+            return replace(lease, state="ended", ended=event, fallen_due=(*lease.fallen_due, *lease.missed))
         case LeaseClosed():
             return replace(lease, state="closed")
         case _:

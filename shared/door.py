@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import json
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, Final
@@ -18,12 +18,13 @@ from typing import Any, Final
 import structlog
 from fastapi.routing import APIRoute
 from starlette.datastructures import Headers
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 from starlette.routing import Match
 
 from shared import problems, strict_json
 from shared.observability import DURATION, REFUSED, REQUESTS, UNDER_WAY, method_label, route_label
 from shared.problems import Problem
+from shared.straight import DoorRoute
 from shared.tokens import Identity, IssuerAway, NotAuthenticated, Tokens
 from shared.wording import Wording, language_of
 
@@ -49,12 +50,14 @@ class Entry:
     """What the door knows of a request that it let in.
 
     :ivar digest: hash over method, path and body, by which a repeated request is recognised.
+    :ivar told: the value of its JSON body.
     """
 
     correlation_id: str
     language: str
     identity: Identity | None = None
     digest: bytes = b""
+    told: Any = None
 
 
 class TooLarge(Problem):
@@ -91,7 +94,7 @@ class Door:
         answers: Callable[[BaseException], Problem | None],
     ) -> None:
         self._app, self._tokens, self._wording, self._answers = app, tokens, wording, answers
-        self._routes = [route for route in routes if isinstance(route, APIRoute)]
+        self._routes = _by_shape(route for route in routes if isinstance(route, APIRoute))
         self._open, self._forms = open_routes, form_routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -135,9 +138,15 @@ class Door:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(correlation_id=correlation_id)
         try:
-            route, allowed = self._match(scope)
+            route, matched, allowed = self._match(scope)
             receive = await self._let_in(scope, receive, headers, route, allowed)
-            await self._app(scope, receive, answered)
+            if isinstance(route, DoorRoute) and route.straight is not None:
+                scope.update(matched, app=self._app)
+                entry: Entry = scope["huurspoor"]
+                response = await route.straight(Request(scope, receive), entry.told)
+                await response(scope, receive, answered)
+            else:
+                await self._app(scope, receive, answered)
         except Problem as problem:
             if not sent.started:
                 await say(problem)
@@ -164,15 +173,16 @@ class Door:
                 "request", method=method, route=label, status=sent.status, ms=round(taken * 1000, 1), reason=sent.reason
             )
 
-    def _match(self, scope: Scope) -> tuple[APIRoute | None, list[str]]:
+    def _match(self, scope: Scope) -> tuple[APIRoute | None, Scope, list[str]]:
+        """Return the route, what it says of the request, and, where there is none, the methods of those so named."""
         allowed: list[str] = []
-        for route in self._routes:
-            matched, _ = route.matches(scope)
+        for route in self._routes.get(scope["path"].count("/"), ()):
+            matched, beside = route.matches(scope)
             if matched is Match.FULL:
-                return route, []
+                return route, beside, []
             if matched is Match.PARTIAL:
                 allowed += sorted(route.methods or ())
-        return None, allowed
+        return None, {}, allowed
 
     async def _let_in(
         self, scope: Scope, receive: Receive, headers: Headers, route: APIRoute | None, allowed: list[str]
@@ -189,7 +199,7 @@ class Door:
                 if allowed
                 else problems.not_found()
             )
-        digest = b""
+        digest, told = b"", None
         if scope["method"] in ("POST", "PUT", "PATCH", "DELETE"):
             form = route.path in self._forms
             limit = LARGEST_PHOTO + _AROUND_A_PHOTO if form else LARGEST_BODY
@@ -198,12 +208,13 @@ class Door:
             if form:
                 digest = _digest_of_form(scope, headers, raw, kind)
             else:
-                raw = _json_body(route, raw, kind, headers)
+                told = _json_body(route, raw, kind, headers)
+                raw = json.dumps(told, sort_keys=True, separators=(",", ":")).encode()
                 digest = hashlib.sha256(f"{scope['method']} {scope['path']}\n".encode() + raw).digest()
                 _set_content_type(scope)
             receive = _replayed(raw, receive)
         scope["huurspoor"] = Entry(
-            correlation_id=entry.correlation_id, language=entry.language, identity=identity, digest=digest
+            correlation_id=entry.correlation_id, language=entry.language, identity=identity, digest=digest, told=told
         )
         return receive
 
@@ -256,21 +267,28 @@ async def _throw_away(receive: Receive) -> None:
                 more = message["type"] == "http.request" and message.get("more_body", False)
 
 
-def _json_body(route: APIRoute, raw: bytes, kind: str, headers: Headers) -> bytes:
+def _by_shape(routes: Iterable[APIRoute]) -> Mapping[int, Sequence[APIRoute]]:
+    """Return the routes in their order, by the number of parts of their path: no part of ours spans two."""
+    found: dict[int, list[APIRoute]] = {}
+    for route in routes:
+        found.setdefault(route.path.count("/"), []).append(route)
+    return found
+
+
+def _json_body(route: APIRoute, raw: bytes, kind: str, headers: Headers) -> Any:
     if headers.get("content-encoding", "identity").lower() != "identity":
         raise Problem(415, "unsupported-media-type")
     if not raw and kind in ("", "application/json"):
         # An act without facts may come without a body; where facts are asked, JSON was announced and none came.
         if kind and asks_for_facts(route):
             raise problems.malformed()
-        return b"{}"
+        return {}
     if kind != "application/json":
         raise Problem(415, "unsupported-media-type")
     try:
-        value = strict_json.parse(raw)
+        return strict_json.parse(raw)
     except strict_json.Malformed:
         raise problems.malformed() from None
-    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 
 def asks_for_facts(route: APIRoute) -> bool:

@@ -25,6 +25,7 @@ from shared.decisions import AnyStream
 from shared.door import MOST_PARAMETERS
 from shared.problems import Fault, Problem
 from shared.reception import ClockSkewOf, CounsellorOf, Reception, Shown, reception_of
+from shared.straight import DoorRoute
 from shared.tokens import ROLES
 from shared.views import Resource
 
@@ -88,7 +89,7 @@ class Doors(APIRouter):
     """
 
     def __init__(self, service: str) -> None:
-        super().__init__(redirect_slashes=False)
+        super().__init__(redirect_slashes=False, route_class=DoorRoute)
         self.service = service
         self.readers: dict[str, frozenset[str]] = {}
         self.open_routes: set[str] = set()

@@ -163,9 +163,4 @@ async def lease_in_path(store: WebStore, lease: str, *, by: Caller) -> Case:
     return case
 
 
-def mandated(by: Caller, needed: bool = True) -> Caller:
-    """Return the caller for an act that also needs a mandate on record."""
-    return replace(by, mandated=needed)
-
-
 __all__ = ["ON_DUTY", "READERS", "Acted", "Store", "Words", "api"]

@@ -1,12 +1,13 @@
 """Evaluation moments and evaluations over HTTP (domain 3.5)."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
 from typing import Annotated, Any, Literal
 from uuid import uuid4
 
 from pydantic import Field
 
+from services.evaluations.api.acts import Asked, act_on, by_name
 from services.evaluations.api.door import (
     ON_DUTY,
     READERS,
@@ -17,9 +18,6 @@ from services.evaluations.api.door import (
     case_known,
     decide_in_file,
     findings_known,
-    mandated,
-    may_or_noted,
-    note_role,
     remembered,
 )
 from services.evaluations.rules.case import CASE, Case
@@ -45,7 +43,6 @@ from services.evaluations.rules.judgement.about_evaluations import (
 from services.evaluations.rules.lease_file import LeaseFile
 from services.evaluations.rules.moment import MOMENT, open_file_moment
 from services.evaluations.views import EVALUATIONS, MOMENTS
-from shared import problems
 from shared.contracts.evaluations import Heard, MomentKind, Outcome
 from shared.problems import NotYetKnown
 from shared.web import Acted, Body, Caller, Channel, DatedBody, Day, Id, Store, WebStore, Words, may, one
@@ -167,30 +164,18 @@ class AmendProposal(DatedBody):
     why: Words | None = None
 
 
-@api.post("/evaluations/{evaluation}/amend")
-async def amend_proposal(
-    evaluation: str,
-    body: AmendProposal,
-    by: Annotated[Caller, may_or_noted("amend_proposal", *PROPOSERS, of=EVALUATION)],
-    store: Store,
-) -> Acted:
+@act_on(EVALUATION, "amend", "amend_proposal", *PROPOSERS, texts=by_name("why"), findings="grounds")
+def amend_proposal(evaluation: Evaluation, asked: Asked[AmendProposal]) -> Iterable[Any]:
     """Amend a proposal."""
-    lease = await _lease_of(store, evaluation, by=by)
-    grounds = findings_known(await case_known(store, lease, by=by), (ground.finding for ground in body.grounds))
-    why = await by.seal_one("C", lease, "why", body.why)
-
-    def decision(state: Evaluation, file: LeaseFile) -> Iterable[Any]:
-        return amend(
-            state,
-            outcome=body.outcome,
-            grounds=grounds,
-            why=why,
-            case=file.case,
-            checklist=file.checklist(on=by.day),
-            by=by.person,
-        )
-
-    return await decide_in_file(store, EVALUATION, evaluation, decision, lease=lease, by=by)
+    return amend(
+        evaluation,
+        outcome=asked.body.outcome,
+        grounds=asked.findings,
+        why=asked.said.why,
+        case=asked.file.case,
+        checklist=asked.file.checklist(on=asked.by.day),
+        by=asked.by.person,
+    )
 
 
 class WithReason(DatedBody):
@@ -199,21 +184,10 @@ class WithReason(DatedBody):
     why: Words | None = None
 
 
-@api.post("/evaluations/{evaluation}/adopt")
-async def adopt(
-    evaluation: str,
-    body: WithReason,
-    by: Annotated[Caller, may_or_noted("adopt_proposal", *PROPOSERS, of=EVALUATION)],
-    store: Store,
-) -> Acted:
+@act_on(EVALUATION, "adopt", "adopt_proposal", *PROPOSERS, texts=by_name("why"))
+def adopt(evaluation: Evaluation, asked: Asked[WithReason]) -> Iterable[Any]:
     """Stand for the proposal of another."""
-    lease = await _lease_of(store, evaluation, by=by)
-    why = await by.seal_one("C", lease, "why", body.why)
-
-    def decision(state: Evaluation, _file: LeaseFile) -> Iterable[Any]:
-        return adopt_proposal(state, why=why, by=by.person)
-
-    return await decide_in_file(store, EVALUATION, evaluation, decision, lease=lease, by=by)
+    return adopt_proposal(evaluation, why=asked.said.why, by=asked.by.person)
 
 
 class DecideEvaluation(DatedBody):
@@ -222,63 +196,52 @@ class DecideEvaluation(DatedBody):
     outcome: Literal["negative", "not_upheld", "positive", "mixed"]
     reasons: Words | None = None
 
+    @property
+    def judges(self) -> bool:
+        """Whether it is a decision that another person takes, with a mandate."""
+        return self.outcome in ("negative", "not_upheld")
 
-@api.post("/evaluations/{evaluation}/decide")
-async def decide_evaluation(
-    evaluation: str,
-    body: DecideEvaluation,
-    by: Annotated[Caller, may_or_noted("decide_evaluation", "counsellor", *DECIDERS, of=EVALUATION)],
-    store: Store,
-) -> Acted:
+
+@act_on(
+    EVALUATION,
+    "decide",
+    "decide_evaluation",
+    "counsellor",
+    *DECIDERS,
+    texts=by_name("reasons"),
+    only=lambda body: DECIDERS if body.judges else PROPOSERS,
+    mandate_needed=lambda body, _by: bool(body.judges),
+)
+def decide_evaluation(evaluation: Evaluation, asked: Asked[DecideEvaluation]) -> Iterable[Any]:
     """Decide a proposed evaluation: negative or not upheld by another person, positive or mixed by who guides."""
-    lease = await _lease_of(store, evaluation, by=by)
-    reasons = await by.seal_one("C", lease, "reasons", body.reasons)
-    judging = body.outcome in ("negative", "not_upheld")
-    if not by.roles & set(DECIDERS if judging else PROPOSERS):
-        await _refuse_role(store, evaluation, lease, by)
-    by = mandated(by, judging)
-
-    def decision(state: Evaluation, file: LeaseFile) -> Iterable[Any]:
-        if body.outcome == "not_upheld":
-            return decide_not_upheld(state, reasons=reasons, case=file.case, on=by.day, today=by.today, by=by.person)
-        if body.outcome == "negative":
+    by, file, reasons = asked.by, asked.file, asked.said.reasons
+    match asked.body.outcome:
+        case "not_upheld":
+            return decide_not_upheld(
+                evaluation, reasons=reasons, case=file.case, on=by.day, today=by.today, by=by.person
+            )
+        case "negative":
             return decide_negative(
-                state,
+                evaluation,
                 reasons=reasons,
                 case=file.case,
                 policy=file.policy(on=by.day),
                 checklist=file.checklist(on=by.day),
-                says_of_count=file.says_of_count(evaluation, today=by.today, at=by.at),
-                terms=file.terms_of(evaluation, today=by.today, at=by.at),
+                says_of_count=file.says_of_count(asked.id, today=by.today, at=by.at),
+                terms=file.terms_of(asked.id, today=by.today, at=by.at),
                 on=by.day,
                 today=by.today,
                 by=by.person,
             )
-        return record_outcome(state, outcome=body.outcome, reasons=reasons, on=by.day, today=by.today, by=by.person)
-
-    return await decide_in_file(store, EVALUATION, evaluation, decision, lease=lease, by=by)
-
-
-async def _refuse_role(store: WebStore, evaluation: str, lease: str, by: Caller) -> None:
-    await note_role(store, EVALUATION, evaluation, lease=lease, by=by)
-    raise problems.not_permitted()
+        case outcome:
+            return record_outcome(evaluation, outcome=outcome, reasons=reasons, on=by.day, today=by.today, by=by.person)
 
 
-@api.post("/evaluations/{evaluation}/withdraw")
-async def withdraw_an_evaluation(
-    evaluation: str,
-    body: WithReason,
-    by: Annotated[Caller, may_or_noted("withdraw_evaluation", "coordinator", of=EVALUATION)],
-    store: Store,
-) -> Acted:
+@act_on(EVALUATION, "withdraw", "withdraw_evaluation", "coordinator", texts=by_name("why"))
+def withdraw_an_evaluation(evaluation: Evaluation, asked: Asked[WithReason]) -> Iterable[Any]:
     """Take a negative evaluation back."""
-    lease = await _lease_of(store, evaluation, by=by)
-    why = await by.seal_one("C", lease, "why", body.why)
-
-    def decision(state: Evaluation, _file: LeaseFile) -> Iterable[Any]:
-        return withdraw_evaluation(state, why=why, on=by.day, today=by.today, by=by.person)
-
-    return await decide_in_file(store, EVALUATION, evaluation, decision, lease=lease, by=by)
+    by = asked.by
+    return withdraw_evaluation(evaluation, why=asked.said.why, on=by.day, today=by.today, by=by.person)
 
 
 class Contest(Body):
@@ -289,22 +252,16 @@ class Contest(Body):
     words: Words | None = None
 
 
-@api.post("/evaluations/{evaluation}/contest")
-async def contest_evaluation(
-    evaluation: str,
-    body: Contest,
-    by: Annotated[Caller, may_or_noted("contest_evaluation", *ON_DUTY, of=EVALUATION)],
-    store: Store,
-) -> Acted:
+@act_on(EVALUATION, "contest", "contest_evaluation", *ON_DUTY, on="lodged_on", texts=by_name("words"))
+def contest_evaluation(evaluation: Evaluation, asked: Asked[Contest]) -> Iterable[Any]:
     """Note that the renter objects."""
-    lease = await _lease_of(store, evaluation, by=by)
-    words = await by.seal_one("C", lease, "words", body.words)
-
-    def decision(state: Evaluation, _file: LeaseFile) -> Iterable[Any]:
-        return contest(state, lodged_on=body.lodged_on, channel=body.channel, words=words, today=by.today)
-
-    return await decide_in_file(
-        store, EVALUATION, evaluation, decision, lease=lease, by=by.on(body.lodged_on), words=words
+    body = asked.body
+    return contest(
+        evaluation,
+        lodged_on=body.lodged_on,
+        channel=body.channel,
+        words=asked.said.words,
+        today=asked.by.today,
     )
 
 
@@ -314,29 +271,26 @@ class LateContest(Contest):
     why: Words | None = None
 
 
-@api.post("/evaluations/{evaluation}/admit-late-contest")
-async def admit_contest(
-    evaluation: str,
-    body: LateContest,
-    by: Annotated[Caller, may_or_noted("admit_late_contest", *DECIDERS, of=EVALUATION)],
-    store: Store,
-) -> Acted:
+@act_on(
+    EVALUATION,
+    "admit-late-contest",
+    "admit_late_contest",
+    *DECIDERS,
+    on="lodged_on",
+    texts=by_name("words", "why"),
+)
+def admit_contest(evaluation: Evaluation, asked: Asked[LateContest]) -> Iterable[Any]:
     """Treat a contest after its term all the same."""
-    lease = await _lease_of(store, evaluation, by=by)
-    said = await by.seal("C", lease, words=body.words, why=body.why)
-
-    def decision(state: Evaluation, _file: LeaseFile) -> Iterable[Any]:
-        return admit_late_contest(
-            state,
-            lodged_on=body.lodged_on,
-            channel=body.channel,
-            words=said.words,
-            why=said.why,
-            today=by.today,
-            by=by.person,
-        )
-
-    return await decide_in_file(store, EVALUATION, evaluation, decision, lease=lease, by=by.on(body.lodged_on))
+    body = asked.body
+    return admit_late_contest(
+        evaluation,
+        lodged_on=body.lodged_on,
+        channel=body.channel,
+        words=asked.said.words,
+        why=asked.said.why,
+        today=asked.by.today,
+        by=asked.by.person,
+    )
 
 
 class HeardOrInvited(Body):
@@ -355,84 +309,59 @@ class DecideContest(DatedBody):
     heard: HeardOrInvited | None = None
 
 
-@api.post("/evaluations/{evaluation}/decide-contest")
-async def decide_contest_of(
-    evaluation: str,
-    body: DecideContest,
-    by: Annotated[Caller, may_or_noted("decide_contest", *DECIDERS, mandated=True, of=EVALUATION)],
-    store: Store,
-) -> Acted:
+@act_on(EVALUATION, "decide-contest", "decide_contest", *DECIDERS, mandated=True, texts=by_name("reasons"))
+def decide_contest_of(evaluation: Evaluation, asked: Asked[DecideContest]) -> Iterable[Any]:
     """Decide a contest: upheld means that the contest is rejected."""
-    lease = await _lease_of(store, evaluation, by=by)
-    reasons = await by.seal_one("C", lease, "reasons", body.reasons)
-    heard = Heard(on=body.heard.on if body.heard else None, invited_on=body.heard.invited_on if body.heard else None)
+    body, heard = asked.body, asked.body.heard or HeardOrInvited()
 
-    def decision(state: Evaluation, file: LeaseFile) -> Iterable[Any]:
-        def decided(count_after: int, threshold: int) -> list[Any]:
-            return list(
-                decide_contest(
-                    state,
-                    outcome=body.outcome,
-                    grounds_struck=body.grounds_struck,
-                    reasons=reasons,
-                    heard=heard,
-                    case=file.case,
-                    count_after=count_after,
-                    threshold=threshold,
-                    on=by.day,
-                    today=by.today,
-                    by=by.person,
-                )
+    def decided(count_after: int, threshold: int) -> list[Any]:
+        return list(
+            decide_contest(
+                evaluation,
+                outcome=body.outcome,
+                grounds_struck=body.grounds_struck,
+                reasons=asked.said.reasons,
+                heard=Heard(on=heard.on, invited_on=heard.invited_on),
+                case=asked.file.case,
+                count_after=count_after,
+                threshold=threshold,
+                on=asked.by.day,
+                today=asked.by.today,
+                by=asked.by.person,
             )
+        )
 
-        return _with_count_after(file, evaluation, decided, by)
-
-    return await decide_in_file(store, EVALUATION, evaluation, decision, lease=lease, by=by)
+    return _with_count_after(asked, decided)
 
 
-@api.post("/evaluations/{evaluation}/annul")
-async def annul(
-    evaluation: str,
-    body: WithReason,
-    by: Annotated[Caller, may_or_noted("annul_evaluation", *DECIDERS, of=EVALUATION)],
-    store: Store,
-) -> Acted:
+@act_on(EVALUATION, "annul", "annul_evaluation", *DECIDERS, texts=lambda body: {"reasons": body.why})
+def annul(evaluation: Evaluation, asked: Asked[WithReason]) -> Iterable[Any]:
     """Annul an evaluation on the office's own motion."""
-    lease = await _lease_of(store, evaluation, by=by)
-    why = await by.seal_one("C", lease, "reasons", body.why)
 
-    def decision(state: Evaluation, file: LeaseFile) -> Iterable[Any]:
-        def decided(count_after: int, threshold: int) -> list[Any]:
-            return list(
-                annul_evaluation(
-                    state,
-                    why=why,
-                    case=file.case,
-                    count_after=count_after,
-                    threshold=threshold,
-                    on=by.day,
-                    today=by.today,
-                    by=by.person,
-                )
+    def decided(count_after: int, threshold: int) -> list[Any]:
+        return list(
+            annul_evaluation(
+                evaluation,
+                why=asked.said.reasons,
+                case=asked.file.case,
+                count_after=count_after,
+                threshold=threshold,
+                on=asked.by.day,
+                today=asked.by.today,
+                by=asked.by.person,
             )
+        )
 
-        return _with_count_after(file, evaluation, decided, by)
-
-    return await decide_in_file(store, EVALUATION, evaluation, decision, lease=lease, by=by)
+    return _with_count_after(asked, decided)
 
 
-def _with_count_after(file: LeaseFile, evaluation: str, decided: Any, by: Caller) -> list[Any]:
+def _with_count_after(asked: Asked[Any], decided: Callable[[int, int], list[Any]]) -> list[Any]:
     """Take the decision, and say with it what the count is after it: what the letter L-07 tells."""
     tried = decided(0, 0)
     if not tried:
         return []
-    stood = file.after(EVALUATION, evaluation, tried, act_of(by)).standing(on=by.today)
-    return list(decided(stood.count, stood.threshold))
-
-
-async def _lease_of(store: WebStore, evaluation: str, *, by: Caller) -> str:
-    lease: str = (await store.state(EVALUATION, evaluation, by=by)).lease
-    return lease
+    stood = asked.file.after(EVALUATION, asked.id, tried, act_of(asked.by)).standing(on=asked.by.today)
+    return decided(stood.count, stood.threshold)
 
 
 api.collection(EVALUATIONS, readers=READERS, single=False)

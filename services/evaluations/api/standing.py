@@ -4,22 +4,21 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Any
 
-import msgspec
 from fastapi import Query, Request
 
+from services.evaluations.api.beside import beside_the_count, day, today_at
 from services.evaluations.api.door import READERS, WORDING, api, lease_in_path
 from services.evaluations.court.api import add_doors
 from services.evaluations.ledger import head_known_at, head_of
 from services.evaluations.rules.attempts import ATTEMPTS
 from services.evaluations.rules.counting import Counted, Excluded, Merged, Place, Standing, answer
-from services.evaluations.rules.evaluation import EVALUATION, Evaluation
+from services.evaluations.rules.evaluation import Evaluation
 from services.evaluations.rules.lease_file import LeaseFile
-from services.evaluations.views import EVALUATIONS, read_file, show_evaluation
+from services.evaluations.views import read_file
 from shared import problems
-from shared.bodies import is_uuid
 from shared.doors import DEFAULT_LIMIT, Cursor, Limit
-from shared.reception import Shown, reception_of
-from shared.web import Acted, Caller, Day, Instant, Store, WebStore, may
+from shared.reception import reception_of
+from shared.web import Caller, Day, Instant, Store, WebStore, may
 
 
 @api.get("/dossiers/{lease}/standing")
@@ -32,16 +31,19 @@ async def read_standing(
     known_at: Annotated[Instant | None, Query()] = None,
     valid_on: Annotated[Day | None, Query()] = None,
 ) -> Any:
-    """The count of a lease on a day, as known at an instant, with one sentence for each evaluation."""
+    """The count of a lease on a day, as known at an instant, with one sentence for each evaluation.
+
+    Without a day it is that of today; as known at an instant, of the day that was today then.
+    """
     await lease_in_path(store, lease, by=by)
     language = request.scope["huurspoor"].language
-    return await standing_of(store, by, lease, on or valid_on or by.today, known_at, language=language)
+    return await standing_of(store, by, lease, on or valid_on or today_at(known_at, by), known_at, language=language)
 
 
 async def standing_of(
     store: WebStore, by: Caller, lease: str, on: date, known_at: datetime | None, *, language: str = "nl"
 ) -> Mapping[str, Any]:
-    """Return the count in its fixed shape, one sentence for each evaluation, and what goes well beside it."""
+    """Return the count in its fixed shape, one sentence for each evaluation, and what people must weigh beside it."""
     head = await head_of(store, by=by) if known_at is None else await head_known_at(store, known_at, by=by)
     # What is known now is what the ledger holds now; asked again for this instant, the answer is the same for ever.
     at = max(by.at, head.taken_in_at) if known_at is None else min(known_at, max(by.at, head.taken_in_at))
@@ -50,7 +52,12 @@ async def standing_of(
         raise problems.not_found()
     stood = file.standing(on=on)
     shape = answer(stood, as_known_at=at, ledger_position=head.position)
-    return {**shape, "why": sentences(stood, file, language), "positive": positive_line(file, on=on)}
+    grounds = {ground.finding for place in stood.headline.places for ground in file.evaluations[place.id].grounds}
+    return {
+        **shape,
+        "why": sentences(stood, file, language),
+        **beside_the_count(file, grounds, on=on, language=language),
+    }
 
 
 def sentences(stood: Standing, file: LeaseFile, language: str) -> list[Mapping[str, Any]]:
@@ -62,81 +69,17 @@ def sentences(stood: Standing, file: LeaseFile, language: str) -> list[Mapping[s
 
 
 def _sentence(place: Place, evaluation: Evaluation, file: LeaseFile, stood: Standing, language: str) -> str:
-    values: dict[str, str | int] = {"moment_on": _day(evaluation.moment_on)}
+    values: dict[str, str | int] = {"moment_on": day(evaluation.moment_on)}
     if evaluation.communicated_on is not None:
-        values["communicated_on"] = _day(evaluation.communicated_on)
+        values["communicated_on"] = day(evaluation.communicated_on)
     name = "counted" if isinstance(place, Counted) else place.reason
     if isinstance(place, Merged):
         into = file.evaluations[place.into].communicated_on
-        values["into"] = _day(into) if into is not None else "…"
+        values["into"] = day(into) if into is not None else "…"
         values["cure_days"] = stood.headline.parameters.cure_days
     if isinstance(place, Excluded):
         values["validity_months"] = stood.headline.parameters.validity_months
     return WORDING.say("standing", name, language, values) or name
-
-
-def _day(day: date) -> str:
-    return f"{day.day}/{day.month}/{day.year}"
-
-
-def positive_line(file: LeaseFile, *, on: date) -> Mapping[str, Any]:
-    """Return what goes well: positive and mixed evaluations, notes that were kept, findings that were resolved."""
-    recorded = [
-        {"id": id, "outcome": evaluation.outcome, "moment_on": evaluation.moment_on.isoformat()}
-        for id, evaluation in file.evaluations.items()
-        if evaluation.state == "recorded" and evaluation.moment_on <= on
-    ]
-    kept = [
-        {"id": note.id, "state": note.state, "on": note.concluded_on.isoformat() if note.concluded_on else None}
-        for note in file.case.notes(on=on)
-        if note.state in ("kept", "partly")
-    ]
-    resolved = [
-        {"id": id, "item": finding.item}
-        for id, finding in file.case.findings_on(on=on).items()
-        if any(seen.outcome == "resolved" for seen in finding.follow_ups)
-    ]
-    commitments = sum(
-        1
-        for note in file.case.notes(on=on)
-        for line in note.commitments
-        if line.by == "renter" and note.outcomes.get(line.id) == "kept"
-    )
-    return {
-        "evaluations": recorded,
-        "agreements": kept,
-        "commitments_kept": commitments,
-        "findings_resolved": resolved,
-    }
-
-
-@api.get("/evaluations/{evaluation}")
-async def read_evaluation(
-    request: Request,
-    evaluation: str,
-    by: Annotated[Caller, may("read_evaluations", *READERS, "auditor")],
-    store: Store,
-    valid_on: Annotated[Day | None, Query()] = None,
-    known_at: Annotated[Instant | None, Query()] = None,
-) -> Any:
-    """One of the evaluations: as it is, or as it stood on a day and as known at an instant."""
-    found = await store.found(EVALUATION, evaluation, by=by) if is_uuid(evaluation) else None
-    if found is None or found.version == 0:
-        raise problems.not_found()
-    state, version = found.state, found.version
-    if valid_on is not None or known_at is not None:
-        state, version = Evaluation(), 0
-        for told in found.state.history:
-            if (known_at is None or told.taken_in_at <= known_at) and (
-                valid_on is None or told.occurred_on <= valid_on
-            ):
-                state, version = EVALUATION.after(state, told), told.version
-    shown = show_evaluation(evaluation, state)
-    if shown is None:
-        raise problems.not_found()
-    body = msgspec.to_builtins({"id": evaluation, **shown}, str_keys=True)
-    acted = Acted(status=200, body=body, version=version, events=None, collection=EVALUATIONS.collection)
-    return Shown(await reception_of(request).shown(acted, by), etag=version)
 
 
 @api.get("/dossiers/{lease}/refused-attempts")

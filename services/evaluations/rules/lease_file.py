@@ -10,7 +10,13 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from services.evaluations.events import ChecklistPublished, PolicyAdopted, ThresholdReached
+from services.evaluations.events import (
+    ChecklistPublished,
+    EvaluationCommunicated,
+    EvaluationCommunicationCorrected,
+    PolicyAdopted,
+    ThresholdReached,
+)
 from services.evaluations.rules import checklist as checklists_
 from services.evaluations.rules import gates
 from services.evaluations.rules import policy as policies_
@@ -26,6 +32,7 @@ from shared.decisions import AnyStream, Elsewhere, Recorded
 ENDS_BY_THE_FILE = frozenset({"landlord_notice", "judicial_dissolution"})
 UNDER_WAY = frozenset({"notice_running", "in_court", "judged", "served", "eviction_announced"})
 SETTLED = frozenset({"left", "evicted", "settled"})
+COMMUNICATED = (EvaluationCommunicated, EvaluationCommunicationCorrected)
 NOTHING_TOLD = Case()
 NOT_CROSSED = Crossing()
 
@@ -93,6 +100,14 @@ class LeaseFile:
             case=self.case.known(at),
             evaluations=evaluations,
         )
+
+    def with_evaluations_of(self, day: date) -> "LeaseFile":
+        """Return the file with each evaluation as it stood on a day; one that was not proposed yet is left out."""
+        stood = {
+            id: as_it_stood(EVALUATION, one.history, valid_on=day, known_at=None)
+            for id, one in self.evaluations.items()
+        }
+        return replace(self, evaluations={id: state for id, (state, version) in stood.items() if version})
 
     def standing(
         self,
@@ -181,6 +196,26 @@ class LeaseFile:
         if stream is STANDING:
             return replace(self, crossing=STANDING.after(self.crossing, recorded))
         return self
+
+
+def as_it_stood(
+    stream: AnyStream, history: Iterable[Recorded[Any]], *, valid_on: date | None, known_at: datetime | None
+) -> tuple[Any, int]:
+    """Return the state of a thing on a day, of what was known at an instant, and its version; None is all of it."""
+    known = [told for told in history if known_at is None or told.taken_in_at <= known_at]
+    state, version = stream.initial, 0
+    for told in known:
+        if valid_on is None or _had_happened(told, known, by=valid_on):
+            state, version = stream.after(state, told), told.version
+    return state, version
+
+
+def _had_happened(told: Recorded[Any], known: Iterable[Recorded[Any]], *, by: date) -> bool:
+    """Whether a fact had happened by a day; the day of a communication is what was last known of it (domain 4.2)."""
+    if not isinstance(told.event, COMMUNICATED):
+        return told.occurred_on <= by
+    days = [one.event.communicated_on for one in known if isinstance(one.event, COMMUNICATED)]
+    return days[-1] is not None and days[-1] <= by
 
 
 def in_file(

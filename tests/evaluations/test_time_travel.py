@@ -1,0 +1,240 @@
+"""Any question about the past, asked again after more has happened, is answered by the same bytes (issue 5).
+
+Random lives of a lease over HTTP; each step some questions are asked, in both dimensions and together, and at the end
+all of them again.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from random import Random
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+import pytest
+
+from shared.contracts.visits import (
+    FindingMarkedMistakenV1,
+    FindingReattributedV1,
+    FollowUpRecordedV1,
+    PartyLeftV1,
+    RenterInformedOfPolicyV1,
+)
+from tests.evaluations.conftest import Evaluations
+from tests.evaluations.test_doors import FATMA, KAREL, RITA, TOM, WIM, Lease, an_office, recorded
+
+STEPS = 22
+ASKED_EACH_STEP = 5
+
+
+@dataclass
+class Life:
+    """A lease that lives on at random, and what was asked of it on the way."""
+
+    it: Evaluations
+    lease: Lease
+    random: Random
+    evaluations: list[str] = field(default_factory=list)
+    findings: list[str] = field(default_factory=list)
+    instants: list[str] = field(default_factory=list)
+    answers: dict[str, bytes] = field(default_factory=dict)
+    steps: list[str] = field(default_factory=list)
+
+    def tick(self) -> None:
+        """Let a moment pass: two acts never happen at the same instant."""
+        self.it.clock.at += timedelta(seconds=1)
+
+    async def step(self) -> None:
+        """Let one thing happen, some days later."""
+        later = self.it.clock.today() + timedelta(days=self.random.choice([0, 1, 3, 20, 45]))
+        if later > self.it.clock.today():
+            await self.it.days_until(later.isoformat())
+        what = self.random.choice(
+            ["evaluate", "evaluate", "evaluate", "contest", "settle", "annul", "withdraw", "turn", "mistake", "policy",
+             "inform", "mend", "leave", "review"]
+        )  # fmt: skip
+        self.steps.append(what)
+        self.tick()
+        await getattr(self, f"_{what}")()
+        self.tick()
+        self.instants.append(self.it.clock.at.isoformat())
+        self.tick()
+
+    def some(self, things: list[str]) -> str | None:
+        return self.random.choice(things) if things else None
+
+    def earlier(self) -> date:
+        return self.it.clock.today() - timedelta(days=self.random.choice([0, 0, 2, 15]))
+
+    async def _evaluate(self) -> None:
+        visit, finding = await self.lease.visit(severity=3, consequence="damage")
+        self.findings.append(finding)
+        self.tick()
+        evaluation = await self.lease.evaluated(visit, finding)
+        self.evaluations.append(evaluation)
+        if self.random.random() < 0.9:
+            self.tick()
+            await self.it.days_until((self.it.clock.today() + timedelta(days=16)).isoformat())
+            await self.lease.reached(evaluation, self.earlier())
+
+    async def _contest(self) -> None:
+        if (id := self.some(self.evaluations)) is not None:
+            contest = {"lodged_on": self.earlier().isoformat(), "channel": "letter", "words": "niet akkoord"}
+            await self.it.act(f"/evaluations/{id}/contest", contest, **TOM)
+
+    async def _settle(self) -> None:
+        if (id := self.some(self.evaluations)) is not None:
+            outcome = self.random.choice(["upheld", "annulled"])
+            heard = {"on": self.it.clock.today().isoformat()}
+            settled = {"outcome": outcome, "reasons": "gewogen", "heard": heard}
+            await self.it.act(f"/evaluations/{id}/decide-contest", settled, **WIM)
+
+    async def _annul(self) -> None:
+        if (id := self.some(self.evaluations)) is not None:
+            body = {"why": "verkeerd gezien", "occurred_on": self.earlier().isoformat()}
+            await self.it.act(f"/evaluations/{id}/annul", body, **RITA)
+
+    async def _withdraw(self) -> None:
+        if (id := self.some(self.evaluations)) is not None:
+            await self.it.act(f"/evaluations/{id}/withdraw", {"why": "te streng"}, **KAREL)
+
+    async def _turn(self) -> None:
+        if (finding := self.some(self.findings)) is not None:
+            to: Any = self.random.choice(["owner", "renter"])
+            why = await self.it.words(self.lease.id, "anders bekeken", name="why")
+            fact = FindingReattributedV1(
+                lease=self.lease.id, finding=finding, item="ONH-02", to=to, previously="renter", why=why
+            )
+            await self.it.told(fact, publisher="visits", stream=f"finding/{finding}", on=self.earlier(), actor="karel")
+
+    async def _mistake(self) -> None:
+        if self.random.random() < 0.3 and (finding := self.some(self.findings)) is not None:
+            why = await self.it.words(self.lease.id, "andere woning", name="why")
+            fact = FindingMarkedMistakenV1(lease=self.lease.id, finding=finding, why=why)
+            await self.it.told(fact, publisher="visits", stream=f"finding/{finding}", on=self.earlier())
+
+    async def _policy(self) -> None:
+        from_ = self.it.clock.today() + timedelta(days=self.random.choice([0, 10]))
+        chosen = {
+            "threshold_n": self.random.choice([2, 3, 4]),
+            "cure_days": self.random.choice([14, 30, 60]),
+            "validity_months": self.random.choice([6, 12, 24]),
+        }
+        await self.it.act("/policies", {"in_force_from": from_.isoformat(), **chosen}, **RITA)
+
+    async def _inform(self) -> None:
+        versions = [one["version"] for one in (await self.it.read("/policies", **KAREL)).json()["items"]]
+        fact = RenterInformedOfPolicyV1(
+            lease=self.lease.id, policy_version=self.random.choice(versions), delivered_on=self.earlier()
+        )
+        await self.it.told(fact, publisher="visits", stream=f"lease/{self.lease.id}", on=fact.delivered_on)
+
+    async def _mend(self) -> None:
+        if (finding := self.some(self.findings)) is not None:
+            outcome: Any = self.random.choice(["resolved", "partly"])
+            seen_on = self.it.clock.today()
+            fact = FollowUpRecordedV1(
+                lease=self.lease.id, finding=finding, item="ONH-02", seen_on=seen_on, outcome=outcome, seen_by="fatma"
+            )
+            await self.it.told(fact, publisher="visits", stream=f"finding/{finding}")
+
+    async def _leave(self) -> None:
+        fact = PartyLeftV1(lease=self.lease.id, party="iemand", left_on=self.earlier())
+        await self.it.told(fact, publisher="visits", stream=f"lease/{self.lease.id}", on=fact.left_on)
+
+    async def _review(self) -> None:
+        body = {"lease": self.lease.id, "findings": self.findings[-1:], "why": "ernstig"}
+        await self.it.act("/terminations", body, **KAREL)
+
+    async def ask(self) -> None:
+        """Ask about the past of everything there is, in one dimension, the other, or both."""
+        files = (await self.it.read(f"/terminations?lease={self.lease.id}", **KAREL)).json()["items"]
+        things = [f"/dossiers/{self.lease.id}", f"/dossiers/{self.lease.id}/standing"]
+        things += [f"/evaluations/{id}" for id in self.evaluations] + [f"/terminations/{one['id']}" for one in files]
+        for _ in range(ASKED_EACH_STEP):
+            when = self.it.clock.today() + timedelta(days=self.random.randint(-60, 5))
+            asked = {"known_at": self.random.choice(self.instants[-6:])}
+            if self.random.random() < 0.7:
+                asked["valid_on"] = when.isoformat()
+            if self.random.random() < 0.2:
+                del asked["known_at"]  # then more may become known: it is asked, and not expected to stay
+            path = self.random.choice(things)
+            if path.startswith("/dossiers") and not path.endswith("standing"):
+                asked["limit"] = "200"
+            url = f"{path}?{urlencode(asked)}"
+            answer = await self.it.read(url, **KAREL)
+            assert answer.status_code in (200, 404), answer.text
+            if "known_at" in asked:
+                self.answers[url] = said(answer)
+
+
+def said(answer: httpx.Response) -> bytes:
+    """Return what an answer says; of a thing that did not exist yet only that."""
+    return answer.content if answer.status_code == 200 else b"404"
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_an_answer_for_a_past_instant_never_changes(evaluations: Evaluations, seed: int) -> None:
+    it = evaluations
+    await an_office(it)
+    lease = await Lease(it).begins()
+    await it.days_until("2026-01-05")
+    for person in ("karel", "wim"):
+        mandate = {"person": person, "role": "coordinator", "acts": ["*"], "from": "2026-01-05"}
+        assert recorded(await it.act("/mandates", mandate, **RITA)) == ["MandateGiven"]
+    life = Life(it, lease, Random(seed))
+    for _ in range(STEPS):
+        await life.step()
+        await life.ask()
+    kinds = {url.split("?")[0].split("/")[1] + ("+standing" if "standing" in url else "") for url in life.answers}
+    assert {"dossiers", "dossiers+standing", "evaluations"} <= kinds
+    changed = [url for url, answer in life.answers.items() if said(await it.read(url, **KAREL)) != answer]
+    assert changed == [], life.steps
+
+
+async def test_both_dimensions_meet_in_one_question(evaluations: Evaluations) -> None:
+    """What was known on 7 May of how things stood on 4 May, beside what was known earlier, and of later days."""
+    it = evaluations
+    await an_office(it)
+    lease = await Lease(it).begins()
+    ids, findings = await lease.three_evaluations()  # the last letter on 5 May
+    it.clock.at += timedelta(seconds=1)
+    before = it.clock.at.isoformat()
+    await it.days_until("2026-05-07")
+    why = await it.words(lease.id, "lek in het dak", name="why")
+    turned = FindingReattributedV1(
+        lease=lease.id, finding=findings[0], item="ONH-02", to="owner", previously="renter", why=why
+    )
+    await it.told(turned, publisher="visits", stream=f"finding/{findings[0]}", on=date(2026, 5, 4), actor="karel")
+    it.clock.at += timedelta(seconds=1)
+    after = it.clock.at.isoformat()
+
+    async def count(on: str, known_at: str) -> int:
+        answer = await it.read(f"/dossiers/{lease.id}/standing?{urlencode({'on': on, 'known_at': known_at})}", **KAREL)
+        found: int = answer.json()["count"]
+        return found
+
+    assert [await count(on, before) for on in ("2026-05-03", "2026-05-04", "2026-05-05")] == [2, 2, 3]
+    assert [await count(on, after) for on in ("2026-05-03", "2026-05-04", "2026-05-05")] == [2, 1, 2]
+
+    async def types(**asked: str) -> list[str]:
+        answer = await it.read(f"/dossiers/{lease.id}?{urlencode({'limit': '200', **asked})}", **FATMA)
+        return [entry["type"] for entry in answer.json()["entries"]]
+
+    assert "FindingReattributed" in await types(valid_on="2026-05-04", known_at=after)
+    assert "FindingReattributed" not in await types(valid_on="2026-05-03", known_at=after)
+    assert "FindingReattributed" not in await types(valid_on="2026-05-04", known_at=before)
+
+    async def evaluation(**asked: str) -> Any:
+        return (await it.read(f"/evaluations/{ids[2]}?{urlencode(asked)}", **KAREL)).json()
+
+    assert (await evaluation(valid_on="2026-05-05"))["state"] == "communicated"
+    assert (await evaluation(valid_on="2026-05-04"))["status"] == 404
+    file = (await it.read(f"/terminations?lease={lease.id}", **KAREL)).json()["items"][0]["id"]
+    for asked, doubtful in (
+        ({"known_at": before}, False),
+        ({"known_at": after}, True),
+        ({"valid_on": "2026-05-05"}, False),
+    ):
+        shown = (await it.read(f"/terminations/{file}?{urlencode(asked)}", **KAREL)).json()
+        assert shown["doubtful"] is doubtful

@@ -21,7 +21,7 @@ from shared.acting import Acted, Overtaken, WebStore
 from shared.asking import positions_asked
 from shared.bodies import LARGEST, Body, DatedBody, Day, Line, is_uuid
 from shared.callers import Caller
-from shared.decisions import AnyStream
+from shared.decisions import AnyStream, Refusal
 from shared.door import MOST_PARAMETERS
 from shared.problems import Fault, Problem
 from shared.reception import ClockSkewOf, CounsellorOf, Reception, Shown, reception_of
@@ -179,6 +179,9 @@ def _behind_the_door(endpoint: Callable[..., Any], command: bool) -> Callable[..
     ]
     has_form = any(_is_form(parameter) for parameter in asked)
     has_body = has_form or any(_is_body(parameter.annotation) for parameter in asked)
+    # Such an act comes to one decision, and the writer looks at its key first: nobody need ask before (a fifth of a
+    # command's time, measured).
+    decides_once = command and not has_form and hints.get("return") is Acted
     # FastAPI hands a request to one parameter only: to the door's own, where it has one.
     own_request = next((parameter.name for parameter in asked if parameter.annotation is Request), None)
     added = []
@@ -202,11 +205,17 @@ def _behind_the_door(endpoint: Callable[..., Any], command: bool) -> Callable[..
             await _check_form(request)
         if caller is not None and name is not None and command:
             caller = given[name] = await web.stamped(request, caller, body)
-            earlier = await web.answered_before(caller)
+            earlier = None if decides_once else await web.answered_before(caller)
             if earlier is not None:
                 return await web.answer(earlier, caller)
         try:
             result = await endpoint(**given)
+        except (Problem, Refusal):
+            # What stood in the way may have come after the first request, which was answered then.
+            earlier = await web.answered_before(caller) if decides_once and caller is not None else None
+            if earlier is None:
+                raise
+            return await web.answer(earlier, caller)
         except Overtaken as overtaken:
             assert caller is not None
             shown = await web.shown(overtaken.present, caller)

@@ -120,6 +120,12 @@ class BuyTool(Body):
     parts: tuple[Line, ...] = ()
 
 
+class PairTool(Body):
+    """Beside which other tool."""
+
+    beside: Id
+
+
 class LendTool(DatedBody):
     member: Line
     device_time: Instant | None = None
@@ -156,6 +162,14 @@ def shop() -> Doors:
     @api.post("/tools/{tool}/polish")
     async def polish(tool: str, by: Annotated[Caller, may("polish", "counsellor", of=TOOL)], store: Store) -> Acted:
         """Polish a tool."""
+        return await store.decide(TOOL, tool, lambda _tool: [], by=by)
+
+    @api.post("/tools/{tool}/pair")
+    async def pair(
+        tool: str, body: PairTool, by: Annotated[Caller, may("pair", "counsellor", of=TOOL)], store: Store
+    ) -> Acted:
+        """Lay a tool beside another one."""
+        await store.known(TOOL, body.beside, by=by)
         return await store.decide(TOOL, tool, lambda _tool: [], by=by)
 
     @api.post("/pictures", status_code=201)
@@ -251,7 +265,6 @@ class MemoryStore:
         refused: Any = None,
         answer: Callable[[Decided], bytes] | None = None,
     ) -> Decided:
-        self.asked += 1
         if self.down:
             raise StoreBusy
         if by.once is not None and (by.office, by.once) in self.once:
@@ -259,6 +272,7 @@ class MemoryStore:
             if digest != by.digest:
                 raise KeyReused
             return Decided(id, stream, None, 0, (), stored, "replayed")
+        self.asked += 1
         state, version, made = self.streams.get((by.office, stream.kind, id), (stream.initial, 0, 0))
         if by.if_match is not None and by.if_match != version:
             raise ChangedMeanwhile(state, version)

@@ -258,6 +258,19 @@ async def test_the_same_key_and_body_answer_the_first_answer_again(shop: Shop) -
     assert shop.store.asked == asked
 
 
+async def test_a_repeated_request_gets_its_answer_although_the_door_would_refuse_it_now(shop: Shop) -> None:
+    tool, beside = await bought(shop), await bought(shop)
+    headers = {**shop.as_("counsellor"), "Idempotency-Key": "k"}
+    first = await shop.client.post(f"/tools/{tool}/pair", json={"beside": beside}, headers=headers)
+    del shop.store.streams[("kantoor-noord", "tool", beside)]
+    again = await shop.client.post(f"/tools/{tool}/pair", json={"beside": beside}, headers=headers)
+    assert (again.status_code, again.json()) == (200, first.json())
+    other = await shop.client.post(
+        f"/tools/{tool}/pair", json={"beside": beside}, headers={**headers, "Idempotency-Key": "another"}
+    )
+    assert (other.status_code, reason(other)) == (409, "not-yet-known")
+
+
 async def test_what_is_kept_under_a_key_is_sealed(shop: Shop) -> None:
     await shop.client.post("/tools", json=HAMMER, headers={**shop.as_("counsellor"), "Idempotency-Key": "k"})
     ((_, kept),) = shop.store.once.values()

@@ -16,6 +16,7 @@ from services.visits.rules.agreement import AGREEMENT
 from services.visits.rules.card import CARD
 from services.visits.rules.contact import CONTACT
 from services.visits.rules.finding import FINDING
+from services.visits.rules.hold import HOLDS
 from services.visits.rules.importing import IMPORT
 from services.visits.rules.lease import LEASE
 from services.visits.rules.photo import PHOTO
@@ -56,6 +57,7 @@ SERVICE = Service(
         POLICIES,
         CHECKLISTS,
         TERMINATIONS,
+        HOLDS,
         MANDATES,
     ),
     authority=(MANDATES, OFFICE),

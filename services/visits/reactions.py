@@ -2,13 +2,22 @@
 
 from typing import Any
 
+from services.visits.rules.hold import HOLDS
 from services.visits.rules.lease import LEASE, Lease, run_notice, stop_notice
 from services.visits.rules.policy import CHECKLISTS, OFFICE, POLICIES
 from services.visits.rules.termination import TERMINATIONS
 from shared.authority import MANDATES
 from shared.contracts.evaluations import (
     ChecklistPublishedV1,
+    ClaimFiledV1,
+    EvaluationAnnulledV1,
+    EvaluationContestedV1,
+    EvaluationUpheldV1,
+    EvaluationWithdrawnV1,
+    HoldLiftedV1,
+    HoldPlacedV1,
     JudgmentGivenV1,
+    LateContestAdmittedV1,
     MandateEndedV1,
     MandateGivenV1,
     NoticePostedV1,
@@ -35,6 +44,18 @@ reactions.keep(
     JudgmentGivenV1,
     TerminationLapsedV1,
     TerminationClosedV1,
+    of=lambda told: told.data.lease,
+)
+reactions.keep(
+    HOLDS,
+    HoldPlacedV1,
+    HoldLiftedV1,
+    EvaluationContestedV1,
+    LateContestAdmittedV1,
+    EvaluationUpheldV1,
+    EvaluationAnnulledV1,
+    EvaluationWithdrawnV1,
+    ClaimFiledV1,
     of=lambda told: told.data.lease,
 )
 

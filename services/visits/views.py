@@ -556,6 +556,60 @@ PHOTOS = Resource(
 )
 
 
+PHOTO_BYTES = Table(
+    name="photo_bytes",
+    columns={
+        "photo": "text not null",
+        "lease": "text not null",
+        "file": "text not null",
+        "added_on": "date not null",
+        "erased": "boolean not null",
+    },
+    key=("photo",),
+    indexes=(("added_on",),),
+)
+PHOTO_USED = Table(name="photo_used", columns={"photo": "text not null"}, key=("photo",))
+
+
+def photo_rows(photo: Photo, recorded: Recorded[Any]) -> Iterable[Row]:
+    """Where the bytes of each photo lie, and whether they should."""
+    if photo.added is not None:
+        where = {"lease": photo.lease, "file": photo.added.file, "added_on": photo.added_on}
+        yield Row(PHOTO_BYTES, {"photo": _id(recorded), **where, "erased": photo.erased is not None})
+
+
+def evidence_rows(finding: Finding, _recorded: Recorded[Any]) -> Iterable[Row]:
+    """Which photos findings point to."""
+    for photo in finding.evidence:
+        yield Row(PHOTO_USED, {"photo": photo})
+
+
+def card_rows(card: Card, _recorded: Recorded[Any]) -> Iterable[Row]:
+    """Which photos stand on the card of a counsellor."""
+    if card.photo is not None:
+        yield Row(PHOTO_USED, {"photo": card.photo})
+
+
+UNUSED_PHOTOS = """
+select b.photo, b.lease from photo_bytes b left join photo_used u on u.office = b.office and u.photo = b.photo
+where b.office = $1 and b.added_on < $2 and not b.erased and u.photo is null order by b.added_on, b.photo
+"""
+BYTES_LEFT = """
+select distinct b.photo, b.file from photo_bytes b join photo_file f on f.office = b.office and f.file = b.file
+where b.office = $1 and f.office = $1 and b.erased order by 1
+"""
+
+
+async def unused_photos(store: "Asked", *, by: OfOffice, before: date) -> list[tuple[str, str]]:
+    """Return photo and lease of what came before a day, and nothing ever pointed to."""
+    return [(row["photo"], row["lease"]) for row in await store.rows(UNUSED_PHOTOS, before, by=by)]
+
+
+async def bytes_left(store: "Asked", *, by: OfOffice) -> list[tuple[str, str]]:
+    """Return photo and file of what was erased and whose bytes are there all the same."""
+    return [(row["photo"], row["file"]) for row in await store.rows(BYTES_LEFT, by=by)]
+
+
 async def photos_of(store: "Asked", *, by: OfOffice, lease: str | None) -> list[str]:
     """Return the photos of a lease, or of the whole office, the oldest first."""
     asked = "select id from photos where office = $1 and ($2::text is null or lease = $2) order by made"
@@ -924,6 +978,9 @@ VIEWS = (
     View(of=AGREEMENT, rows=agreement_facts, tables=(NOTE_FACTS, DUTY_FACTS)),
     View(of=CONTACT, rows=contact_facts, tables=(DUTY_FACTS,)),
     View(of=IMPORT, rows=import_rows, tables=(IMPORT_LINES,)),
+    View(of=PHOTO, rows=photo_rows, tables=(PHOTO_BYTES,)),
+    View(of=FINDING, rows=evidence_rows, tables=(PHOTO_USED,)),
+    View(of=CARD, rows=card_rows, tables=(PHOTO_USED,)),
 )
 
 

@@ -4,7 +4,8 @@ import hashlib
 import io
 import struct
 import zlib
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -12,14 +13,17 @@ import httpx
 import pytest
 from PIL import Image
 
+from services.visits import photo_files
 from services.visits.events import PhotoAdded, PhotoErased
 from services.visits.pictures import NoPicture, look_at
-from services.visits.rules.photo import PHOTO, Photo, add, erase
+from services.visits.rules.hold import Holds, OnHold
+from services.visits.rules.photo import PHOTO, UNUSED_DAYS, Photo, add, erase, let_go
+from shared.contracts.evaluations import HoldLiftedV1, HoldPlacedV1
 from shared.decisions import Recorded
 from shared.refusals import ReasonMissing, WrongState
-from tests.specification import given
+from tests.specification import given, recorded, state_of
 from tests.visits.conftest import Visits
-from tests.visits.examples import text
+from tests.visits.examples import ESTABLISHED, finding, text
 from tests.visits.test_doors import a_lease, a_visit, fact, reason, was_there
 
 ADDED = PhotoAdded(
@@ -34,6 +38,8 @@ ADDED = PhotoAdded(
     file_key=text("key"),
     added_by="fatma",
 )
+FREE: dict[str, Any] = {"holds": Holds(), "terminations": frozenset()}
+HELD = Holds(placed=frozenset({"h1"}))
 ERASED = PhotoErased(why=text("Er staat een kind op."), erased_by="dora")
 
 
@@ -45,10 +51,24 @@ def test_the_same_bytes_for_the_same_lease_are_the_same_photo() -> None:
 
 
 def test_a_photo_is_erased_with_a_reason_and_once() -> None:
-    given(PHOTO, ADDED).when(erase, why=ERASED.why, by="dora").then(ERASED)
-    given(PHOTO, ADDED).when(erase, why=None, by="dora").then_refused(ReasonMissing)
-    given(PHOTO, ADDED, ERASED).when(erase, why=None, by="dora").then_nothing_happens()
-    given(PHOTO).when(erase, why=ERASED.why, by="dora").then_refused(WrongState)
+    asked: dict[str, Any] = {"why": ERASED.why, "by": "dora", **FREE}
+    given(PHOTO, ADDED).when(erase, **asked).then(ERASED)
+    given(PHOTO, ADDED).when(erase, **{**asked, "why": None}).then_refused(ReasonMissing)
+    given(PHOTO, ADDED, ERASED).when(erase, **{**asked, "why": None}).then_nothing_happens()
+    given(PHOTO).when(erase, **asked).then_refused(WrongState)
+    given(PHOTO, ADDED).when(erase, **{**asked, "holds": HELD}).then_refused(OnHold)
+
+
+def test_a_photo_that_nobody_used_is_kept_ninety_days() -> None:
+    came, why = date(2026, 1, 12), text("Ongebruikt.")
+    asked: dict[str, Any] = {"id": "p1", "why": why, "findings": {}, **FREE}
+    known = state_of(PHOTO, recorded(ADDED, on=came))
+    assert let_go(known, **asked, today=came + timedelta(days=UNUSED_DAYS)) == []
+    after = came + timedelta(days=UNUSED_DAYS + 1)
+    assert let_go(known, **asked, today=after) == [PhotoErased(why=why, erased_by="SYS")]
+    shown = {**asked, "findings": {"f1": finding(replace(ESTABLISHED, evidence=("p1",)))}}
+    assert let_go(known, **shown, today=after) == []
+    assert let_go(known, **{**asked, "holds": HELD}, today=after) == []
 
 
 def test_hash_date_author_and_reason_stay_after_erasure() -> None:
@@ -179,6 +199,45 @@ async def test_ec_19_a_photo_is_kept_shown_used_as_evidence_and_erased(visits: V
     assert await stored(visits) == 0
     late = await visits.act("/findings", fact(lease, visit, "2026-01-12", evidence=[photo["id"]]))
     assert reason(late) == (409, "unknown")
+
+
+async def test_a_hold_keeps_a_photo_and_without_one_what_nobody_used_goes_by_itself(visits: Visits) -> None:
+    visits.at("2026-01-12T11:00")
+    lease = await a_lease(visits)
+    used, unused, cut_off = [
+        (await sent(visits, a_picture(size=(64, 48 + number)), lease)).json()["id"] for number in range(3)
+    ]
+    visit = await a_visit(visits, lease, "2026-01-12", announced="2026-01-05")
+    await visits.done(f"/visits/{visit}/record", was_there("2026-01-12"))
+    await visits.done("/findings", fact(lease, visit, "2026-01-12", evidence=[used]))
+    seal = await visits.store.seals.seal(visits.office, lease, "A", "why", "Vraag om inzage.")
+    assert seal is not None
+    await visits.hears(HoldPlacedV1(lease=lease, hold="h1", why=seal, by="dora"))
+    asked = {"reason": "Er staat een kind op."}
+    assert reason(await visits.act(f"/photos/{unused}/erase", asked, who="dora")) == (409, "on-hold")
+    came = date.fromisoformat((await visits.seen(f"/photos/{unused}"))["added_on"])
+    await visits.day(came + timedelta(days=UNUSED_DAYS + 1))
+    assert await stored(visits) == 6, "a hold keeps what nobody used"
+
+    await visits.hears(HoldLiftedV1(lease=lease, hold="h1", why=None, by="dora"))
+    # An erasure that was cut off before its bytes were gone is finished by the day's work too.
+    kept = photo_files.forget
+    photo_files.forget = _cut_off
+    try:
+        assert (await visits.act(f"/photos/{cut_off}/erase", asked, who="dora")).status_code == 500
+    finally:
+        photo_files.forget = kept
+    assert await stored(visits) == 6
+    await visits.day(came + timedelta(days=UNUSED_DAYS + 2))
+    assert await stored(visits) == 2
+    gone = await visits.seen(f"/photos/{unused}")
+    assert gone["erased"]["by"] == "SYS" and "90 dagen" in gone["erased"]["reason"]
+    assert (await visits.seen(f"/photos/{cut_off}"))["erased"]["by"] == "dora"
+    assert (await visits.seen(f"/photos/{used}"))["state"] == "kept"
+
+
+async def _cut_off(*_store: Any, **_where: Any) -> None:
+    raise RuntimeError("killed")
 
 
 async def test_the_recheck_names_each_altered_or_missing_photo(visits: Visits) -> None:

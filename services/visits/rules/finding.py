@@ -82,6 +82,11 @@ class Finding:
         return self.established.visit if self.established else None
 
     @property
+    def evidence(self) -> tuple[str, ...]:
+        """The photos, by their ids, and the references to things elsewhere that show it."""
+        return self.established.evidence if self.established else ()
+
+    @property
     def serious(self) -> bool:
         """Whether a person judged it grave enough, with a consequence."""
         return self.attributed is not None and self.attributed.severity >= SERIOUS_FROM

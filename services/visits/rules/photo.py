@@ -1,13 +1,18 @@
 """A photo: hashed when it came, never changed, and where the data protection officer erases it, its hash stays."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date
-from typing import assert_never
+from datetime import date, timedelta
+from typing import Final, Protocol, assert_never
 
 from services.visits.events import PhotoAdded, PhotoErased, PhotoEvent
+from services.visits.rules.hold import Holds, OnHold, must_not_be_held
+from services.visits.rules.termination import Open
 from shared.decisions import DatedStream, Recorded
 from shared.refusals import ReasonMissing, WrongState
 from shared.sealed import Sealed
+
+UNUSED_DAYS: Final = 90  # domain 11, E: a photo that nothing points to is kept so long
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,10 +40,10 @@ def add(photo: Photo, *, told: PhotoAdded) -> list[PhotoEvent]:
     return [told]
 
 
-def erase(photo: Photo, *, why: Sealed | None, by: str) -> list[PhotoEvent]:
+def erase(photo: Photo, *, why: Sealed | None, by: str, holds: Holds, terminations: Open) -> list[PhotoEvent]:
     """Erase the file for good; hash, date, author and reason stay (domain 11, EC-19).
 
-    :raises ReasonMissing: why was not said.
+    :raises ReasonMissing: why was not said. :raises OnHold: a hold, an open contest or an open claim forbids it.
     """
     if photo.erased is not None:
         return []
@@ -46,7 +51,42 @@ def erase(photo: Photo, *, why: Sealed | None, by: str) -> list[PhotoEvent]:
         raise WrongState
     if why is None:
         raise ReasonMissing
+    must_not_be_held(holds, terminations)
     return [PhotoErased(why=why, erased_by=by)]
+
+
+class PointsTo(Protocol):
+    """What is asked of a finding: the evidence it points to."""
+
+    @property
+    def evidence(self) -> tuple[str, ...]: ...
+
+
+def unused_before(today: date) -> date:
+    """Return the day such that a photo that came before it, and that nothing points to, is not kept on ``today``."""
+    return today - timedelta(days=UNUSED_DAYS)
+
+
+def let_go(
+    photo: Photo,
+    *,
+    id: str,
+    today: date,
+    why: Sealed,
+    findings: Mapping[str, PointsTo],
+    holds: Holds,
+    terminations: Open,
+) -> list[PhotoEvent]:
+    """Erase a photo that no finding pointed to within its days; not while a hold forbids it."""
+    if photo.added_on is None or photo.erased is not None or photo.added_on >= unused_before(today):
+        return []
+    if any(id in finding.evidence for finding in findings.values()):
+        return []
+    try:
+        must_not_be_held(holds, terminations)
+    except OnHold:
+        return []
+    return [PhotoErased(why=why, erased_by="SYS")]
 
 
 def evolve(photo: Photo, recorded: Recorded[PhotoEvent]) -> Photo:

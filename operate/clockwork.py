@@ -124,7 +124,8 @@ def what_is_missing(told: Mapping[str, Any]) -> list[str]:
 
 
 def _tells(health: Any) -> bool:
-    return isinstance(health, Mapping) and "outbox" in health and "inbox" in health
+    # Empty where the store did not answer.
+    return isinstance(health, Mapping) and bool(health.get("outbox")) and bool(health.get("inbox"))
 
 
 def local_time(text: str) -> datetime:

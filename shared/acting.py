@@ -1,5 +1,6 @@
 """Acting over HTTP: the store as doors use it, and the answer that an act comes to."""
 
+import asyncio
 import json
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,7 +11,16 @@ import msgspec
 
 from shared.callers import Caller
 from shared.decisions import AnyStream, NoAuthority, Recorded, Refusal
-from shared.event_sourcing import ChangedMeanwhile, Decided, EventStore, Found, OnRefusal, Read, StoreBusy
+from shared.event_sourcing import (
+    SECONDS_TO_ANSWER,
+    ChangedMeanwhile,
+    Decided,
+    EventStore,
+    Found,
+    OnRefusal,
+    Read,
+    StoreBusy,
+)
 from shared.problems import NotYetKnown
 from shared.refusals import OccurredInFuture
 from shared.views import Resource
@@ -112,15 +122,17 @@ class WebStore:
             return self._acted(decided, shows, location)
 
         try:
-            decided = await self._store.decide(
-                stream,
-                id,
-                _not_in_the_future(decision, by),
-                by=by,
-                reads=reads or {},
-                refused=refused,
-                answer=lambda decided: acted(decided).stored(),
-            )
+            # Who waits longer is told that the store is away: the same key tells what came of it.
+            async with asyncio.timeout(SECONDS_TO_ANSWER):
+                decided = await self._store.decide(
+                    stream,
+                    id,
+                    _not_in_the_future(decision, by),
+                    by=by,
+                    reads=reads or {},
+                    refused=refused,
+                    answer=lambda decided: acted(decided).stored(),
+                )
         except ChangedMeanwhile as changed:
             present = Decided(id, stream, changed.state, changed.version)
             raise Overtaken(replace(self._acted(present, shows, None), events=None)) from None

@@ -58,6 +58,7 @@ LOST = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
 )
+SECONDS_TO_ANSWER = 3.0  # a server that stands still must not pile up whoever asks it
 
 
 class OfOffice(Protocol):
@@ -220,18 +221,39 @@ class EventStore:
     async def with_connection(self, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
         """Do idempotent work on a connection of the pool; when that was dead, drain the pool and try once more.
 
-        :raises StoreBusy: the store is away.
+        :raises StoreBusy: the store is away, or does not answer.
         """
         try:
-            async with self._pool.acquire(timeout=5) as connection:
-                return await work(connection)
+            async with self._pool.acquire(timeout=SECONDS_TO_ANSWER) as connection:
+                return await _unless_it_hangs(connection, work)
         except LOST:
             await self._pool.expire_connections()
         except TimeoutError as why:
             raise StoreBusy from why
         await asyncio.sleep(0.01)
         try:
-            async with self._pool.acquire(timeout=5) as connection:
-                return await work(connection)
+            async with self._pool.acquire(timeout=SECONDS_TO_ANSWER) as connection:
+                return await _unless_it_hangs(connection, work)
         except (*LOST, TimeoutError, asyncpg.CannotConnectNowError) as why:
             raise StoreBusy from why
+
+
+async def _unless_it_hangs(connection: asyncpg.Connection, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
+    """Do work, and hang up on a server that does not answer. :raises StoreBusy: it did not."""
+    hung = False
+
+    def hang_up() -> None:
+        # Not a cancellation: asyncpg would tell the server of it, and wait for its answer.
+        nonlocal hung
+        hung = True
+        connection.terminate()
+
+    patience = asyncio.get_running_loop().call_later(SECONDS_TO_ANSWER, hang_up)
+    try:
+        return await work(connection)
+    except LOST as why:
+        if hung:
+            raise StoreBusy from why
+        raise
+    finally:
+        patience.cancel()

@@ -45,6 +45,7 @@ from shared.writer import Companion, Writer
 log = structlog.get_logger()
 
 SECONDS_TO_FINISH = 10
+SECONDS_TO_TELL = 2.0
 STATEMENT_TIMEOUTS = {"statement_timeout": "15s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "15s"}
 
 Carrier = Callable[[EventStore, Settings, Clock, asyncpg.Pool], Coroutine[Any, Any, None] | None]
@@ -266,8 +267,9 @@ async def _readiness(writer: Writer, relay: Relay, inbox: Correspondence, days: 
     outbox: dict[str, Any] = {}
     taken: dict[str, Any] = {}
     try:
-        outbox = await relay.status()
-        taken = await inbox.status()
+        async with asyncio.timeout(SECONDS_TO_TELL):
+            outbox = await relay.status()
+            taken = await inbox.status()
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
         why.append("the store does not answer")
     why += [reason for reason in (relay.why_not, inbox.why_not) if reason]

@@ -9,7 +9,7 @@ import shutil
 import signal
 import threading
 import time as machine
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -25,6 +25,7 @@ from tests.faults.schedule import Fault, Schedule
 from tests.journeys import truth
 
 TOLD_AGAIN = 60  # messages, at most
+CONSUMERS = len(SERVICES) * (len(SERVICES) - 1)
 
 
 class Hand:
@@ -56,7 +57,10 @@ class Hand:
                 self.do(fault)
 
     def heal(self) -> None:
-        """Let every fault come to its end. :raises Exception: one could not be done."""
+        """Let every fault come to its end, and the bus deliver what it holds.
+
+        :raises Exception: a fault could not be done. :raises TimeoutError: the bus was not emptied.
+        """
         for thread in self._under_way:
             thread.join()
         self._under_way.clear()
@@ -64,6 +68,8 @@ class Hand:
             self._go_on(pid)
         if self._failed:
             raise self._failed[0]
+        self.streams_are_there()
+        self._wait(lambda streams: not any(waiting(one) for one in streams), "the bus still holds messages", seconds=30)
 
     def do(self, fault: Fault) -> None:
         """Do a fault to its end."""
@@ -161,15 +167,24 @@ class Hand:
                 self._go_on(pid)
 
     def streams_are_there(self, *, seconds: float = 20.0) -> float:
-        """Wait until the server is back with every stream; return the seconds it took."""
+        """Wait until the server is back with every stream and consumer; return the seconds it took."""
+        return self._wait(
+            lambda streams: sum(len(one.get("consumer_detail") or ()) for one in streams) >= CONSUMERS,
+            "the streams were not made again",
+            seconds=seconds,
+        )
+
+    def _wait(self, holds: Callable[[Sequence[Mapping[str, Any]]], bool], otherwise: str, *, seconds: float) -> float:
         began = machine.monotonic()
         while True:
-            with contextlib.suppress(Away, KeyError):
-                told = Door(str(self._platform.components["nats"]["monitoring"]), patience=2).get("/jsz").body or {}
-                if told.get("streams", 0) >= len(SERVICES) and told.get("consumers", 0) >= 12:
+            with contextlib.suppress(Away, LookupError):
+                door = Door(str(self._platform.components["nats"]["monitoring"]), patience=2)
+                told = door.get("/jsz?streams=true&consumers=true").body or {}
+                streams = [one for account in told.get("account_details") or () for one in account["stream_detail"]]
+                if holds(streams):
                     return machine.monotonic() - began
             if machine.monotonic() - began > seconds:
-                raise TimeoutError("the streams were not made again")
+                raise TimeoutError(otherwise)
             machine.sleep(0.02)
 
     def _told(self, publisher: str) -> list[tuple[str, bytes, str]]:
@@ -217,10 +232,16 @@ class Hand:
                         await work(connection)
                     finally:
                         await connection.close()
-            except (OSError, TimeoutError, bus.errors.Error):
+            except (OSError, TimeoutError, bus.errors.Error, asyncio.CancelledError):
                 return  # the bus is away: then there is nothing to take from it
 
         asyncio.run(do())
+
+
+def waiting(stream: Mapping[str, Any]) -> int:
+    """Return how many messages of a stream wait to be delivered or acknowledged."""
+    consumers = stream.get("consumer_detail") or ()
+    return sum(int(one["num_pending"]) + int(one["num_ack_pending"]) for one in consumers)
 
 
 def _signal_all(pid: int, number: signal.Signals) -> None:

@@ -119,6 +119,11 @@ class Played:
         """Whether the bus lost something, so that history may have been asked for again."""
         return any(fault.what in ("wipe", "delete", "shuffle") for fault in self.hand.done)
 
+    def unknown_messages(self) -> list[str]:
+        """Return the messages of which nobody knows whether they left."""
+        rows = truth.asked(self.platform, "notifications", "select id from sendings where state = 'unknown'")
+        return [row[0] for row in rows]
+
 
 @contextmanager
 def a_platform(
@@ -143,9 +148,11 @@ def played(
     schedule: Schedule | None = None,
     between: Callable[[Hand, int], None] | None = None,
     chapters: int | None = None,
+    patience: float = 60.0,
 ) -> Played:
     """Play the story, or its first chapters, under a schedule; heal, and return once everybody took in everything.
 
+    :param patience: seconds until that must be so.
     :raises Exception: the story came out otherwise than it is told.
     """
     hand = Hand(platform, schedule)
@@ -173,7 +180,7 @@ def played(
     finally:
         hand.heal()
     done.seconds_to_first = _first_commands(platform)
-    platform.settled()
+    platform.settled(seconds=patience)
     _messages_are_settled(platform)
     return done
 

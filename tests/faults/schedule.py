@@ -99,7 +99,7 @@ def _fault(chance: Random, act: int, what: str, part: str) -> Fault:
         case "kill":
             return Fault(act=act, after=after, what="kill", part=part)
         case "suspend":
-            seconds = round(chance.uniform(0.3, LONGEST_SECONDS), 1)
+            seconds = round(chance.uniform(0.3, LONGEST_SECONDS), 1) if chance.random() < 0.9 else 30.0
             return Fault(act=act, after=after, what="suspend", part=part, seconds=seconds)
         case "reset":
             reader = chance.choice([one for one in SERVICES if one != publisher])

@@ -1,6 +1,6 @@
-"""A crash at each place around a commit: of the writer, the relay and the inbox, in all four services at once.
+"""A crash at each place around a commit: of the writer, the relay, the inbox and the sender.
 
-Every service ends itself with SIGKILL when it reaches the place for the so-many-th time; the supervisor starts it again
+Every service ends itself with SIGKILL when it reaches its place for the so-many-th time; the supervisor starts it again
 without that. Random kills do not find these places: each has its own run (architecture 2).
 """
 
@@ -8,36 +8,40 @@ from pathlib import Path
 
 import pytest
 
-from operate.platform import Platform
 from operate.state import SERVICES
-from operate.story import BEGINS
-from tests.journeys import truth
-from tests.journeys.test_story import played
+from tests.faults.invariants import violations
+from tests.faults.play import a_platform, played
 
 pytestmark = pytest.mark.journey
 
 CHAPTERS = 4  # up to the first evaluation that is communicated: every service reads, writes and tells
+OTHERS = tuple(service for service in SERVICES if service != "notifications")
 
 
 @pytest.mark.parametrize(
-    "place",
+    ("place", "of_the_sender"),
     [
-        "before the append:9",
-        "after the append:9",  # before the answer
-        "after the publish:4",  # before the cursor
-        "before the acknowledgement:6",  # after the commit
-        "after the acknowledgement:6",
+        ("before the append:9", None),
+        ("after the append:9", None),  # before the answer
+        ("before the publish:4", "before the send:2"),  # of the sender: begun, and nothing has left
+        ("after the publish:4", "after the send:2"),  # before the cursor; of the sender: before what came of it is kept
+        ("after the cursor:4", "after the outcome:2"),
+        ("before the acknowledgement:6", None),  # after the commit
+        ("after the acknowledgement:6", None),
     ],
 )
-def test_a_crash_at_a_commit_point_loses_and_doubles_nothing(place: str, tmp_path: Path) -> None:
-    first = {service: {"HUURSPOOR_FAIL_POINT": place} for service in SERVICES}
-    with Platform.start(tmp_path / "state", clock=BEGINS, first=first, thrown_away=True) as platform:
-        story = played(platform, chapters=CHAPTERS)
+def test_a_crash_at_a_commit_point_loses_and_doubles_nothing(
+    place: str, of_the_sender: str | None, tmp_path: Path
+) -> None:
+    places = dict.fromkeys(SERVICES, place) | ({"notifications": of_the_sender} if of_the_sender else {})
+    first = {service: {"HUURSPOOR_FAIL_POINT": where} for service, where in places.items()}
+    with a_platform(tmp_path, first=first) as (platform, carrier):
+        done = played(platform, carrier, chapters=CHAPTERS)
         crashed = [service for service in SERVICES if platform.components[service]["starts"] > 1]
         assert len(crashed) >= 3, f"only {crashed} came to the place"
-        truth.every_acknowledged_act_is_there_once(platform, story.acts)
-        truth.positions_are_gap_free(platform)
-        truth.every_message_was_taken_once(platform)
-        assert set(truth.letters_sent(platform).values()) == {1}
-        standing = story.standing()
-        assert standing["count"] == 1
+        assert of_the_sender is None or "notifications" in crashed
+        done.hand.killed = dict.fromkeys(crashed, 1)  # by their own hand
+        assert violations(done, whole=False) == []
+        assert done.story.standing()["count"] == 1
+        unknown = of_the_sender in ("before the send:2", "after the send:2")
+        assert bool(done.unknown_messages()) == unknown

@@ -9,6 +9,7 @@ import pytest
 from services.evaluations.events import HearingDeclined, HearingMissed
 from services.evaluations.rules import gates
 from services.evaluations.rules.termination import TERMINATION, NonTerminableGround
+from shared.contracts.notifications import CommunicationDeliveredV1, CommunicationSentV1
 from shared.contracts.visits import (
     AdministratorAppointedV1,
     ContactAnsweredV1,
@@ -65,6 +66,31 @@ def test_g1_declining_passes_and_missing_only_twice_by_different_methods() -> No
     assert stands(a_lease(), OPENED, first)["G1"] == (False, "missed_once")
     assert stands(a_lease(), OPENED, first, again)["G1"] == (False, "missed_once")
     assert stands(a_lease(), OPENED, first, replace(again, method="handover"))["G1"] == (True, "missed_twice")
+
+
+def test_g1_an_invitation_that_did_not_arrive_is_none() -> None:
+    opened = recorded(OPENED, stream="termination/T1")
+    first = HearingMissed(on=date(2026, 5, 12), invited_on=date(2026, 5, 1), method="registered_paper", by=KAREL)
+    again = HearingMissed(on=date(2026, 5, 20), invited_on=date(2026, 5, 12), method="handover", by=KAREL)
+    lease = a_lease()
+    letter: dict[str, Any] = {"kind": "L-08", "about_kind": "termination", "about_id": "T1"}
+    sent = CommunicationSentV1(
+        lease=LEASE, communication="c8", addressees=(), method="handover", sent_on=date(2026, 5, 12), **letter
+    )
+    lease.tell(sent, on=date(2026, 5, 12))
+    assert stands(lease, opened, first, again)["G1"] == (False, "invitation_not_delivered")
+    arrived = CommunicationDeliveredV1(
+        lease=LEASE,
+        communication="c8",
+        addressee="p1",
+        party="p1",
+        delivered_on=date(2026, 5, 12),
+        proof_kind="handover",
+        reference=text("getekend"),
+        **letter,
+    )
+    lease.tell(arrived, on=date(2026, 5, 12))
+    assert stands(lease, opened, first, again)["G1"] == (True, "missed_twice")
 
 
 def test_g2_covers_every_ground_and_each_is_still_the_renters() -> None:

@@ -18,6 +18,7 @@ from services.evaluations.events import (
     OcmwToldOfClaim,
     RenterLeft,
     TerminationClosed,
+    TerminationDecided,
 )
 from services.evaluations.rules import refusals
 from services.evaluations.rules.notice import compute
@@ -322,6 +323,24 @@ def test_the_file_closes_with_coded_mode_and_ground() -> None:
     given(TERMINATION, *evicted).when(close_termination).then(closed)
     given(TERMINATION, *evicted, closed).when(close_termination).then_nothing_happens()
     given(TERMINATION, *file(POSTED)).when(close_termination).then_refused(WrongState)
+
+
+def test_no_bar_is_inferred_and_no_way_of_ending_guessed() -> None:
+    silent = file(*IN_COURT, replace(JUDGED, ground=None), SERVED, ANNOUNCED, EVICTED, findings=(SERIOUS,))
+    of_noise = [
+        replace(one, grounds=(replace(one.grounds[0], category="liveability"),))
+        if isinstance(one, TerminationDecided)
+        else one
+        for one in silent
+    ]
+    given(TERMINATION, *of_noise).when(close_termination).then(
+        TerminationClosed(outcome="ended", mode="judicial_dissolution", ground="nuisance")
+    )
+    claimed = file(CLAIM, RenterLeft(keys_on=LATER))  # straight from the decision: no notice, no judgment
+    given(TERMINATION, *claimed).when(close_termination).then_refused(Unknown)
+    given(TERMINATION, *claimed).when(close_termination, mode="mutual", ground="damage").then(
+        TerminationClosed(outcome="ended", mode="mutual", ground="damage")
+    )
 
 
 def test_a_settlement_lets_the_lease_go_on_or_end() -> None:

@@ -277,16 +277,24 @@ class Case:
 
     def invited_by(self, termination: str, *, on: date) -> str | None:
         """Return by which method the invitation to a hearing that was sent on a day went; None if none is known."""
+        return next((invitation.method for invitation, _ in self._invitations(termination, on=on)), None)
+
+    def invitation_arrived(self, termination: str, *, on: date) -> bool:
+        """Whether the invitation that was sent on a day was delivered; where none is known here, nothing denies it."""
+        known = [arrived for _, arrived in self._invitations(termination, on=on)]
+        return not known or any(known)
+
+    def _invitations(self, termination: str, *, on: date) -> Iterator[tuple[CommunicationSentV1, bool]]:
         for history in self.letters.values():
+            arrived = any(isinstance(told.event, CommunicationDeliveredV1) for told in history)
             for told in history:
                 match told.event:
-                    case CommunicationSentV1(kind="L-08", about_id=about, sent_on=sent_on, method=method) if (
+                    case CommunicationSentV1(kind="L-08", about_id=about, sent_on=sent_on) if (
                         about == termination and sent_on == on
                     ):
-                        return method
+                        yield told.event, arrived
                     case _:
                         pass
-        return None
 
     def letter(self, communication: str) -> CommunicationApprovedV1 | None:
         """Return a letter as it was approved; None if it is not (any longer) approved, as far as known here."""

@@ -349,7 +349,8 @@ def close_termination(
     """Close the file: with the coded mode and ground where the lease ended, or with the lease going on.
 
     :raises WrongState: the renter has not left, was not evicted, nothing was settled.
-    :raises Unknown: settled, and it is not known whether the lease goes on.
+    :raises Unknown: settled, and it is not known whether the lease goes on; or how it ended does not follow from the
+        file and was not said: no notice was posted and no judge dissolved it.
     """
     if termination.closed is not None:
         return []
@@ -361,20 +362,27 @@ def close_termination(
             raise Unknown
         if settled.lease_continues:
             return [TerminationClosed(outcome="continue")]
-    judged = termination.judgment is not None and termination.judgment.result != "rejected"
-    how = mode or (
-        "judicial_dissolution" if judged else "mutual" if termination.state == "settled" else "landlord_notice"
-    )
-    why = ground or (termination.judgment.ground if termination.judgment else None) or main_ground(termination)
+    how = mode or _mode(termination)
+    said = ground or (termination.judgment.ground if termination.judgment else None)
     ended_on = termination.evicted_on or termination.keys_on
     return [
         TerminationClosed(
             outcome="ended",
             mode=how,
-            ground=why,
-            registration_bar_until=registration_bar(termination, mode=how, ground=why, ended_on=ended_on),
+            ground=said or main_ground(termination),
+            registration_bar_until=registration_bar(termination, mode=how, ground=said, ended_on=ended_on),
         )
     ]
+
+
+def _mode(termination: Termination) -> str:
+    if termination.judgment is not None and termination.judgment.result != "rejected":
+        return "judicial_dissolution"
+    if termination.state == "settled":
+        return "mutual"
+    if termination.posted is None:
+        raise Unknown
+    return "landlord_notice"
 
 
 def main_ground(termination: Termination) -> str:
@@ -382,8 +390,11 @@ def main_ground(termination: Termination) -> str:
     return next((ENDING_GROUND.get(named.category, "other") for named in termination.grounds), "other")
 
 
-def registration_bar(termination: Termination, *, mode: str, ground: str, ended_on: date | None) -> date | None:
-    """Return until when the renter may not register again: three years, only after a judge said nuisance or neglect."""
+def registration_bar(termination: Termination, *, mode: str, ground: str | None, ended_on: date | None) -> date | None:
+    """Return until when the renter may not register again: three years, only after a judge said nuisance or neglect.
+
+    :param ground: as it was said; None where nobody said one: then none is inferred from the file.
+    """
     says_neglect = termination.judgment is not None and termination.judgment.says_neglect
     barred = ground in BARRING or (ground == "maintenance" and says_neglect)
     if mode != "judicial_dissolution" or not barred or ended_on is None:

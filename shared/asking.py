@@ -20,6 +20,8 @@ _ETAG = re.compile(r'"([0-9]{1,18})"')
 def positions_asked(request: Request) -> list[tuple[str, int]] | None:
     """Return what ``?after=`` asks to wait for, None where one of them is no position."""
     positions: list[tuple[str, int]] = []
+    if not request.scope["query_string"]:
+        return positions
     if len(request.query_params.getlist("after")) > MOST_POSITIONS:
         return None
     for given in request.query_params.getlist("after"):

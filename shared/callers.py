@@ -15,6 +15,10 @@ from shared.refusals import MandateEnded, NoMandate
 DeputyOf = Callable[[str | None, date, date], str | None]
 
 
+def nobodys_deputy(_act: str | None, _day: date, _today: date) -> None:
+    """Say that somebody acts in their own name."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Caller:
     """Who is asking, proven by their token: answers for the act in the store's eyes (``Responsible``).
@@ -44,9 +48,7 @@ class Caller:
     if_match: int | None = None
     message: Message | None = None
     seals: Seals = field(repr=False, compare=False)
-    _deputy_of: Callable[[str | None, date, date], str | None] = field(
-        default=lambda _act, _day, _today: None, repr=False, compare=False
-    )
+    _deputy_of: DeputyOf = field(default=nobodys_deputy, repr=False, compare=False)
 
     @property
     def actor(self) -> str:
@@ -67,6 +69,12 @@ class Caller:
         """Return the caller with the day of the fact; None is today. The store refuses a day after today."""
         person = replace(self.person, in_name_of=self._deputy_of(self.act, day or self.today, self.today))
         return replace(self, occurred_on=day, person=person)
+
+    def stamped(self, day: date | None, *, deputy_of: DeputyOf, **said: Any) -> "Caller":
+        """Return the caller with the day of the fact, in whose name they act, and what else the request says."""
+        in_name_of = deputy_of(self.act, day or self.today, self.today)
+        person = self.person if in_name_of is None else replace(self.person, in_name_of=in_name_of)
+        return replace(self, occurred_on=day, person=person, _deputy_of=deputy_of, **said)
 
     def under(self, *, policy: str | None = None, checklist: str | None = None) -> "Caller":
         """Return the caller with the versions of policy and checklist that the act rests on."""

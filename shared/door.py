@@ -43,6 +43,7 @@ _BODY_SECONDS: Final = 30.0
 MOST_PARAMETERS: Final = 100
 
 log = structlog.get_logger()
+_in_order = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,7 +210,7 @@ class Door:
                 digest = _digest_of_form(scope, headers, raw, kind)
             else:
                 told = _json_body(route, raw, kind, headers)
-                raw = json.dumps(told, sort_keys=True, separators=(",", ":")).encode()
+                raw = _in_order.encode(told).encode()
                 digest = hashlib.sha256(f"{scope['method']} {scope['path']}\n".encode() + raw).digest()
                 _set_content_type(scope)
             receive = _replayed(raw, receive)

@@ -262,6 +262,8 @@ def _is_form(parameter: inspect.Parameter) -> bool:
 
 
 def _check_parameters(request: Request) -> None:
+    if not request.scope["query_string"]:
+        return
     route = request.scope["route"]
     known = getattr(route, "known_parameters", None)
     if known is None:

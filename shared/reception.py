@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final, Protocol, cast
 
@@ -14,8 +14,8 @@ from shared import problems
 from shared.acting import Acted, WebStore
 from shared.asking import key_of, version_seen, way_it_came
 from shared.bodies import Body
-from shared.callers import Caller, deputies
-from shared.clock import Clock
+from shared.callers import Caller, DeputyOf, deputies, nobodys_deputy
+from shared.clock import Clock, local_date
 from shared.cursors import Cursors
 from shared.decisions import AnyStream, Person
 from shared.door import Entry
@@ -93,7 +93,7 @@ class Reception:
             office=identity.office or "",
             person=Person(id=identity.person, roles=identity.roles),
             name=identity.name,
-            today=self.clock.today(),
+            today=local_date(at),
             at=at,
             correlation_id=entry.correlation_id,
             act=act,
@@ -106,18 +106,19 @@ class Reception:
         entry: Entry = request.scope["huurspoor"]
         device_time = getattr(body, "device_time", None)
         occurred_on = getattr(body, "occurred_on", None)
+        deputy_of: DeputyOf = nobodys_deputy
         if caller.office and self.authority is not None:
-            register = await self.store.state(*self.authority, by=caller)
-            caller = replace(caller, _deputy_of=deputies(register, caller.actor))
-        return replace(
-            caller,
+            deputy_of = deputies(await self.store.state(*self.authority, by=caller), caller.actor)
+        return caller.stamped(
+            occurred_on,
+            deputy_of=deputy_of,
             once=key_of(request, caller.actor),
             digest=entry.digest,
             if_match=version_seen(request),
             device_time=device_time,
             clock_suspect=device_time is not None and await self._is_suspect(device_time, caller),
             source=way_it_came(request, from_device=device_time is not None),
-        ).on(occurred_on)
+        )
 
     async def _is_suspect(self, device_time: datetime, caller: Caller) -> bool:
         minutes = await self.clock_skew_of(self.store, caller) if self.clock_skew_of else CLOCK_SKEW_MINUTES

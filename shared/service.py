@@ -35,6 +35,7 @@ from shared.keys import Seals, read_master_key
 from shared.log import event_log, lay_out
 from shared.outbox import Relay
 from shared.rebuild import rebuild
+from shared.serving import config_of, set_aside_what_stays
 from shared.settings import Settings, with_password
 from shared.told import Reactions
 from shared.views import Resource, Table, View
@@ -44,7 +45,6 @@ from shared.writer import Companion, Writer
 
 log = structlog.get_logger()
 
-SECONDS_TO_FINISH = 10
 SECONDS_TO_TELL = 2.0
 STATEMENT_TIMEOUTS = {"statement_timeout": "15s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "15s"}
 
@@ -202,21 +202,8 @@ class Service:
             run_days=run_days if clock.simulated else None,
         )
         carrier = self.carrier(store, settings, clock, every_office)
-        server = _Server(
-            uvicorn.Config(
-                app,
-                host=settings.host,
-                port=settings.port,
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                date_header=True,
-                lifespan="off",
-                timeout_graceful_shutdown=SECONDS_TO_FINISH,
-                timeout_keep_alive=30,
-                h11_max_incomplete_event_size=64 * 1024,
-            )
-        )
+        server = _Server(config_of(app, host=settings.host, port=settings.port))
+        set_aside_what_stays()
         async with pool, every_office:
             at_work = [
                 asyncio.create_task(work, name=name)

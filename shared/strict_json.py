@@ -38,9 +38,7 @@ def parse(raw: bytes) -> Any:
     if raw.count(b"[") + raw.count(b"{") > DEEPEST:
         _refuse_depth(raw)
     try:
-        value = json.loads(
-            text, object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_float, parse_int=_integer
-        )
+        value = _decoder.decode(text)
     except Malformed:
         raise
     except (ValueError, RecursionError):
@@ -106,3 +104,8 @@ def _integer(digits: str) -> int:
     if len(digits) > LONGEST_INTEGER:
         raise Malformed("integer too long")
     return int(digits)
+
+
+_decoder = json.JSONDecoder(
+    object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_float, parse_int=_integer
+)

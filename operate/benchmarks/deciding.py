@@ -164,14 +164,12 @@ async def _filled(on: Ground, database: str) -> list[str]:
     )
     state = codec.encode(Noted(), beside)
     owner = await asyncpg.connect(on.url(database, "visits_owner"))
-    await owner.copy_records_to_table(
-        "stored_events",
-        columns=["originator_id", "originator_version", "topic", "state", "notification_id"],
-        records=[
-            (f"{OFFICE}/notes/{stream}", version + 1, "Noted", state, number * LOADED + version + 1)
-            for number, stream in enumerate(streams)
-            for version in range(LOADED)
-        ],
+    await owner.execute(
+        "insert into stored_events (originator_id, originator_version, topic, state, notification_id)"
+        f" select '{OFFICE}/notes/' || id, version, 'Noted', $2, (number - 1) * {LOADED} + version"
+        f" from unnest($1::text[]) with ordinality s(id, number), generate_series(1, {LOADED}) version",
+        streams,
+        state,
     )
     await owner.execute("update head set log = $1, batch = 'filled'", STREAMS * LOADED)
     await owner.execute("analyze stored_events")

@@ -34,7 +34,7 @@ class Connection(asyncio.Protocol):
     async def open(cls, address: str) -> "Connection":
         """Connect to the server of an ``http://`` address."""
         parts = urlsplit(address)
-        _, connection = await asyncio.get_running_loop().create_connection(cls, parts.hostname, parts.port)
+        _, connection = await asyncio.get_running_loop().create_connection(cls, parts.hostname or "", parts.port or 80)
         return connection
 
     async def ask(self, request: bytes) -> tuple[int, bytes]:

@@ -22,6 +22,7 @@ from shared.codec import Beside, Codec, with_what_stands_beside
 from shared.decisions import AnyStream, Elsewhere
 from shared.event_sourcing import Decided, EventStore, Found, KeyReused, OfOffice, OnRefusal, Read, Responsible
 from shared.keys import Seals, read_master_key
+from shared.serving import config_of, set_aside_what_stays
 from shared.settings import Settings, with_password
 from shared.wording import Wording
 from shared.writer import Change, One
@@ -131,7 +132,8 @@ async def serve_door(settings: Settings) -> None:
             wording=Wording(service.wording),
             ready=_ready,
         )
-        await _serve(app, settings.port)
+        set_aside_what_stays()
+        await uvicorn.Server(config_of(app, host=settings.host, port=settings.port)).serve()
 
 
 async def _nothing(scope: Any, receive: Any, send: Any) -> None:
@@ -144,18 +146,11 @@ async def _nothing(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.body", "body": b"{}"})
 
 
-async def _serve(app: Any, port: int) -> None:
-    await uvicorn.Server(
-        uvicorn.Config(
-            app, host="127.0.0.1", port=port, log_config=None, access_log=False, server_header=False, lifespan="off"
-        )
-    ).serve()
-
-
 def main() -> None:
     """Serve the door, or with ``nothing`` and a port the no-op."""
     if sys.argv[1:2] == ["nothing"]:
-        asyncio.run(_serve(_nothing, int(os.environ["HUURSPOOR_PORT"])))
+        port = int(os.environ["HUURSPOOR_PORT"])
+        uvicorn.run(_nothing, host="127.0.0.1", port=port, log_config=None, access_log=False, lifespan="off")
     else:
         asyncio.run(serve_door(Settings()))
 

@@ -118,6 +118,7 @@ class Bus:
         self._seed_file = seed_file
         self._client: Client | None = None
         self._closed = asyncio.Event()
+        self._leaving = False
         self._asked: set[asyncio.Future[Msg]] = set()
         self._seldom = Seldom()
 
@@ -130,7 +131,7 @@ class Bus:
     async def keep_connected(self) -> None:
         """Connect, and connect again whenever the client gave up; until cancelled."""
         while True:
-            self._closed = asyncio.Event()
+            self._closed, self._leaving = asyncio.Event(), False
             client = Client()
             try:
                 await self._connect(client)
@@ -249,7 +250,7 @@ class Bus:
             max_reconnect_attempts=-1,
             reconnect_time_wait=0.25,  # type: ignore[arg-type]
             connect_timeout=2,
-            ping_interval=5,
+            ping_interval=4,  # with two that may be missing, a half-open connection is noticed after 12 s at most
             max_outstanding_pings=2,
             drain_timeout=5,
             error_cb=self._notice,
@@ -272,6 +273,10 @@ class Bus:
 
     async def _lost(self) -> None:
         CONNECTED.set(0)
+        if not self._leaving:
+            # A connection that is half open ends without an error of its own.
+            ERRORS.labels("connection").inc()
+            self._seldom.warn("bus-away", "connection")
         for asked in self._asked:
             asked.cancel()  # no answer will come: the client would wait for it until its timeout
 
@@ -287,6 +292,7 @@ class Bus:
         self.moved.set()
 
     async def _leave(self, client: Client) -> None:
+        self._leaving = True
         with contextlib.suppress(Exception):
             async with asyncio.timeout(2.0):
                 await client.close()

@@ -27,6 +27,10 @@ class NoProof(Refusal):
     """The act asks for a proof or reference and none was given."""
 
 
+class OnHold(Refusal):
+    """A hold, an open contest or an open claim forbids erasing anything of this lease (domain 11)."""
+
+
 class SelfApproval(NoAuthority):
     """Four eyes: the person did the earlier step themself, or acts in the name of who did (domain 8)."""
 

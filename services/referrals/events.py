@@ -157,6 +157,13 @@ class ReferralFellSilent:
     counsellor: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class ReferralForgotten:
+    """What the referral was about is erased for good; that help was offered, and its steps, remain as facts."""
+
+    forgotten_on: date
+
+
 # The public welfare centre.
 
 
@@ -386,6 +393,7 @@ ReferralEvent = (
     | ReferralFinished
     | ReferralBrokenOff
     | ReferralFellSilent
+    | ReferralForgotten
 )
 ConsultationEvent = OcmwConsulted | OcmwAnswered
 PartnerEvent = PartnerListed | PartnerChanged | PartnerRetired | PartnerCovered | PartnerNoLongerCovered

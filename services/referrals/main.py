@@ -17,6 +17,7 @@ from services.referrals.rules.partner import PARTNER
 from services.referrals.rules.referral import REFERRAL
 from services.referrals.views import RESOURCES, VIEWS
 from shared.authority import MANDATES
+from shared.holds import HOLDS
 from shared.service import Service
 
 SERVICE = Service(
@@ -38,6 +39,7 @@ SERVICE = Service(
         INTERPRETER,
         LEASE,
         NOTED_NEEDS,
+        HOLDS,
         MANDATES,
     ),
     authority=(MANDATES, "office"),

@@ -1,254 +1,98 @@
-"""Which event of referrals becomes which public contract."""
+"""What the others are told of an event, and what deliberately not."""
 
-from typing import Any, assert_never
+from typing import Any, assert_never, cast
 
-from services.referrals.events import (
-    BridgeFigureChanged,
-    BridgeFigureListed,
-    BridgeFigureRequested,
-    BridgeFigureRetired,
-    CalledTogether,
-    ContactDetailsGiven,
-    DataSharingProtocolChanged,
-    DataSharingProtocolListed,
-    DataSharingProtocolRetired,
-    Event,
-    IntakeConfirmed,
-    InterpreterChanged,
-    InterpreterListed,
-    InterpreterRetired,
-    OcmwAnswered,
-    OcmwConsulted,
-    PartnerChanged,
-    PartnerCovered,
-    PartnerListed,
-    PartnerNoLongerCovered,
-    PartnerRetired,
-    ReferralAccompanied,
-    ReferralBrokenOff,
-    ReferralConsentAsked,
-    ReferralConsentGiven,
-    ReferralConsentRefused,
-    ReferralConsentWithdrawn,
-    ReferralFellSilent,
-    ReferralFinished,
-    ReferralOffered,
-    ReferralProposed,
-)
-from shared.contracts import referrals as public
+from services.referrals import events as own
+from services.referrals.rules.ocmw_consultation import OcmwConsultation
+from services.referrals.rules.referral import Referral
+from shared.contracts import referrals as told
+from shared.retold import retold
 
 
-def published(event: Event, state: Any, id: str) -> tuple[Any, ...]:
+def published(event: own.Event, state: Any, id: str) -> tuple[Any, ...]:
     """Return what is told of an event: its contract, or nothing where it is private on purpose.
 
     :param state: the event's stream after it.
     :param id: the stream's id without its kind.
     """
     match event:
-        case ReferralOffered():
-            return (public.ReferralOfferedV1(lease=event.lease, offered_on=event.offered_on),)
-        case ReferralProposed():
-            return (
-                public.ReferralProposedV1(
-                    lease=event.lease,
-                    referral=id,
-                    proposed_on=event.proposed_on,
-                    need=event.need,
-                    partner=event.partner,
-                    why=event.why,
-                ),
-            )
-        case ReferralConsentAsked():
-            return (public.ReferralConsentAskedV1(lease=state.lease, referral=id, asked_on=event.asked_on),)
-        case ReferralConsentGiven():
-            return (public.ReferralConsentGivenV1(lease=state.lease, referral=id, given_on=event.given_on),)
-        case ReferralConsentRefused():
-            return (public.ReferralConsentRefusedV1(lease=state.lease, referral=id, refused_on=event.refused_on),)
-        case ReferralConsentWithdrawn():
-            return (
-                public.ReferralConsentWithdrawnV1(
-                    lease=state.lease,
-                    referral=id,
-                    withdrawn_on=event.withdrawn_on,
-                    tell_partner=event.tell_partner,
-                    partner=state.proposed.partner,
-                    counsellor=event.counsellor,
-                ),
-            )
-        case ContactDetailsGiven():
-            return (public.ContactDetailsGivenV1(lease=state.lease, referral=id, given_on=event.given_on, to=event.to),)
-        case CalledTogether():
-            return (
-                public.CalledTogetherV1(
-                    lease=state.lease, referral=id, called_on=event.called_on, minutes=event.minutes
-                ),
-            )
-        case ReferralAccompanied():
-            return (
-                public.ReferralAccompaniedV1(
-                    lease=state.lease,
-                    referral=id,
-                    accompanied_on=event.accompanied_on,
-                    accompanied_by=event.accompanied_by,
-                    minutes=event.minutes,
-                ),
-            )
-        case IntakeConfirmed():
-            return (public.IntakeConfirmedV1(lease=state.lease, referral=id, intake_on=event.intake_on),)
-        case ReferralFinished():
-            return (public.ReferralFinishedV1(lease=state.lease, referral=id, finished_on=event.finished_on),)
-        case ReferralBrokenOff():
-            return (public.ReferralBrokenOffV1(lease=state.lease, referral=id, broken_off_on=event.broken_off_on),)
-        case ReferralFellSilent():
-            return (
-                public.ReferralFellSilentV1(
-                    lease=state.lease,
-                    referral=id,
-                    since=event.since,
-                    days=event.days,
-                    state=event.state,
-                    counsellor=event.counsellor,
-                ),
-            )
-        case OcmwConsulted():
-            return (
-                public.OcmwConsultedV1(
-                    lease=event.lease,
-                    consultation=id,
-                    consulted_on=event.consulted_on,
-                    ground=event.ground,
-                    told_renter_on=event.told_renter_on,
-                ),
-            )
-        case OcmwAnswered():
-            return (
-                public.OcmwAnsweredV1(
-                    lease=state.consulted.lease,
-                    consultation=id,
-                    answered_on=event.answered_on,
-                    answer=event.answer,
-                ),
-            )
-        case PartnerListed():
-            return (public.PartnerListedV1(partner=id, **_entry(event)),)
-        case PartnerChanged():
-            return (public.PartnerChangedV1(partner=id, **_entry(event)),)
-        case PartnerRetired():
-            return (public.PartnerRetiredV1(partner=id, retired_on=event.retired_on),)
-        case PartnerCovered() | PartnerNoLongerCovered():
-            # Beside the protocol's own event, which is published, for the rules of this service only.
-            return ()
-        case DataSharingProtocolListed():
-            return (
-                public.DataSharingProtocolListedV1(
-                    protocol=id,
-                    partner=event.partner,
-                    in_force_from=event.in_force_from,
-                    in_force_until=event.in_force_until,
-                    reference=event.reference,
-                ),
-            )
-        case DataSharingProtocolChanged():
-            return (
-                public.DataSharingProtocolChangedV1(
-                    protocol=id,
-                    partner=event.partner,
-                    in_force_from=event.in_force_from,
-                    in_force_until=event.in_force_until,
-                    reference=event.reference,
-                ),
-            )
-        case DataSharingProtocolRetired():
-            return (
-                public.DataSharingProtocolRetiredV1(protocol=id, partner=event.partner, retired_on=event.retired_on),
-            )
-        case BridgeFigureListed():
-            return (
-                public.BridgeFigureListedV1(
-                    bridge_figure=id,
-                    name=event.name,
-                    phone=event.phone,
-                    languages=event.languages,
-                    person=event.person,
-                ),
-            )
-        case BridgeFigureChanged():
-            return (
-                public.BridgeFigureChangedV1(
-                    bridge_figure=id,
-                    name=event.name,
-                    phone=event.phone,
-                    languages=event.languages,
-                    person=event.person,
-                ),
-            )
-        case BridgeFigureRetired():
-            return (public.BridgeFigureRetiredV1(bridge_figure=id, retired_on=event.retired_on),)
-        case BridgeFigureRequested():
-            return (
-                public.BridgeFigureRequestedV1(
-                    lease=event.lease,
-                    request=id,
-                    bridge_figure=event.bridge_figure,
-                    requested_on=event.requested_on,
-                    consent_on=event.consent_on,
-                    person=event.person,
-                    appointment_on=event.appointment_on,
-                    slot=event.slot,
-                    name=event.name,
-                    language=event.language,
-                    topic=event.topic,
-                ),
-            )
-        case InterpreterListed():
-            return (
-                public.InterpreterListedV1(
-                    interpreter=id, kind=event.kind, name=event.name, phone=event.phone, languages=event.languages
-                ),
-            )
-        case InterpreterChanged():
-            return (
-                public.InterpreterChangedV1(
-                    interpreter=id, kind=event.kind, name=event.name, phone=event.phone, languages=event.languages
-                ),
-            )
-        case InterpreterRetired():
-            return (public.InterpreterRetiredV1(interpreter=id, retired_on=event.retired_on),)
+        case own.ReferralOffered():
+            return (retold(told.ReferralOfferedV1, event),)
+        case own.OcmwConsulted():
+            return (retold(told.OcmwConsultedV1, event, consultation=id),)
+        case own.OcmwAnswered():
+            consulted = cast(OcmwConsultation, state).consulted
+            assert consulted is not None
+            return (retold(told.OcmwAnsweredV1, event, lease=consulted.lease, consultation=id),)
+        case own.PartnerListed():
+            return (retold(told.PartnerListedV1, event, partner=id, **_parts(event)),)
+        case own.PartnerChanged():
+            return (retold(told.PartnerChangedV1, event, partner=id, **_parts(event)),)
+        case own.PartnerRetired():
+            return (retold(told.PartnerRetiredV1, event, partner=id),)
+        case own.PartnerCovered() | own.PartnerNoLongerCovered():
+            return ()  # beside the protocol's own event, which is published, for the rules of this service only
+        case own.DataSharingProtocolListed():
+            return (retold(told.DataSharingProtocolListedV1, event, protocol=id),)
+        case own.DataSharingProtocolChanged():
+            return (retold(told.DataSharingProtocolChangedV1, event, protocol=id),)
+        case own.DataSharingProtocolRetired():
+            return (retold(told.DataSharingProtocolRetiredV1, event, protocol=id),)
+        case own.BridgeFigureListed():
+            return (retold(told.BridgeFigureListedV1, event, bridge_figure=id),)
+        case own.BridgeFigureChanged():
+            return (retold(told.BridgeFigureChangedV1, event, bridge_figure=id),)
+        case own.BridgeFigureRetired():
+            return (retold(told.BridgeFigureRetiredV1, event, bridge_figure=id),)
+        case own.BridgeFigureRequested():
+            return (retold(told.BridgeFigureRequestedV1, event, request=id),)
+        case own.InterpreterListed():
+            return (retold(told.InterpreterListedV1, event, interpreter=id),)
+        case own.InterpreterChanged():
+            return (retold(told.InterpreterChangedV1, event, interpreter=id),)
+        case own.InterpreterRetired():
+            return (retold(told.InterpreterRetiredV1, event, interpreter=id),)
+        case _:
+            return _of_referral(event, cast(Referral, state), id)
+
+
+def _of_referral(event: own.ReferralEvent, referral: Referral, id: str) -> tuple[Any, ...]:
+    whose = {"lease": referral.lease, "referral": id}
+    match event:
+        case own.ReferralProposed():
+            return (retold(told.ReferralProposedV1, event, referral=id),)
+        case own.ReferralConsentAsked():
+            return (retold(told.ReferralConsentAskedV1, event, **whose),)
+        case own.ReferralConsentGiven():
+            return (retold(told.ReferralConsentGivenV1, event, **whose),)
+        case own.ReferralConsentRefused():
+            return (retold(told.ReferralConsentRefusedV1, event, **whose),)
+        case own.ReferralConsentWithdrawn():
+            assert referral.proposed is not None
+            return (retold(told.ReferralConsentWithdrawnV1, event, **whose, partner=referral.proposed.partner),)
+        case own.ContactDetailsGiven():
+            return (retold(told.ContactDetailsGivenV1, event, **whose),)
+        case own.CalledTogether():
+            return (retold(told.CalledTogetherV1, event, **whose),)
+        case own.ReferralAccompanied():
+            return (retold(told.ReferralAccompaniedV1, event, **whose),)
+        case own.IntakeConfirmed():
+            return (retold(told.IntakeConfirmedV1, event, **whose),)
+        case own.ReferralFinished():
+            return (retold(told.ReferralFinishedV1, event, **whose),)
+        case own.ReferralBrokenOff():
+            return (retold(told.ReferralBrokenOffV1, event, **whose),)
+        case own.ReferralFellSilent():
+            return (retold(told.ReferralFellSilentV1, event, **whose),)
+        case own.ReferralForgotten():
+            return ()  # each service that kept something of it kept it sealed under the key that is gone
         case _:
             assert_never(event)
 
 
-def _entry(entry: PartnerListed | PartnerChanged) -> dict[str, Any]:
+def _parts(entry: own.PartnerListed | own.PartnerChanged) -> dict[str, Any]:
     return {
-        "kind": entry.kind,
-        "name": entry.name,
-        "description": entry.description,
-        "email": entry.email,
-        "website": entry.website,
-        "phones": tuple(
-            public.PartnerPhoneV1(number=phone.number, description=phone.description) for phone in entry.phones
-        ),
-        "locations": tuple(
-            public.PartnerPlaceV1(
-                name=place.name,
-                address_1=place.address_1,
-                city=place.city,
-                postal_code=place.postal_code,
-                country=place.country,
-            )
-            for place in entry.locations
-        ),
-        "services": tuple(
-            public.PartnerServiceV1(
-                name=offered.name,
-                description=offered.description,
-                eligibility_description=offered.eligibility_description,
-                application_process=offered.application_process,
-                fees_description=offered.fees_description,
-                languages=offered.languages,
-                needs=offered.needs,
-            )
-            for offered in entry.services
-        ),
-        "silent_after_days": entry.silent_after_days,
+        "phones": tuple(retold(told.PartnerPhoneV1, phone) for phone in entry.phones),
+        "locations": tuple(retold(told.PartnerPlaceV1, place) for place in entry.locations),
+        "services": tuple(retold(told.PartnerServiceV1, offered) for offered in entry.services),
     }

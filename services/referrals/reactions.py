@@ -3,7 +3,22 @@
 from services.referrals.rules.lease import LEASE
 from services.referrals.rules.noted_needs import NOTED_NEEDS
 from shared.authority import MANDATES
-from shared.contracts.evaluations import MandateEndedV1, MandateGivenV1
+from shared.contracts.evaluations import (
+    ClaimFiledV1,
+    EvaluationAnnulledV1,
+    EvaluationContestedV1,
+    EvaluationUpheldV1,
+    EvaluationWithdrawnV1,
+    HoldLiftedV1,
+    HoldPlacedV1,
+    JudgmentGivenV1,
+    LateContestAdmittedV1,
+    MandateEndedV1,
+    MandateGivenV1,
+    TerminationClosedV1,
+    TerminationLapsedV1,
+    TerminationNotPursuedV1,
+)
 from shared.contracts.visits import (
     CounsellorAssignedV1,
     LeaseClosedV1,
@@ -16,6 +31,7 @@ from shared.contracts.visits import (
     PartyLeftV1,
     ReportFixedV1,
 )
+from shared.holds import HOLDS
 from shared.inbox import Reactions
 
 reactions = Reactions()
@@ -35,3 +51,19 @@ reactions.keep(
 )
 reactions.keep(NOTED_NEEDS, ReportFixedV1, of=lambda told: told.data.visit)
 reactions.keep(MANDATES, MandateGivenV1, MandateEndedV1, of=lambda told: "office")
+reactions.keep(
+    HOLDS,
+    HoldPlacedV1,
+    HoldLiftedV1,
+    EvaluationContestedV1,
+    LateContestAdmittedV1,
+    EvaluationUpheldV1,
+    EvaluationAnnulledV1,
+    EvaluationWithdrawnV1,
+    ClaimFiledV1,
+    TerminationNotPursuedV1,
+    JudgmentGivenV1,
+    TerminationLapsedV1,
+    TerminationClosedV1,
+    of=lambda told: told.data.lease,
+)

@@ -11,7 +11,7 @@ from services.referrals.rules.interpreter import INTERPRETER, Interpreter
 from services.referrals.rules.noted_needs import NOTED_NEEDS, NotedNeeds
 from services.referrals.rules.ocmw_consultation import OCMW_CONSULTATION, OcmwConsultation
 from services.referrals.rules.partner import PARTNER, Partner
-from services.referrals.rules.referral import REFERRAL, Referral, silent_on
+from services.referrals.rules.referral import REFERRAL, Referral, forget_on, silent_on
 from shared.decisions import Recorded
 from shared.views import Resource, Row, Table, View
 
@@ -71,6 +71,7 @@ def show_referral(_id: str, referral: Referral) -> Mapping[str, Any] | None:
         "steps": list(_steps(referral)),
         "ended": _ended(referral),
         "silent_on": silent_on(referral),
+        "forgotten_on": referral.forgotten_on,
     }
 
 
@@ -137,9 +138,11 @@ WAY = Table(
         "warm": "boolean not null",
         "intake": "boolean not null",
         "silent_on": "date",
+        "forget_on": "date",
+        "forgotten_on": "date",
     },
     key=("referral",),
-    indexes=(("silent_on",), ("consent_on",)),
+    indexes=(("silent_on",), ("consent_on",), ("forget_on",), ("forgotten_on",)),
 )
 
 
@@ -155,6 +158,8 @@ def keep_way(referral: Referral, recorded: Recorded[Any]) -> Iterable[Row]:
             "warm": referral.is_warm,
             "intake": referral.intake is not None,
             "silent_on": silent_on(referral),
+            "forget_on": forget_on(referral),
+            "forgotten_on": referral.forgotten_on,
         },
     )
 
@@ -165,6 +170,22 @@ async def silent_referrals(store: Asked, *, on: date, by: Any) -> list[tuple[str
         "select referral, lease from way where office = $1 and silent_on <= $2 order by silent_on, referral", on, by=by
     )
     return [(row["referral"], row["lease"]) for row in found]
+
+
+async def to_forget(store: Asked, *, on: date, by: Any) -> list[tuple[str, str]]:
+    """Return referral and lease of what is not to be kept on ``on``, the oldest first."""
+    found = await store.rows(
+        "select referral, lease from way where office = $1 and forget_on <= $2 order by forget_on, referral", on, by=by
+    )
+    return [(row["referral"], row["lease"]) for row in found]
+
+
+async def forgotten(store: Asked, *, since: date, by: Any) -> list[str]:
+    """Return the referrals whose content was given up on ``since`` or later."""
+    found = await store.rows(
+        "select referral from way where office = $1 and forgotten_on >= $2 order by referral", since, by=by
+    )
+    return [row["referral"] for row in found]
 
 
 async def warm_share(store: Asked, *, since: date, until: date, by: Any) -> list[tuple[str, bool]]:

@@ -5,13 +5,12 @@ from functools import partial
 from services.visits import photo_files
 from services.visits.rules.agreement import AGREEMENT, note_due
 from services.visits.rules.finding import FINDING
-from services.visits.rules.hold import HOLDS
 from services.visits.rules.lease import LEASE, note_overdue, start
 from services.visits.rules.photo import PHOTO, UNUSED_DAYS, let_go, unused_before
-from services.visits.rules.termination import TERMINATIONS
 from services.visits.views import bytes_left, late_commitments, late_visits, starting, unused_photos
 from shared.day import Day, Days
 from shared.event_sourcing import EventStore, every, one
+from shared.holds import HOLDS
 
 days = Days()
 
@@ -44,11 +43,7 @@ async def let_unused_photos_go(day: Day, store: EventStore) -> None:
     for photo, lease in await unused_photos(store, by=day, before=unused_before(day.date)):
         why = await store.seals.seal(day.office, lease, "A", "why", said)
         assert why is not None
-        reads = {
-            "findings": every(FINDING, lease),
-            "holds": one(HOLDS, lease),
-            "terminations": one(TERMINATIONS, lease),
-        }
+        reads = {"findings": every(FINDING, lease), "holds": one(HOLDS, lease)}
         gone = partial(let_go, id=photo, today=day.date, why=why)
         await store.decide(PHOTO, photo, gone, by=day.about(photo), reads=reads)
     for photo, file in await bytes_left(store, by=day):  # also where a process was cut off in an erasure

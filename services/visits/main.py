@@ -16,7 +16,6 @@ from services.visits.rules.agreement import AGREEMENT
 from services.visits.rules.card import CARD
 from services.visits.rules.contact import CONTACT
 from services.visits.rules.finding import FINDING
-from services.visits.rules.hold import HOLDS
 from services.visits.rules.importing import IMPORT
 from services.visits.rules.lease import LEASE
 from services.visits.rules.photo import PHOTO
@@ -28,6 +27,7 @@ from shared.authority import MANDATES
 from shared.clock import Clock
 from shared.contracts.visits import Contract
 from shared.event_sourcing import EventStore
+from shared.holds import HOLDS
 from shared.service import Service
 from shared.settings import Settings
 

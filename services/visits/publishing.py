@@ -1,7 +1,6 @@
 """What the others are told of an event, and what deliberately not."""
 
-from dataclasses import fields
-from typing import Any, TypeVar, assert_never, cast
+from typing import Any, assert_never, cast
 
 from services.visits import events as own
 from services.visits.rules.agreement import Agreement
@@ -12,8 +11,7 @@ from services.visits.rules.lease import Lease
 from services.visits.rules.photo import Photo
 from services.visits.rules.visit import Visit
 from shared.contracts import visits as told
-
-C = TypeVar("C")
+from shared.retold import retold
 
 
 def published(event: own.Event, state: Any, stream_id: str) -> tuple[told.Contract, ...]:
@@ -65,21 +63,21 @@ def published(event: own.Event, state: Any, stream_id: str) -> tuple[told.Contra
         ):
             return _of_agreement(event, cast(Agreement, state), stream_id)
         case own.ContactLogged():
-            return (_retold(told.ContactLoggedV1, event, contact=stream_id),)
+            return (retold(told.ContactLoggedV1, event, contact=stream_id),)
         case own.ContactAnswered():
             logged = cast(Contact, state).logged
             assert logged is not None
-            return (_retold(told.ContactAnsweredV1, event, lease=logged.lease, contact=stream_id, kind=logged.kind),)
+            return (retold(told.ContactAnsweredV1, event, lease=logged.lease, contact=stream_id, kind=logged.kind),)
         case own.CounsellorCardMade():
-            return (_retold(told.CounsellorCardMadeV1, event),)
+            return (retold(told.CounsellorCardMadeV1, event),)
         case own.CounsellorCardChanged():
-            return (_retold(told.CounsellorCardChangedV1, event, counsellor=cast(Card, state).counsellor),)
+            return (retold(told.CounsellorCardChangedV1, event, counsellor=cast(Card, state).counsellor),)
         case own.PhotoAdded():
-            return (_retold(told.PhotoAddedV1, event, photo=stream_id),)
+            return (retold(told.PhotoAddedV1, event, photo=stream_id),)
         case own.PhotoErased():
             added = cast(Photo, state).added
             assert added is not None
-            return (_retold(told.PhotoErasedV1, event, lease=added.lease, photo=stream_id, sha256=added.sha256),)
+            return (retold(told.PhotoErasedV1, event, lease=added.lease, photo=stream_id, sha256=added.sha256),)
         case own.ImportStarted() | own.ImportAdvanced() | own.ImportFinished():
             return ()  # the office's own bookkeeping: what was taken over is told by the leases and visits themselves
         case _:
@@ -90,11 +88,11 @@ def _of_lease(event: own.LeaseEvent, lease: Lease, id: str) -> tuple[told.Contra
     match event:
         case own.LeaseRegistered():
             parties = tuple(_party(party) for party in event.parties)
-            return (_retold(told.LeaseRegisteredV1, event, lease=id, parties=parties),)
+            return (retold(told.LeaseRegisteredV1, event, lease=id, parties=parties),)
         case own.CounsellorAssigned():
-            return (_retold(told.CounsellorAssignedV1, event, lease=id),)
+            return (retold(told.CounsellorAssignedV1, event, lease=id),)
         case own.FirstVisitDue():
-            return (_retold(told.FirstVisitDueV1, event, lease=id),)
+            return (retold(told.FirstVisitDueV1, event, lease=id),)
         case own.LeaseStarted():
             assert lease.registered is not None and lease.counsellor is not None
             started = told.LeaseStartedV1(lease=id, start=lease.registered.start, counsellor=lease.counsellor)
@@ -102,43 +100,43 @@ def _of_lease(event: own.LeaseEvent, lease: Lease, id: str) -> tuple[told.Contra
         case own.LeaseVisited():
             return ()  # VisitRecorded and CadenceSet tell it; this keeps the lease's own sum of them
         case own.FirstVisitOverdue():
-            return (_retold(told.FirstVisitOverdueV1, event, lease=id, counsellor=lease.counsellor),)
+            return (retold(told.FirstVisitOverdueV1, event, lease=id, counsellor=lease.counsellor),)
         case own.NextVisitOverdue():
-            return (_retold(told.NextVisitOverdueV1, event, lease=id, counsellor=lease.counsellor),)
+            return (retold(told.NextVisitOverdueV1, event, lease=id, counsellor=lease.counsellor),)
         case own.CadenceSet():
-            return (_retold(told.CadenceSetV1, event, lease=id),)
+            return (retold(told.CadenceSetV1, event, lease=id),)
         case own.BalanceRecorded():
-            return (_retold(told.BalanceRecordedV1, event, lease=id),)
+            return (retold(told.BalanceRecordedV1, event, lease=id),)
         case own.RenterInformedOfPolicy():
-            return (_retold(told.RenterInformedOfPolicyV1, event, lease=id),)
+            return (retold(told.RenterInformedOfPolicyV1, event, lease=id),)
         case own.PartyAdded():
-            return (_retold(told.PartyAddedV1, event, lease=id, party=_party(event.party)),)
+            return (retold(told.PartyAddedV1, event, lease=id, party=_party(event.party)),)
         case own.PartyLeft():
-            return (_retold(told.PartyLeftV1, event, lease=id),)
+            return (retold(told.PartyLeftV1, event, lease=id),)
         case own.AdministratorAppointed():
             contacts = tuple(_contact_point(point) for point in event.contacts)
-            return (_retold(told.AdministratorAppointedV1, event, lease=id, contacts=contacts),)
+            return (retold(told.AdministratorAppointedV1, event, lease=id, contacts=contacts),)
         case own.AdministratorEnded():
-            return (_retold(told.AdministratorEndedV1, event, lease=id),)
+            return (retold(told.AdministratorEndedV1, event, lease=id),)
         case own.StandstillStarted():
             contacts = tuple(_contact_point(point) for point in event.mediator_contacts)
-            return (_retold(told.StandstillStartedV1, event, lease=id, mediator_contacts=contacts),)
+            return (retold(told.StandstillStartedV1, event, lease=id, mediator_contacts=contacts),)
         case own.StandstillEnded():
-            return (_retold(told.StandstillEndedV1, event, lease=id),)
+            return (retold(told.StandstillEndedV1, event, lease=id),)
         case own.LandlordChanged():
-            return (_retold(told.LandlordChangedV1, event, lease=id),)
+            return (retold(told.LandlordChangedV1, event, lease=id),)
         case own.OfficeChanged():
-            return (_retold(told.OfficeChangedV1, event, lease=id),)
+            return (retold(told.OfficeChangedV1, event, lease=id),)
         case own.HeadLeaseEnding():
-            return (_retold(told.HeadLeaseEndingV1, event, lease=id),)
+            return (retold(told.HeadLeaseEndingV1, event, lease=id),)
         case own.NoticeRunning():
-            return (_retold(told.NoticeRunningV1, event, lease=id),)
+            return (retold(told.NoticeRunningV1, event, lease=id),)
         case own.NoticeStopped():
-            return (_retold(told.NoticeStoppedV1, event, lease=id),)
+            return (retold(told.NoticeStoppedV1, event, lease=id),)
         case own.LeaseEnded():
-            return (_retold(told.LeaseEndedV1, event, lease=id),)
+            return (retold(told.LeaseEndedV1, event, lease=id),)
         case own.LeaseClosed():
-            return (_retold(told.LeaseClosedV1, event, lease=id),)
+            return (retold(told.LeaseClosedV1, event, lease=id),)
         case _:
             assert_never(event)
 
@@ -149,34 +147,34 @@ def _of_visit(event: own.VisitEvent, visit: Visit, id: str) -> tuple[told.Contra
     appointment = {"visit_on": visit.visit_on, "slot": visit.slot}
     match event:
         case own.VisitPlanned():
-            return (_retold(told.VisitPlannedV1, event, visit=id),)
+            return (retold(told.VisitPlannedV1, event, visit=id),)
         case own.VisitHandedOver():
-            return (_retold(told.VisitHandedOverV1, event, **whose, **appointment),)
+            return (retold(told.VisitHandedOverV1, event, **whose, **appointment),)
         case own.VisitAnnounced():
             come = {"purpose": visit.purpose, "counsellor": visit.counsellor}
-            return (_retold(told.VisitAnnouncedV1, event, **whose, **appointment, **come),)
+            return (retold(told.VisitAnnouncedV1, event, **whose, **appointment, **come),)
         case own.AppointmentAgreed():
-            return (_retold(told.AppointmentAgreedV1, event, **whose, **appointment),)
+            return (retold(told.AppointmentAgreedV1, event, **whose, **appointment),)
         case own.VisitRescheduled():
             planned = {"visit_on": visit.visit_on, "counsellor": visit.counsellor}
-            return (_retold(told.VisitRescheduledV1, event, **whose, **planned),)
+            return (retold(told.VisitRescheduledV1, event, **whose, **planned),)
         case own.VisitCancelled():
-            return (_retold(told.VisitCancelledV1, event, **whose, visit_on=visit.visit_on),)
+            return (retold(told.VisitCancelledV1, event, **whose, visit_on=visit.visit_on),)
         case own.VisitRecorded():
-            return (_retold(told.VisitRecordedV1, event, **whose, visit_on=event.visited_on, purpose=visit.purpose),)
+            return (retold(told.VisitRecordedV1, event, **whose, visit_on=event.visited_on, purpose=visit.purpose),)
         case own.RenterNotHome():
-            return (_retold(told.RenterNotHomeV1, event, **whose, **appointment, agreed=visit.agreed),)
+            return (retold(told.RenterNotHomeV1, event, **whose, **appointment, agreed=visit.agreed),)
         case own.AccessRefused():
             known = {"agreed": visit.agreed, "announced_in_time": visit.told_in_time}
-            return (_retold(told.AccessRefusedV1, event, **whose, visit_on=visit.visit_on, **known),)
+            return (retold(told.AccessRefusedV1, event, **whose, visit_on=visit.visit_on, **known),)
         case own.ReportDrafted():
             return ()  # a draft belongs to who wrote it, and to the coordinator
         case own.ReportFixed():
-            return (_retold(told.ReportFixedV1, event, **whose, visit_on=visit.day),)
+            return (retold(told.ReportFixedV1, event, **whose, visit_on=visit.day),)
         case own.ReportLate():
-            return (_retold(told.ReportLateV1, event, **whose, visit_on=visit.day),)
+            return (retold(told.ReportLateV1, event, **whose, visit_on=visit.day),)
         case own.ReportCorrected():
-            return (_retold(told.ReportCorrectedV1, event, **whose),)
+            return (retold(told.ReportCorrectedV1, event, **whose),)
         case _:
             assert_never(event)
 
@@ -186,25 +184,25 @@ def _of_finding(event: own.FindingEvent, finding: Finding, id: str) -> tuple[tol
     on_item = {**whose, "item": finding.item}
     match event:
         case own.FindingEstablished():
-            return (_retold(told.FindingEstablishedV1, event, finding=id),)
+            return (retold(told.FindingEstablishedV1, event, finding=id),)
         case own.FindingAttributed():
-            return (_retold(told.FindingAttributedV1, event, **on_item),)
+            return (retold(told.FindingAttributedV1, event, **on_item),)
         case own.FindingReattributed():
-            return (_retold(told.FindingReattributedV1, event, **on_item),)
+            return (retold(told.FindingReattributedV1, event, **on_item),)
         case own.FindingDiscussed():
-            return (_retold(told.FindingDiscussedV1, event, **whose),)
+            return (retold(told.FindingDiscussedV1, event, **whose),)
         case own.FindingAgreed():
-            return (_retold(told.FindingAgreedV1, event, **whose),)
+            return (retold(told.FindingAgreedV1, event, **whose),)
         case own.FollowUpRecorded():
-            return (_retold(told.FollowUpRecordedV1, event, **on_item),)
+            return (retold(told.FollowUpRecordedV1, event, **on_item),)
         case own.FindingLinkedAsRepeat():
-            return (_retold(told.FindingLinkedAsRepeatV1, event, **on_item),)
+            return (retold(told.FindingLinkedAsRepeatV1, event, **on_item),)
         case own.PersistenceComputed():
             return ()  # follows from the other events; evaluations computes its own from the dates on which it judges
         case own.FindingMarkedMistaken():
-            return (_retold(told.FindingMarkedMistakenV1, event, **whose),)
+            return (retold(told.FindingMarkedMistakenV1, event, **whose),)
         case own.FindingDateConfirmed():
-            return (_retold(told.FindingDateConfirmedV1, event, **whose),)
+            return (retold(told.FindingDateConfirmedV1, event, **whose),)
         case _:
             assert_never(event)
 
@@ -215,32 +213,32 @@ def _of_agreement(event: own.AgreementEvent, agreement: Agreement, id: str) -> t
     about = {**whose, "findings": agreement.drafted.findings}
     match event:
         case own.AgreementDrafted():
-            return (_retold(told.AgreementDraftedV1, event, agreement=id),)
+            return (retold(told.AgreementDraftedV1, event, agreement=id),)
         case own.AgreementProposed():
-            commitments = tuple(_retold(told.CommitmentV1, one) for one in event.commitments)
-            return (_retold(told.AgreementProposedV1, event, **about, commitments=commitments),)
+            commitments = tuple(retold(told.CommitmentV1, one) for one in event.commitments)
+            return (retold(told.AgreementProposedV1, event, **about, commitments=commitments),)
         case own.AgreementAccepted():
-            return (_retold(told.AgreementAcceptedV1, event, **about),)
+            return (retold(told.AgreementAcceptedV1, event, **about),)
         case own.AgreementStarted():
-            return (_retold(told.AgreementStartedV1, event, **whose),)
+            return (retold(told.AgreementStartedV1, event, **whose),)
         case own.AgreementRefused():
-            return (_retold(told.AgreementRefusedV1, event, **whose),)
+            return (retold(told.AgreementRefusedV1, event, **whose),)
         case own.CommitmentFollowedUp():
-            return (_retold(told.CommitmentFollowedUpV1, event, **whose, by=_by(agreement, event.commitment)),)
+            return (retold(told.CommitmentFollowedUpV1, event, **whose, by=_by(agreement, event.commitment)),)
         case own.CommitmentDue():
-            return (_retold(told.CommitmentDueV1, event, **whose, by=_by(agreement, event.commitment)),)
+            return (retold(told.CommitmentDueV1, event, **whose, by=_by(agreement, event.commitment)),)
         case own.AgreementRevised():
-            return (_retold(told.AgreementRevisedV1, event, **whose),)
+            return (retold(told.AgreementRevisedV1, event, **whose),)
         case own.AgreementKept():
-            return (_retold(told.AgreementKeptV1, event, **about),)
+            return (retold(told.AgreementKeptV1, event, **about),)
         case own.AgreementPartlyKept():
-            return (_retold(told.AgreementPartlyKeptV1, event, **about),)
+            return (retold(told.AgreementPartlyKeptV1, event, **about),)
         case own.AgreementBreached():
-            return (_retold(told.AgreementBreachedV1, event, **about),)
+            return (retold(told.AgreementBreachedV1, event, **about),)
         case own.ReservationSettled():
-            return (_retold(told.ReservationSettledV1, event, **whose),)
+            return (retold(told.ReservationSettledV1, event, **whose),)
         case own.AgreementLapsed():
-            return (_retold(told.AgreementLapsedV1, event, **whose),)
+            return (retold(told.AgreementLapsedV1, event, **whose),)
         case _:
             assert_never(event)
 
@@ -252,15 +250,8 @@ def _by(agreement: Agreement, commitment: str) -> own.CommitmentBy:
 
 
 def _party(party: own.Party) -> told.PartyV1:
-    return _retold(told.PartyV1, party, contacts=tuple(_contact_point(point) for point in party.contacts))
+    return retold(told.PartyV1, party, contacts=tuple(_contact_point(point) for point in party.contacts))
 
 
 def _contact_point(point: own.ContactPoint) -> told.ContactPointV1:
-    return _retold(told.ContactPointV1, point)
-
-
-def _retold(contract: type[C], event: Any, /, **beside: Any) -> C:
-    """Return the contract: what it has in common with the event by name, and what is said beside."""
-    names = {field.name for field in fields(cast(Any, contract))}
-    same = {field.name: getattr(event, field.name) for field in fields(event) if field.name in names}
-    return contract(**{**same, **beside})
+    return retold(told.ContactPointV1, point)

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from services.visits.rules.hold import HOLDS
 from services.visits.rules.lease import LEASE, Lease, run_notice, stop_notice
 from services.visits.rules.policy import CHECKLISTS, OFFICE, POLICIES
 from services.visits.rules.termination import TERMINATIONS
@@ -30,6 +29,7 @@ from shared.contracts.evaluations import (
 )
 from shared.decisions import Elsewhere
 from shared.event_sourcing import EventStore
+from shared.holds import HOLDS
 from shared.inbox import Reactions, Told
 
 reactions = Reactions()
@@ -37,15 +37,7 @@ reactions = Reactions()
 reactions.keep(POLICIES, PolicyAdoptedV1, of=lambda _told: OFFICE)
 reactions.keep(CHECKLISTS, ChecklistPublishedV1, of=lambda _told: OFFICE)
 reactions.keep(MANDATES, MandateGivenV1, MandateEndedV1, of=lambda _told: OFFICE)
-reactions.keep(
-    TERMINATIONS,
-    ReviewOpenedV1,
-    TerminationNotPursuedV1,
-    JudgmentGivenV1,
-    TerminationLapsedV1,
-    TerminationClosedV1,
-    of=lambda told: told.data.lease,
-)
+reactions.keep(TERMINATIONS, ReviewOpenedV1, of=lambda told: told.data.lease)
 reactions.keep(
     HOLDS,
     HoldPlacedV1,
@@ -58,6 +50,13 @@ reactions.keep(
     ClaimFiledV1,
     of=lambda told: told.data.lease,
 )
+
+
+@reactions.to(TerminationNotPursuedV1, JudgmentGivenV1, TerminationLapsedV1, TerminationClosedV1)
+async def when_a_termination_comes_to_its_end(told: Told[Any], store: EventStore) -> None:
+    """Its file is open no more, and neither is a claim in it."""
+    lease = told.data.lease
+    await store.decide(TERMINATIONS, lease, lambda _open: [told.data, Elsewhere(HOLDS, lease, told.data)], by=told)
 
 
 @reactions.to(NoticePostedV1)

@@ -21,6 +21,7 @@ OURS = {
     "shared.authority",  # mandates, as every service judges by them
     "shared.contracts",
     "shared.decisions",
+    "shared.holds",  # what forbids erasing, as every service judges it
     "shared.refusals",
     "shared.sealed",
     "shared.working_days",
@@ -59,7 +60,14 @@ def _allowed(module: str) -> set[str] | None:
         words = {"dataclasses", "datetime", "typing", "types", "shared.contracts", "shared.sealed"}
         # One of its public names is a keyword of Python, which a dataclass cannot have.
         return words | {"msgspec"} if module == "shared.contracts.platform" else words
-    if module in ("shared.decisions", "shared.refusals", "shared.sealed", "shared.authority", "shared.working_days"):
+    if module in (
+        "shared.decisions",
+        "shared.refusals",
+        "shared.sealed",
+        "shared.authority",
+        "shared.holds",
+        "shared.working_days",
+    ):
         return STANDARD | OURS
     return None
 

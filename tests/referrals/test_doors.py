@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -167,6 +167,22 @@ async def test_ec_32_withdrawing_consent_stops_sharing_at_once(referrals: Referr
     told = [json.loads(body) for body in await referrals.envelopes()]
     (last,) = [one["data"] for one in told if "ReferralConsentWithdrawn" in one["type"]]
     assert (last["tell_partner"], last["counsellor"]) == (True, "nora")
+
+
+async def test_ec_32_a_year_later_nobody_can_read_what_it_was_about(referrals: Referrals) -> None:
+    await referrals.told(registered(), started())
+    referral = await proposed(referrals, await partner_with_protocol(referrals))
+    await agreed(referrals, referral)
+    await referrals.act(f"/referrals/{referral}/withdraw-consent", {"on": TODAY, "why": "Toch niet."}, **NORA)
+    before = (await referrals.read(f"/referrals/{referral}", **NORA)).json()
+    assert before["need"] and before["partner"] and before["withdrawn"]["why"] == "Toch niet."
+    seen: dict[str, Any] = {}
+    for later, known in ((364, True), (365, False), (366, False)):
+        await referrals.day(date.fromisoformat(TODAY) + timedelta(days=later))
+        seen = (await referrals.read(f"/referrals/{referral}", **NORA)).json()
+        assert bool(seen.get("need")) is bool(seen.get("partner")) is bool(seen["withdrawn"].get("why")) is known
+    assert seen["state"] == "withdrawn" and seen["withdrawn"]["withdrawn_on"] == TODAY
+    assert seen["forgotten_on"] == (date.fromisoformat(TODAY) + timedelta(days=365)).isoformat()
 
 
 async def test_another_offices_referral_does_not_exist(referrals: Referrals) -> None:

@@ -1,7 +1,8 @@
 """From an offer of help to the help itself (domain 3.7)."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,7 @@ from services.referrals.events import (
     ReferralConsentWithdrawn,
     ReferralFellSilent,
     ReferralFinished,
+    ReferralForgotten,
     ReferralOffered,
     ReferralProposed,
 )
@@ -38,6 +40,7 @@ from services.referrals.rules.referral import (
     confirm_intake,
     fall_silent,
     finish_referral,
+    forget,
     give_consent,
     give_contact_details,
     propose_referral,
@@ -54,7 +57,8 @@ from shared.contracts.visits import (
     NoticeRunningV1,
 )
 from shared.decisions import Elsewhere
-from shared.refusals import Unknown, WrongState
+from shared.holds import Holds
+from shared.refusals import DateOrder, Unknown, WrongState
 from tests.referrals import words
 from tests.specification import given, state_of
 
@@ -535,3 +539,39 @@ def test_the_task_is_for_the_counsellor_the_lease_has_now() -> None:
     given(REFERRAL, *AGREED_REFERRAL, CALLED).when(fall_silent, today=date(2026, 4, 1), lease=handed_over).then(
         ReferralFellSilent(since=MARCH_9, days=14, state="called_together", counsellor="sofie")
     )
+
+
+# Forgetting
+
+
+ENDS = [
+    ReferralConsentRefused(refused_on=MARCH_9),
+    ReferralConsentWithdrawn(withdrawn_on=MARCH_9, tell_partner=False),
+    ReferralFinished(finished_on=MARCH_9),
+    ReferralBrokenOff(broken_off_on=MARCH_9),
+]
+A_YEAR_LATER = date(2027, 3, 9)
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_year_after_its_end_what_it_was_about_is_forgotten(end: Any) -> None:
+    history = (*AGREED_REFERRAL, end)
+    early, late = A_YEAR_LATER - timedelta(days=1), A_YEAR_LATER
+    given(REFERRAL, *history).when(forget, today=early, holds=Holds()).then_nothing_happens()
+    forgotten = ReferralForgotten(forgotten_on=late)
+    given(REFERRAL, *history).when(forget, today=late, holds=Holds()).then(forgotten)
+    given(REFERRAL, *history, forgotten).when(forget, today=late, holds=Holds()).then_nothing_happens()
+    held = Holds(placed=frozenset({"h1"}))
+    given(REFERRAL, *history).when(forget, today=late, holds=held).then_nothing_happens()
+
+
+def test_a_referral_that_goes_on_is_not_forgotten() -> None:
+    given(REFERRAL, *AGREED_REFERRAL, CALLED).when(forget, today=date(2040, 1, 1), holds=Holds()).then_nothing_happens()
+
+
+def test_nobody_said_yes_or_no_before_they_were_asked() -> None:
+    """A yes dated back would cover what was shared without one."""
+    asked = [one for one in AGREED_REFERRAL if not isinstance(one, ReferralConsentGiven)]
+    before = next(one.asked_on for one in asked if isinstance(one, ReferralConsentAsked)) - timedelta(days=1)
+    given(REFERRAL, *asked).when(give_consent, on=before, scope=(words("naam"),)).then_refused(DateOrder)
+    given(REFERRAL, *asked).when(refuse_consent, on=before).then_refused(DateOrder)

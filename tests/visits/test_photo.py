@@ -16,11 +16,11 @@ from PIL import Image
 from services.visits import photo_files
 from services.visits.events import PhotoAdded, PhotoErased
 from services.visits.pictures import NoPicture, look_at
-from services.visits.rules.hold import Holds, OnHold
 from services.visits.rules.photo import PHOTO, UNUSED_DAYS, Photo, add, erase, let_go
 from shared.contracts.evaluations import HoldLiftedV1, HoldPlacedV1
 from shared.decisions import Recorded
-from shared.refusals import ReasonMissing, WrongState
+from shared.holds import Holds
+from shared.refusals import OnHold, ReasonMissing, WrongState
 from tests.specification import given, recorded, state_of
 from tests.visits.conftest import Visits
 from tests.visits.examples import ESTABLISHED, finding, text
@@ -38,7 +38,7 @@ ADDED = PhotoAdded(
     file_key=text("key"),
     added_by="fatma",
 )
-FREE: dict[str, Any] = {"holds": Holds(), "terminations": frozenset()}
+FREE: dict[str, Any] = {"holds": Holds()}
 HELD = Holds(placed=frozenset({"h1"}))
 ERASED = PhotoErased(why=text("Er staat een kind op."), erased_by="dora")
 

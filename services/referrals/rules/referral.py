@@ -6,7 +6,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import Any, Literal, assert_never
+from typing import Any, Final, Literal, assert_never
 
 from services.referrals.events import (
     CalledTogether,
@@ -21,6 +21,7 @@ from services.referrals.events import (
     ReferralEvent,
     ReferralFellSilent,
     ReferralFinished,
+    ReferralForgotten,
     ReferralOffered,
     ReferralProposed,
 )
@@ -31,8 +32,10 @@ from services.referrals.rules.refusals import NoConsent
 from shared.contracts.referrals import ReferralState
 from shared.contracts.visits import Channel
 from shared.decisions import Elsewhere, Named, Refusal, Stream
-from shared.refusals import Unknown, WrongState
+from shared.holds import Holds
+from shared.refusals import DateOrder, Unknown, WrongState
 from shared.sealed import Sealed, is_the_same
+from shared.working_days import add_years
 
 
 class ShareListMissing(Refusal):
@@ -60,6 +63,7 @@ class Referral:
     end: ReferralFinished | ReferralBrokenOff | None = None
     last_step_on: date | None = None
     silent_since: date | None = None  # the step after which a silence was noted already
+    forgotten_on: date | None = None
 
     @property
     def lease(self) -> str:
@@ -78,6 +82,8 @@ class Referral:
         return given or self.is_warm or self.intake is not None
 
 
+KEPT_YEARS: Final = 1  # after its end (domain 11, F)
+ENDED: tuple[ReferralState, ...] = ("refused", "withdrawn", "finished", "broken_off")
 WAITING: tuple[ReferralState, ...] = (
     "proposed",
     "consent_asked",
@@ -151,6 +157,7 @@ def refuse_consent(
     if referral.refused is not None:
         return []
     _must_be(referral, "consent_asked")
+    _must_follow_the_question(referral, on=on)
     return [ReferralConsentRefused(refused_on=on, by_party=by_party, why=why)]
 
 
@@ -170,6 +177,7 @@ def give_consent(
     if referral.consent is not None and is_the_same(referral.consent, given):
         return []
     _must_be(referral, "consent_asked")
+    _must_follow_the_question(referral, on=on)
     return [given]
 
 
@@ -345,6 +353,19 @@ def silent_on(referral: Referral) -> date | None:
     return referral.last_step_on + timedelta(days=referral.proposed.silent_after_days)
 
 
+def forget_on(referral: Referral) -> date | None:
+    """Return the day from which what it was about is not kept; None before its end, or once it is forgotten."""
+    if referral.state not in ENDED or referral.last_step_on is None or referral.forgotten_on is not None:
+        return None
+    return add_years(referral.last_step_on, KEPT_YEARS)
+
+
+def forget(referral: Referral, *, today: date, holds: Holds) -> list[ReferralEvent]:
+    """Let what it was about be erased once its time has come; not while a hold forbids it."""
+    due = forget_on(referral)
+    return [] if due is None or today < due or holds.any else [ReferralForgotten(forgotten_on=today)]
+
+
 def evolve(referral: Referral, event: ReferralEvent) -> Referral:
     match event:
         case ReferralProposed():
@@ -373,6 +394,8 @@ def evolve(referral: Referral, event: ReferralEvent) -> Referral:
             return _step(referral, "broken_off", event.broken_off_on, end=event)
         case ReferralFellSilent():
             return replace(referral, silent_since=event.since)
+        case ReferralForgotten():
+            return replace(referral, forgotten_on=event.forgotten_on)
         case _:
             assert_never(event)
 
@@ -386,6 +409,12 @@ def _step(referral: Referral, state: ReferralState | None, on: date, **recorded:
 def _must_be(referral: Referral, *states: ReferralState) -> None:
     if referral.state not in states:
         raise WrongState
+
+
+def _must_follow_the_question(referral: Referral, *, on: date) -> None:
+    # A yes dated back would cover what was shared without one.
+    if referral.asked is not None and on < referral.asked.asked_on:
+        raise DateOrder
 
 
 def _must_not_have_said_no(referral: Referral) -> None:

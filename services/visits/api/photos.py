@@ -12,14 +12,13 @@ from services.visits import photo_files, pictures
 from services.visits.api.door import DatedAct, api, lease_named
 from services.visits.events import PhotoAdded
 from services.visits.rules import photo as rules
-from services.visits.rules.hold import HOLDS
 from services.visits.rules.photo import PHOTO, Photo
-from services.visits.rules.termination import TERMINATIONS
 from services.visits.views import PHOTOS, photos_of
 from shared import problems
 from shared.bodies import new_id
 from shared.decisions import Refusal
 from shared.door import LARGEST_PHOTO, TooLarge
+from shared.holds import HOLDS
 from shared.problems import Fault
 from shared.reception import reception_of
 from shared.web import Acted, Caller, Id, Store, Words, may, one
@@ -113,7 +112,7 @@ async def erase_photo(
     """Erase the file; hash, date, author and reason stay. Not while a hold, a contest or a claim is open."""
     known: Photo = await store.state(PHOTO, photo, by=by)
     why = await by.seal_one("A", known.lease, "why", body.reason)
-    reads = {"holds": one(HOLDS, known.lease), "terminations": one(TERMINATIONS, known.lease)}
+    reads = {"holds": one(HOLDS, known.lease)}
     acted = await store.decide(PHOTO, photo, partial(rules.erase, why=why, by=by.actor), by=by, reads=reads)
     if known.added is not None:  # also when it was erased before: a cut in between is mended by asking again
         await photo_files.forget(reception_of(request).store, by=by, photo=photo, file=known.added.file)

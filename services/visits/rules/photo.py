@@ -6,9 +6,8 @@ from datetime import date, timedelta
 from typing import Final, Protocol, assert_never
 
 from services.visits.events import PhotoAdded, PhotoErased, PhotoEvent
-from services.visits.rules.hold import Holds, OnHold, must_not_be_held
-from services.visits.rules.termination import Open
 from shared.decisions import DatedStream, Recorded
+from shared.holds import Holds, must_not_be_held
 from shared.refusals import ReasonMissing, WrongState
 from shared.sealed import Sealed
 
@@ -40,7 +39,7 @@ def add(photo: Photo, *, told: PhotoAdded) -> list[PhotoEvent]:
     return [told]
 
 
-def erase(photo: Photo, *, why: Sealed | None, by: str, holds: Holds, terminations: Open) -> list[PhotoEvent]:
+def erase(photo: Photo, *, why: Sealed | None, by: str, holds: Holds) -> list[PhotoEvent]:
     """Erase the file for good; hash, date, author and reason stay (domain 11, EC-19).
 
     :raises ReasonMissing: why was not said. :raises OnHold: a hold, an open contest or an open claim forbids it.
@@ -51,7 +50,7 @@ def erase(photo: Photo, *, why: Sealed | None, by: str, holds: Holds, terminatio
         raise WrongState
     if why is None:
         raise ReasonMissing
-    must_not_be_held(holds, terminations)
+    must_not_be_held(holds)
     return [PhotoErased(why=why, erased_by=by)]
 
 
@@ -75,16 +74,11 @@ def let_go(
     why: Sealed,
     findings: Mapping[str, PointsTo],
     holds: Holds,
-    terminations: Open,
 ) -> list[PhotoEvent]:
     """Erase a photo that no finding pointed to within its days; not while a hold forbids it."""
     if photo.added_on is None or photo.erased is not None or photo.added_on >= unused_before(today):
         return []
-    if any(id in finding.evidence for finding in findings.values()):
-        return []
-    try:
-        must_not_be_held(holds, terminations)
-    except OnHold:
+    if holds.any or any(id in finding.evidence for finding in findings.values()):
         return []
     return [PhotoErased(why=why, erased_by="SYS")]
 

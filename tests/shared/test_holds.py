@@ -5,8 +5,6 @@ from typing import Any
 
 import pytest
 
-from services.visits.rules.hold import HOLDS, OnHold, must_not_be_held
-from services.visits.rules.termination import TERMINATIONS
 from shared.contracts.evaluations import (
     ClaimFiledV1,
     EvaluationAnnulledV1,
@@ -15,10 +13,12 @@ from shared.contracts.evaluations import (
     EvaluationWithdrawnV1,
     HoldLiftedV1,
     HoldPlacedV1,
+    JudgmentGivenV1,
     LateContestAdmittedV1,
-    ReviewOpenedV1,
     TerminationClosedV1,
 )
+from shared.holds import HOLDS, must_not_be_held
+from shared.refusals import OnHold
 from tests.contracts import example
 from tests.specification import state_of
 
@@ -33,7 +33,6 @@ def told(kind: type, **known: Any) -> Any:
 
 CONTESTED = told(EvaluationContestedV1, evaluation="e1", lodged_on=date(2026, 4, 1))
 LATE = told(LateContestAdmittedV1, evaluation="e1", lodged_on=date(2026, 4, 1))
-OPENED = told(ReviewOpenedV1, termination="t1")
 CLAIMED = told(ClaimFiledV1, termination="t1")
 CLOSED = told(TerminationClosedV1, termination="t1")
 
@@ -50,7 +49,7 @@ CLOSED = told(TerminationClosedV1, termination="t1")
 )
 def test_what_is_open_forbids_erasing(history: tuple[Any, ...]) -> None:
     with pytest.raises(OnHold):
-        must_not_be_held(state_of(HOLDS, *history), frozenset())
+        must_not_be_held(state_of(HOLDS, *history))
 
 
 @pytest.mark.parametrize(
@@ -64,11 +63,15 @@ def test_what_is_open_forbids_erasing(history: tuple[Any, ...]) -> None:
     ],
 )
 def test_what_is_over_forbids_nothing(history: tuple[Any, ...]) -> None:
-    must_not_be_held(state_of(HOLDS, *history), frozenset())
+    must_not_be_held(state_of(HOLDS, *history))
 
 
-def test_a_claim_holds_as_long_as_its_file_is_open() -> None:
+@pytest.mark.parametrize("result", ["dissolved", "conditional"])
+def test_a_claim_holds_as_long_as_its_file_is_open(result: str) -> None:
+    judged = told(JudgmentGivenV1, termination="t1", result=result)
     with pytest.raises(OnHold):
-        must_not_be_held(state_of(HOLDS, CLAIMED), state_of(TERMINATIONS, OPENED))
-    must_not_be_held(state_of(HOLDS, CLAIMED), state_of(TERMINATIONS, OPENED, CLOSED))
-    must_not_be_held(state_of(HOLDS), state_of(TERMINATIONS, OPENED))
+        must_not_be_held(state_of(HOLDS, CLAIMED))
+    with pytest.raises(OnHold):
+        must_not_be_held(state_of(HOLDS, CLAIMED, judged))
+    must_not_be_held(state_of(HOLDS, CLAIMED, judged, CLOSED))
+    must_not_be_held(state_of(HOLDS, CLAIMED, told(JudgmentGivenV1, termination="t1", result="rejected")))

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from services.visits.rules.termination import Open
 from shared.contracts.evaluations import (
     ClaimFiledV1,
     EvaluationAnnulledV1,
@@ -12,9 +11,14 @@ from shared.contracts.evaluations import (
     EvaluationWithdrawnV1,
     HoldLiftedV1,
     HoldPlacedV1,
+    JudgmentGivenV1,
     LateContestAdmittedV1,
+    TerminationClosedV1,
+    TerminationLapsedV1,
+    TerminationNotPursuedV1,
 )
-from shared.decisions import Refusal, Stream
+from shared.decisions import Stream
+from shared.refusals import OnHold
 
 HoldTold = (
     HoldPlacedV1
@@ -25,6 +29,10 @@ HoldTold = (
     | EvaluationAnnulledV1
     | EvaluationWithdrawnV1
     | ClaimFiledV1
+    | TerminationNotPursuedV1
+    | JudgmentGivenV1
+    | TerminationLapsedV1
+    | TerminationClosedV1
 )
 
 
@@ -36,18 +44,18 @@ class Holds:
     contested: frozenset[str] = frozenset()
     claimed: frozenset[str] = frozenset()
 
+    @property
+    def any(self) -> bool:
+        """Whether something forbids erasing."""
+        return bool(self.placed or self.contested or self.claimed)
 
-class OnHold(Refusal):
-    """A hold, an open contest or an open claim forbids erasing anything of this lease."""
 
-
-def must_not_be_held(holds: Holds, terminations: Open) -> None:
+def must_not_be_held(holds: Holds) -> None:
     """Let pass what may be erased.
 
-    :param terminations: the termination files that are open: a claim is open as long as its file.
     :raises OnHold: something forbids it.
     """
-    if holds.placed or holds.contested or holds.claimed & terminations:
+    if holds.any:
         raise OnHold
 
 
@@ -63,6 +71,10 @@ def evolve(holds: Holds, event: HoldTold) -> Holds:
             return replace(holds, contested=holds.contested - {event.evaluation})
         case ClaimFiledV1():
             return replace(holds, claimed=holds.claimed | {event.termination})
+        case JudgmentGivenV1() if event.result != "rejected":
+            return holds
+        case TerminationNotPursuedV1() | JudgmentGivenV1() | TerminationLapsedV1() | TerminationClosedV1():
+            return replace(holds, claimed=holds.claimed - {event.termination})
         case _:
             assert_never(event)
 

@@ -5,14 +5,14 @@ A stored event is ``{"beside": {...}, "data": {...}}``. A service's own events a
 """
 
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from types import UnionType
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from shared.decisions import AnyStream, Recorded
+from shared.decisions import AnyStream, Recorded, Stream
 
 
 class Beside(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -53,6 +53,20 @@ def told_by(event: type) -> str | None:
     return module if package == "shared.contracts" else None
 
 
+class _Place(msgspec.Struct, frozen=True):
+    """What a state that looks at no dates needs of what stands beside an event."""
+
+    position: str | None = None
+
+
+class Folded(NamedTuple):
+    """A stored event, the state after it, and ``"<service>:<number>"`` where it was published."""
+
+    state: Any
+    event: Any
+    position: str | None
+
+
 class UnknownEvent(Exception):
     """The log holds a name that this version of the service does not know."""
 
@@ -62,6 +76,7 @@ class Codec:
 
     def __init__(self, streams: Iterable[AnyStream]) -> None:
         self._decoders: dict[str, msgspec.json.Decoder[Any]] = {}
+        self._undated: dict[str, msgspec.json.Decoder[Any]] = {}
         self._names: dict[type, str] = {}
         for stream in streams:
             for event in events_of(stream):
@@ -69,6 +84,8 @@ class Codec:
                 self._names[event] = name
                 whole = msgspec.defstruct(f"Stored{event.__name__}", [("beside", Beside), ("data", event)])
                 self._decoders[name] = msgspec.json.Decoder(whole)
+                undated = msgspec.defstruct(f"Undated{event.__name__}", [("beside", _Place), ("data", event)])
+                self._undated[name] = msgspec.json.Decoder(undated)
         self._encoder = msgspec.json.Encoder(decimal_format="number")
 
     def name(self, event: Any) -> str:
@@ -84,11 +101,28 @@ class Codec:
 
         :raises UnknownEvent: this version of the service has no such event.
         """
-        decoder = self._decoders.get(name)
-        if decoder is None:
-            raise UnknownEvent(name)
-        whole = decoder.decode(state)
+        whole = _known(self._decoders, name).decode(state)
         return with_what_stands_beside(whole.data, whole.beside, stream=stream, version=version)
+
+    def fold(self, stream: AnyStream, state: Any, name: str, stored: bytes, *, id: str, version: int) -> Folded:
+        """Read a stored event back and apply it to its stream's state.
+
+        Dates are read only for streams that look at them: it is most of the work of loading a stream.
+
+        :raises UnknownEvent: this version of the service has no such event.
+        """
+        if isinstance(stream, Stream):
+            read = _known(self._undated, name).decode(stored)
+            return Folded(stream.evolve(state, read.data), read.data, read.beside.position)
+        recorded = self.decode(name, stored, stream=f"{stream.kind}/{id}", version=version)
+        return Folded(stream.after(state, recorded), recorded.event, recorded.position)
+
+
+def _known(decoders: Mapping[str, msgspec.json.Decoder[Any]], name: str) -> msgspec.json.Decoder[Any]:
+    decoder = decoders.get(name)
+    if decoder is None:
+        raise UnknownEvent(name)
+    return decoder
 
 
 def with_what_stands_beside(event: Any, beside: Beside, *, stream: str, version: int) -> Recorded[Any]:

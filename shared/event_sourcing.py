@@ -147,7 +147,7 @@ class EventStore:
         )
         state, version = stream.initial, 0
         for version, topic, body in stored:
-            state = stream.after(state, self._codec.decode(topic, body, stream=f"{stream.kind}/{id}", version=version))
+            state = self._codec.fold(stream, state, topic, body, id=id, version=version).state
         return Found(state, version)
 
     async def many(
@@ -176,8 +176,8 @@ class EventStore:
         )
         for originator, version, topic, body in stored:
             id = originator.removeprefix(prefix)
-            recorded = self._codec.decode(topic, body, stream=f"{stream.kind}/{id}", version=version)
-            found[id] = stream.after(found.get(id, stream.initial), recorded)
+            state = found.get(id, stream.initial)
+            found[id] = self._codec.fold(stream, state, topic, body, id=id, version=version).state
         return found
 
     async def history(self, stream: AnyStream, id: str, *, by: OfOffice) -> list[Any]:

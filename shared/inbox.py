@@ -605,7 +605,8 @@ class Inbox:
             if publisher in progress:
                 progress[publisher].counts[event] = number
         for row in await self._read(
-            "select office, publisher, epoch, position, waits_for from inbox where state = 'parked'"
+            "select office, publisher, epoch, position, waits_for from inbox where waits_for is not null"
+            " and state = 'parked'"
         ):
             if row["publisher"] not in progress:
                 continue

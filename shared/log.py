@@ -32,7 +32,9 @@ INBOX = Table(
         "taken_at": "timestamptz not null",
     },
     key=("publisher", "epoch", "position"),
-    indexes=(("publisher", "state"), ("waits_for",)),
+    # A further whole index would do harm: while the table has no statistics the planner takes any for as good as the key
+    # (measured: 20 ms to look for 32 messages among 8,000, and growing, instead of 0.2 ms).
+    few=("waits_for",),
 )
 INBOX_STREAM = Table(
     name="inbox_stream",
@@ -129,13 +131,22 @@ def table_sql(table: Table, *, name: str | None = None) -> str:
     return f'create table if not exists "{called}" ({whole})'
 
 
+def index_names(table: Table) -> dict[str, str]:
+    """Return what a table's further indexes are called, after the table's own name, and what each is over."""
+    whole = {
+        "_".join(index): f"(office, {', '.join(f'{chr(34)}{column}{chr(34)}' for column in index)})"
+        for index in table.indexes
+    }
+    some = {f"few_{column}": f'(office, "{column}") where "{column}" is not null' for column in table.few}
+    return whole | some
+
+
 def index_sql(table: Table, *, name: str | None = None) -> list[str]:
     """Return the statements that make a table's further indexes, each beginning with the office."""
     called = name or table.name
     return [
-        f'create index if not exists "{called}_{"_".join(index)}" on "{called}" '
-        f"(office, {', '.join(f'{chr(34)}{column}{chr(34)}' for column in index)})"
-        for index in table.indexes
+        f'create index if not exists "{called}_{index}" on "{called}" {over}'
+        for index, over in index_names(table).items()
     ]
 
 
@@ -181,6 +192,27 @@ def delete_sql(table: Table) -> str:
     return f'delete from "{table.name}" t using jsonb_populate_recordset(null::"{table.name}", $1) d where {same}'
 
 
+CHANGES = {"upsert": upsert_sql, "insert": insert_sql, "delete": delete_sql}
+
+
+def change_name(table: Table, how: str) -> str:
+    """Return the name of the function that brings changed rows into a table."""
+    return f'"{how}_{table.name}"'
+
+
+def change_sql(table: Table) -> list[str]:
+    """Return the statements that make the functions by which a batch changes a table.
+
+    A function keeps the plan of its statement from batch to batch; as a text in ``record_batch`` it was planned anew each
+    time, which took longer than storing the rows.
+    """
+    return [
+        f"create or replace function {change_name(table, how)}(jsonb) returns void language plpgsql as"
+        f" $body$ begin {sql(table)}; end $body$"
+        for how, sql in CHANGES.items()
+    ]
+
+
 def schema_sql(service: str, views: Iterable[Table], companions: Iterable[Table]) -> list[str]:
     """Return every statement that lays out a service's database after the library made its event table."""
     statements = [
@@ -203,9 +235,10 @@ def schema_sql(service: str, views: Iterable[Table], companions: Iterable[Table]
         *wall_sql("outbox", service, rights="select, insert"),
         _BEFORE,
         _RECORD,
+        "drop index if exists inbox_publisher_state, inbox_waits_for",  # of earlier versions; see INBOX
     ]
     for table in (*KEPT_TABLES, *views, *companions):
-        statements += [table_sql(table), *index_sql(table)]
+        statements += [table_sql(table), *index_sql(table), *change_sql(table)]
         rights = "select, insert" if table.name == "ledger" else "select, insert, update, delete"
         statements += wall_sql(table.name, service, rights=rights)
     return statements
@@ -213,6 +246,7 @@ def schema_sql(service: str, views: Iterable[Table], companions: Iterable[Table]
 
 # One round trip before a batch is decided: the events of the streams that are not held, the members of leases, the
 # answers of keys and the rows of messages. Each office is read within its own wall.
+# A LATERAL with OFFSET 0 is not turned round by the planner: each asked row is one look at an index.
 _BEFORE = """
 create or replace function before_batch(
     s_office text[], s_stream text[], l_office text[], l_kind text[], l_lease text[], o_office text[], o_key text[],
@@ -222,43 +256,55 @@ declare one text;
 begin
     for one in select distinct x from unnest(s_office || l_office || o_office || m_office) x loop
         perform set_config('app.office', one, true);
-        return query
-            select 'event', one, s.originator_id, s.originator_version, s.topic, s.state, s.notification_id
-            from stored_events s
-            where s.originator_id = any (array(
-                select x.stream from unnest(s_office, s_stream) x(office, stream) where x.office = one
-                union
-                select one || '/' || m.kind || '/' || m.id
-                from unnest(l_office, l_kind, l_lease) x(office, kind, lease)
-                join stream_of_lease m on m.office = one and m.kind = x.kind and m.lease = x.lease
-                where x.office = one))
-            order by s.originator_id, s.originator_version;
+        if cardinality(s_office) + cardinality(l_office) > 0 then
+            return query
+                select 'event', one, s.originator_id, s.originator_version, s.topic, s.state, s.notification_id
+                from stored_events s
+                where s.originator_id = any (array(
+                    select x.stream from unnest(s_office, s_stream) x(office, stream) where x.office = one
+                    union
+                    select one || '/' || x.kind || '/' || m.id
+                    from unnest(l_office, l_kind, l_lease) x(office, kind, lease)
+                    cross join lateral (
+                        select o.id from stream_of_lease o
+                        where o.office = one and o.kind = x.kind and o.lease = x.lease offset 0) m
+                    where x.office = one))
+                order by s.originator_id, s.originator_version;
+        end if;
         if cardinality(l_office) > 0 then
             return query
-                select 'member', one, m.kind || '/' || m.lease, 0::bigint, m.id, null::bytea, 0::bigint
+                select 'member', one, x.kind || '/' || x.lease, 0::bigint, m.id, null::bytea, 0::bigint
                 from unnest(l_office, l_kind, l_lease) x(office, kind, lease)
-                join stream_of_lease m on m.office = one and m.kind = x.kind and m.lease = x.lease
+                cross join lateral (
+                    select o.id from stream_of_lease o
+                    where o.office = one and o.kind = x.kind and o.lease = x.lease offset 0) m
                 where x.office = one;
         end if;
         if cardinality(o_office) > 0 then
             return query
-                select 'once', one, o.key, 0::bigint, encode(o.digest, 'hex'), o.answer, 0::bigint
+                select 'once', one, x.key, 0::bigint, encode(k.digest, 'hex'), k.answer, 0::bigint
                 from unnest(o_office, o_key) x(office, key)
-                join once o on o.office = one and o.key = x.key where x.office = one;
+                cross join lateral (
+                    select o.digest, o.answer from once o where o.office = one and o.key = x.key offset 0) k
+                where x.office = one;
         end if;
         if cardinality(m_office) > 0 then
             return query
-                select 'inbox', one, i.publisher || ':' || i.epoch || ':' || i.position, i.version, i.state, i.digest,
-                       i.position
+                select 'inbox', one, x.publisher || ':' || x.epoch || ':' || x.position, i.version, i.state, i.digest,
+                       x.position
                 from unnest(m_office, m_publisher, m_epoch, m_position) x(office, publisher, epoch, position)
-                join inbox i on i.office = one and i.publisher = x.publisher and i.epoch = x.epoch
-                    and i.position = x.position
+                cross join lateral (
+                    select o.version, o.state, o.digest from inbox o
+                    where o.office = one and o.publisher = x.publisher and o.epoch = x.epoch
+                        and o.position = x.position offset 0) i
                 where x.office = one;
             return query
-                select 'stream', one, i.publisher || ':' || i.stream, i.version, null::text, null::bytea, 0::bigint
+                select 'stream', one, x.publisher || ':' || x.stream, i.version, null::text, null::bytea, 0::bigint
                 from (select distinct u.publisher, u.stream
                       from unnest(m_office, m_publisher, m_stream) u(office, publisher, stream) where u.office = one) x
-                join inbox_stream i on i.office = one and i.publisher = x.publisher and i.stream = x.stream;
+                cross join lateral (
+                    select o.version from inbox_stream o
+                    where o.office = one and o.publisher = x.publisher and o.stream = x.stream offset 0) i;
         end if;
     end loop;
 end $body$
@@ -271,7 +317,7 @@ create or replace function record_batch(
     was_batch text, now_batch text, now_log bigint, now_published bigint, now_hash bytea, now_at timestamptz,
     e_office text[], e_stream text[], e_version bigint[], e_topic text[], e_state bytea[], e_position bigint[],
     o_office text[], o_position bigint[], o_version int[], o_type text[], o_subject text[], o_msg_id text[],
-    o_envelope bytea[], r_office text[], r_sql text[], r_rows jsonb[])
+    o_envelope bytea[], r_office text[], r_change text[], r_rows jsonb[])
 returns void language plpgsql as $body$
 declare one text; number int;
 begin
@@ -295,7 +341,7 @@ begin
         end if;
         for number in select generate_subscripts(r_office, 1) loop
             if r_office[number] = one then
-                execute r_sql[number] using r_rows[number];
+                execute 'select ' || r_change[number] || '($1)' using r_rows[number];
             end if;
         end loop;
     end loop;

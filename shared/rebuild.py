@@ -17,7 +17,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from shared.codec import Codec
 from shared.decisions import AnyStream
-from shared.log import EventLog, delete_sql, event_log, index_sql, mark_sql, table_sql, upsert_sql, wall_sql
+from shared.log import (
+    EventLog,
+    delete_sql,
+    event_log,
+    index_names,
+    index_sql,
+    mark_sql,
+    table_sql,
+    upsert_sql,
+    wall_sql,
+)
 from shared.views import Resource, Row, Table, View
 from shared.writer import Held, rows_after
 
@@ -120,8 +130,8 @@ def _exchange(rows: Cursor[DictRow], table: Table, service: str, made_by: str) -
     rows.execute(f'drop table if exists "{name}"')
     rows.execute(f'alter table "{fresh}" rename to "{name}"')
     rows.execute(f'alter index "{fresh}_pkey" rename to "{name}_pkey"')
-    for index in table.indexes:
-        rows.execute(f'alter index "{fresh}_{"_".join(index)}" rename to "{name}_{"_".join(index)}"')
+    for index in index_names(table):
+        rows.execute(f'alter index "{fresh}_{index}" rename to "{name}_{index}"')
     for statement in wall_sql(name, service, rights="select, insert, update, delete"):
         rows.execute(statement)
     rows.execute(mark_sql(table, made_by))

@@ -15,12 +15,16 @@ from shared.decisions import AnyStream, Recorded
 
 @dataclass(frozen=True)
 class Table:
-    """A table of a view: columns with their SQL types, the key (after the office), further indexes."""
+    """A table of a view: columns with their SQL types, the key (after the office), further indexes.
+
+    :ivar few: columns of which most rows have none; an index over the rows that have one.
+    """
 
     name: str
     columns: Mapping[str, str]
     key: tuple[str, ...]
     indexes: tuple[tuple[str, ...], ...] = ()
+    few: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ from shared.clock import Clock, local_date
 from shared.codec import Beside, Codec, events_of, told_by, with_what_stands_beside
 from shared.decisions import AnyStream, Elsewhere, Recorded, Refusal, TooEarly
 from shared.fail_points import reach
-from shared.log import INBOX, INBOX_STREAM, OFFICE, ONCE, STREAM_OF_LEASE, delete_sql, insert_sql, upsert_sql
+from shared.log import INBOX, INBOX_STREAM, OFFICE, ONCE, STREAM_OF_LEASE, change_name
 from shared.outbox import Sent, envelope, event_and_version
 from shared.views import Resource, Row, Table, View
 
@@ -298,6 +298,7 @@ class _Batch:
     """What one commit will hold."""
 
     moment: datetime
+    today: date
     log: int
     published: int
     hash: bytes
@@ -312,42 +313,42 @@ class _Batch:
     once: dict[tuple[str, str], tuple[bytes | None, Decided]] = field(default_factory=dict)
     inbox: dict[tuple[str, str], tuple[str, bytes]] = field(default_factory=dict)
     applied: dict[tuple[str, str], int] = field(default_factory=dict)
-    replaced: list[tuple[str, "Held | None"]] = field(default_factory=list)  # what ``held`` held, newest last
+    before: list[tuple[dict[Any, Any], Any, Any]] = field(default_factory=list)  # what was overwritten, newest last
 
-    def hold(self, key: str, held: Held) -> None:
-        """Let a stream be as it is after one more event."""
-        self.replaced.append((key, self.held.get(key)))
-        self.held[key] = held
+    def put(self, where: dict[Any, Any], key: Any, value: Any) -> None:
+        """Set an entry of one of the batch's dicts, so that ``go_back`` can take it back."""
+        self.before.append((where, key, where.get(key, _NOTHING)))
+        where[key] = value
 
     def mark(self) -> "_Mark":
         """Remember where the batch stands, before an act that may fail half way."""
         return _Mark(
             (self.log, self.published, self.hash),
-            tuple(len(rows) for rows in (self.events, self.sent, self.changes, self.entered, self.replaced)),
-            (dict(self.members), dict(self.once), dict(self.inbox), dict(self.applied)),
+            tuple(len(rows) for rows in (self.events, self.sent, self.changes, self.entered, self.before)),
         )
 
     def go_back(self, mark: "_Mark") -> None:
         """Take out of the batch everything that an act put into it."""
         self.log, self.published, self.hash = mark.head
-        *lengths, replaced = mark.lengths
+        *lengths, overwritten = mark.lengths
         grown: tuple[list[Any], ...] = (self.events, self.sent, self.changes, self.entered)
         for rows, length in zip(grown, lengths, strict=True):
             del rows[length:]
-        for key, earlier in reversed(self.replaced[replaced:]):
-            if earlier is None:
-                del self.held[key]
+        for where, key, earlier in reversed(self.before[overwritten:]):
+            if earlier is _NOTHING:
+                del where[key]
             else:
-                self.held[key] = earlier
-        del self.replaced[replaced:]
-        self.members, self.once, self.inbox, self.applied = mark.kept
+                where[key] = earlier
+        del self.before[overwritten:]
+
+
+_NOTHING: Any = object()
 
 
 @dataclass(frozen=True)
 class _Mark:
     head: tuple[int, int, bytes]
     lengths: tuple[int, ...]
-    kept: tuple[dict[Any, Any], dict[Any, Any], dict[Any, Any], dict[Any, Any]]
 
 
 @dataclass
@@ -685,9 +686,9 @@ class Writer:
                 held = fresh.get(a)
                 if held is None:
                     held = fresh[a] = Held(stream.initial, made=e)
-                recorded = self._codec.decode(c, d, stream=f"{kind}/{id}", version=b)
-                held.state, held.version = stream.after(held.state, recorded), b
-                if type(recorded.event) in self._own and recorded.position is not None:
+                held.state, event, position = self._codec.fold(stream, held.state, c, d, id=id, version=b)
+                held.version = b
+                if position is not None and type(event) in self._own:
                     held.published = b
             elif what == "member":
                 kind, lease_id = a.split("/", 1)
@@ -711,12 +712,14 @@ class Writer:
             for companion in self._companions:
                 await companion.load(self._connection, offices)
         moment = max(self._clock.now(), self._at + timedelta(microseconds=1))
-        batch = _Batch(moment=moment, log=self._log, published=self._published_at, hash=self._hash)
+        batch = _Batch(
+            moment=moment, today=local_date(moment), log=self._log, published=self._published_at, hash=self._hash
+        )
         started = perf_counter()
         for one in asked:
             begun, before = perf_counter(), batch.mark()
             try:
-                outcome: Decided | BaseException = await self._decide_with_all_it_writes(one, batch, known)
+                outcome: Decided | BaseException = await self._decide_with_all_it_writes(one, batch, known, before)
             except (Refusal, TooEarly, ChangedMeanwhile, KeyReused, Missing) as no:
                 outcome = no
             except Exception as bug:
@@ -737,10 +740,9 @@ class Writer:
             batch.companions.append(rows)
         return batch
 
-    async def _decide_with_all_it_writes(self, one: _Asked, batch: _Batch, known: _Known) -> Decided:
+    async def _decide_with_all_it_writes(self, one: _Asked, batch: _Batch, known: _Known, before: _Mark) -> Decided:
         """Decide; when the decision writes to a stream that nobody had asked for, read that one and decide again."""
         while True:
-            before = batch.mark()
             try:
                 return self._decide_one(one, batch, known)
             except _Unread as unread:
@@ -802,7 +804,7 @@ class Writer:
         if by.once is not None:
             answer = one.answer(decided) if one.answer is not None else None
             decided = Decided(one.id, one.stream, after.state, after.version, recorded, answer)
-            batch.once[(one.office, by.once)] = (by.digest, decided)
+            batch.put(batch.once, (one.office, by.once), (by.digest, decided))
             row = {"key": by.once, "digest": _hex(by.digest), "answer": _hex(answer), "at": batch.moment}
             batch.changes.append(Change(one.office, ONCE, row, "insert"))
         return decided
@@ -812,8 +814,7 @@ class Writer:
         if one.by.act is None or self._authority is None:
             return None
         register = self._look(batch, one.office, *self._authority).state
-        today = local_date(batch.moment)
-        days = {today, one.by.occurred_on or today}
+        days = {batch.today, one.by.occurred_on or batch.today}
         found = authority.mandate_for(
             register, person=one.by.actor, act=one.by.act, needed=one.by.mandated, on_days=tuple(sorted(days))
         )
@@ -884,7 +885,7 @@ class Writer:
         else:
             beside = Beside(
                 id=str(uuid.uuid4()),
-                occurred_on=local_date(batch.moment) if follows else by.occurred_on or local_date(batch.moment),
+                occurred_on=batch.today if follows else by.occurred_on or batch.today,
                 recorded_at=batch.moment,
                 # What follows from a message, or by itself, is nobody's own act.
                 actor="SYS" if follows or told is not None else by.actor,
@@ -914,13 +915,13 @@ class Writer:
         name = self._codec.name(event)
         batch.events.append((office, key, version, name, stored, batch.log))
         batch.hash = chained(batch.hash, key, version, name, stored)
-        batch.hold(key, after)
+        batch.put(batch.held, key, after)
         lease = getattr(event, "lease", None)
         if version == 1 and isinstance(lease, str) and stream.kind != "lease":
             batch.changes.append(Change(office, STREAM_OF_LEASE, {"kind": stream.kind, "lease": lease, "id": id}))
             place = (office, stream.kind, lease)
             if place in self._members:  # only a complete list is held; one that is not is read when somebody asks
-                batch.members[place] = {**self._members[place], **batch.members.get(place, {}), id: None}
+                batch.put(batch.members, place, {**self._members[place], **batch.members.get(place, {}), id: None})
         if type(event).__name__ == OFFICE_FOUNDED:
             self._know_office(office, batch)
         self._view(office, stream, id, after, whole, batch)
@@ -1012,7 +1013,7 @@ class Writer:
         enters_at: int | None = None,
     ) -> None:
         office = one.office
-        batch.inbox[(office, told.place)] = (state, told.digest)
+        batch.put(batch.inbox, (office, told.place), (state, told.digest))
         row = {
             "publisher": told.publisher,
             "epoch": told.epoch,
@@ -1034,7 +1035,7 @@ class Writer:
             self._know_office(office, batch)
         if not moves:
             return
-        batch.applied[(office, f"{told.publisher}:{told.stream}")] = told.version
+        batch.put(batch.applied, (office, f"{told.publisher}:{told.stream}"), told.version)
         moved = {"publisher": told.publisher, "stream": told.stream, "version": told.version}
         batch.changes.append(Change(office, INBOX_STREAM, moved))
         batch.entered.insert(
@@ -1058,7 +1059,7 @@ class Writer:
 
     def _know_office(self, office: str, batch: _Batch) -> None:
         """From this day on there is work to do for the office (``shared.day``)."""
-        batch.changes.append(Change(office, OFFICE, {"since": local_date(batch.moment).isoformat()}))
+        batch.changes.append(Change(office, OFFICE, {"since": batch.today.isoformat()}))
 
     # -- storing ------------------------------------------------------------------------------------------------------
 
@@ -1070,8 +1071,8 @@ class Writer:
             key = tuple(change.values[column] for column in change.table.key)
             for how in ("upsert", "delete"):
                 if how != change.how:
-                    grouped.get((change.office, _sql(change.table, how)), {}).pop(key, None)
-            rows = grouped.setdefault((change.office, _sql(change.table, change.how)), {})
+                    grouped.get((change.office, change_name(change.table, how)), {}).pop(key, None)
+            rows = grouped.setdefault((change.office, change_name(change.table, change.how)), {})
             rows[key] = {"office": change.office, **change.values}
         await self._connection.fetchval(
             "select record_batch($1,$2,$3,$4,$5,$6, $7,$8,$9,$10,$11,$12, $13,$14,$15,$16,$17,$18,$19, $20,$21,$22)",
@@ -1084,7 +1085,7 @@ class Writer:
             *_columns(batch.events, 6),
             *_columns(batch.sent, 7),
             [office for office, _ in grouped],
-            [sql for _, sql in grouped],
+            [name for _, name in grouped],
             [msgspec.json.encode(list(rows.values())).decode() for rows in grouped.values()],
             timeout=20,
         )
@@ -1112,19 +1113,6 @@ def chained(before: bytes, stream: str, version: int, name: str, state: bytes) -
     """Return the hash over the whole log after one more event: what a log head anchors, private events included."""
     entry = hashlib.sha256(msgspec.json.encode([stream, version, name]) + state).digest()
     return hashlib.sha256(before + entry).digest()
-
-
-_SQL: dict[
-    tuple[int, str], tuple[Table, str]
-] = {}  # by identity; the table is kept, so that its identity stays its own
-
-
-def _sql(table: Table, how: str) -> str:
-    found = _SQL.get((id(table), how))
-    if found is None:
-        make = {"upsert": upsert_sql, "insert": insert_sql, "delete": delete_sql}[how]
-        found = _SQL[(id(table), how)] = (table, make(table))
-    return found[1]
 
 
 def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:

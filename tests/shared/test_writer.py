@@ -439,6 +439,14 @@ async def test_a_second_process_stands_by_until_the_first_is_gone(shed: Shed) ->
     task.cancel()
 
 
+async def test_what_is_read_before_a_batch_is_found_by_one_key_and_no_other_index(shed: Shed) -> None:
+    # While a table has no statistics the planner takes any whole index for as good as the key.
+    read = ("inbox", "inbox_stream", "once", "stream_of_lease")
+    indexes = await shed.fetch("select tablename, indexdef from pg_indexes where schemaname = 'public'")
+    whole = [row["tablename"] for row in indexes if " WHERE " not in row["indexdef"]]
+    assert sorted(table for table in whole if table in read) == sorted(read)
+
+
 async def test_a_view_that_other_code_filled_is_laid_anew(shed: Shed) -> None:
     await shed.lend("t1", "anna")
     assert not lay_out(shed.log, "visits", views=[TOOLS.table])  # the same code: it stays

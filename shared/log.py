@@ -32,8 +32,8 @@ INBOX = Table(
         "taken_at": "timestamptz not null",
     },
     key=("publisher", "epoch", "position"),
-    # A further whole index would do harm: while the table has no statistics the planner takes any for as good as the key
-    # (measured: 20 ms to look for 32 messages among 8,000, and growing, instead of 0.2 ms).
+    # A further whole index would do harm: while the table has no statistics the planner takes any for as good as the
+    # key (measured: 20 ms to look for 32 messages among 8,000, and growing, instead of 0.2 ms).
     few=("waits_for",),
 )
 INBOX_STREAM = Table(
@@ -203,8 +203,8 @@ def change_name(table: Table, how: str) -> str:
 def change_sql(table: Table) -> list[str]:
     """Return the statements that make the functions by which a batch changes a table.
 
-    A function keeps the plan of its statement from batch to batch; as a text in ``record_batch`` it was planned anew each
-    time, which took longer than storing the rows.
+    A function keeps the plan of its statement from batch to batch; as a text in ``record_batch`` it was planned anew
+    each time.
     """
     return [
         f"create or replace function {change_name(table, how)}(jsonb) returns void language plpgsql as"

@@ -257,6 +257,37 @@ class Seals:
         current, key = await self._key_for(office, subject, category)
         return {field: key.seal(current, field, said[field]) if field in said else None for field in texts}
 
+    async def prepare(self, office: str, subjects: Iterable[tuple[str, Category]]) -> None:
+        """Make the keys of many subjects that have none yet, in one commit instead of one for each.
+
+        :raises MayNotSeal: the service has no right to a category.
+        """
+        await self._notice_erasures()
+        new = [one for one in dict.fromkeys(subjects) if not self._keys.get(self._current.get((office, *one), ""))]
+        if not new:
+            return
+        office_key = await self._office_key(office)
+        made = [f"{category}-{secrets.token_urlsafe(18)}" for _, category in new]
+        wrapped = [_wrap(office_key, secrets.token_bytes(32), _place_of_key(office, id)) for id in made]
+        try:
+            rows = await self._ask(
+                "select * from keys_for($1, $2, $3, $4, $5)",
+                office,
+                [subject for subject, _ in new],
+                [category for _, category in new],
+                made,
+                wrapped,
+            )
+        except asyncpg.InsufficientPrivilegeError as why:
+            raise MayNotSeal("no right to a category") from why
+        self._remember(
+            {
+                row["id"]: DataKey(office, _unwrap(office_key, row["wrapped"], _place_of_key(office, row["id"])))
+                for row in rows
+            }
+        )
+        self._current.update({(office, row["subject"], row["category"]): row["id"] for row in rows})
+
     async def open(self, office: str, field: str | None, sealed: Sealed) -> str | None:
         """Return the text; None when its key was destroyed or may not be read, or the seal is broken.
 
@@ -468,6 +499,23 @@ _SCHEMA = (
                 where k.office = in_office and k.subject = of_subject and k.category = of_category
                 and k.destroyed_at is null;
         end if;
+    end $$
+    """,
+    """
+    create or replace function keys_for(
+        in_office text, of_subject text[], of_category text[], made_id text[], made bytea[])
+    returns table (subject text, category text, id text, wrapped bytea) language plpgsql as $$
+    #variable_conflict use_column
+    begin
+        perform set_config('app.office', in_office, true);
+        insert into data_key (office, id, subject, category, wrapped)
+            select in_office, m.id, m.subject, m.category, m.wrapped
+            from unnest(of_subject, of_category, made_id, made) m(subject, category, id, wrapped)
+            on conflict do nothing;
+        return query select k.subject, k.category, k.id, k.wrapped
+            from unnest(of_subject, of_category) m(subject, category)
+            join data_key k on k.office = in_office and k.subject = m.subject and k.category = m.category
+            and k.destroyed_at is null;
     end $$
     """,
     """

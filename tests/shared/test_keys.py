@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -134,6 +135,26 @@ async def test_many_at_once_make_one_key(seals_of: Opener) -> None:
     made = await asyncio.gather(*(sealed(seals) for seals in (visits, notifications) for _ in range(10)))
     assert len({one.key for one in made}) == 1
     assert {await visits.open(NOORD, "what_seen", one) for one in made} == {WORDS}
+
+
+async def test_keys_made_beforehand_are_those_that_seal_and_one_in_use_stays(
+    seals_of: Opener, keys: ScratchDatabase
+) -> None:
+    seals = await seals_of("visits")
+    earlier = await sealed(seals, subject="lease-0")
+    subjects: list[Any] = [(f"lease-{number % 4}", "B") for number in range(8)]
+    other = await seals_of("visits")  # knows none of them
+    await other.prepare(NOORD, subjects)
+    for number in range(4):
+        made = await sealed(other, subject=f"lease-{number}")
+        assert await seals.open(NOORD, "what_seen", made) == WORDS
+        assert (made.key == earlier.key) is (number == 0)
+    connection = await asyncpg.connect(keys.url("visits"))
+    await connection.execute("select set_config('app.office', $1, false)", NOORD)
+    assert await connection.fetchval("select count(*) from data_key where category = 'B'") == 4
+    await connection.close()
+    with pytest.raises(MayNotSeal):
+        await other.prepare(NOORD, [("lease-9", "F")])
 
 
 async def test_the_same_words_have_the_same_digest_under_one_key_only(seals_of: Opener) -> None:

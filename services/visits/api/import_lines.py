@@ -172,6 +172,19 @@ def lease_of(reference: str, *, by: Caller) -> str:
     return str(uuid5(_IDS, f"{by.office}/{reference}"))
 
 
+def subjects_of(told: Told, *, by: Caller) -> list[tuple[str, Category]]:
+    """Return whose keys the texts of a line are sealed under."""
+    says = told.says
+    if says is None or isinstance(says, VisitLine):
+        return []
+    lease = lease_of(says.reference, by=by)
+    return [(lease, "A"), (_renter_of(lease, says.renter_reference), "A")]
+
+
+def _renter_of(lease: str, reference: str) -> str:
+    return str(uuid5(UUID(lease), f"renter {reference}"))
+
+
 async def asks(told: Told, *, by: Caller, seals: Seals, policies: Policies) -> Asks:
     """Return the decision that a readable line asks for."""
     says = told.says
@@ -223,7 +236,7 @@ async def asks(told: Told, *, by: Caller, seals: Seals, policies: Policies) -> A
 
 
 async def _party(says: LeaseLine | RenterLine, reference: str, lease: str, seals: Seals) -> Party:
-    id = str(uuid5(UUID(lease), f"renter {reference}"))
+    id = _renter_of(lease, reference)
     name = (await seals.all("A", id, {"name": says.name}))["name"]
     reached: list[ContactPoint] = []
     if says.phone:

@@ -13,7 +13,7 @@ import asyncpg
 import structlog
 
 from services.visits import import_files
-from services.visits.api.import_lines import Asks, Seals, Told, asks, in_passes, read_lines
+from services.visits.api.import_lines import Asks, Seals, Told, asks, in_passes, read_lines, subjects_of
 from services.visits.events import ImportedLine, ImportStarted, LineOutcome
 from services.visits.photo_files import Altered
 from services.visits.rules import importing as rules
@@ -74,6 +74,7 @@ class Work:
                 to_do = [line for line in lines if self._started.rehearsal or line.number not in done]
                 for start in range(0, len(to_do), AT_A_TIME):
                     these = to_do[start : start + AT_A_TIME]
+                    await self._prepare_keys(these)
                     outcomes = await asyncio.gather(*(_never_stopping(self._do, line) for line in these))
                     await self._note(one for one in outcomes if one.line not in done)
             if not self._started.rehearsal:
@@ -82,6 +83,11 @@ class Work:
             await import_files.forget(self._store, by=self._by, of=self._id)
         except Exception as why:  # nobody waits for this: what is not said here is not said at all
             log.error("import-cut-off", exc_info=why)
+
+    async def _prepare_keys(self, lines: Sequence[Told]) -> None:
+        if not self._started.rehearsal:
+            subjects = [subject for line in lines for subject in subjects_of(line, by=self._by)]
+            await self._store.seals.prepare(self._by.office, subjects)
 
     async def _note(self, outcomes: Iterable[ImportedLine]) -> None:
         lines = tuple(outcomes)

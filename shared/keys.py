@@ -410,7 +410,13 @@ class Seals:
         # Every question may be asked twice: after a restart of the database the pool hands out dead connections.
         try:
             return cast("list[Any]", await self._pool.fetch(query, *values))
-        except (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError):
+        except (
+            OSError,
+            asyncpg.InterfaceError,
+            asyncpg.InternalClientError,
+            asyncpg.PostgresConnectionError,
+            asyncpg.OperatorInterventionError,
+        ):
             await self._pool.expire_connections()
             return cast("list[Any]", await self._pool.fetch(query, *values))
 

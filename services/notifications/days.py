@@ -23,7 +23,7 @@ from services.notifications.rules.kinds import POLICIES, policy_in_force
 from services.notifications.rules.lease_file import LEASE_FILE, LeaseFile, addressees_of, contacts_of
 from services.notifications.rules.preferences import Wishes, preferred
 from services.notifications.rules.sending import SENDING, Sending, channel_of, doubt, leaves
-from services.notifications.rules.task import TASK
+from services.notifications.rules.task import TASK, close_task
 from services.notifications.views import Due
 from shared.clock import BRUSSELS
 from shared.contracts.notifications import About
@@ -96,6 +96,9 @@ async def _do(thing: Due, day: Day, store: EventStore) -> None:
                 ),
                 lease=None,
             )
+        case "arrived":
+            task = task_named("parked_too_long", thing.id)
+            await store.decide(TASK, task, partial(close_task, because="arrived"), by=day.about(f"close {task}"))
         case _:
             assert_never(thing.what)
 

@@ -32,7 +32,7 @@ import structlog
 from prometheus_client import Counter
 
 from services.notifications import views
-from services.notifications.events import Addressee, SendingBegun, SendingChannel
+from services.notifications.events import Addressee, SendingBegun, SendingChannel, SendingQueued
 from services.notifications.letters import HERE, OFFICE, from_letters, wishes_of
 from services.notifications.names import task_named
 from services.notifications.rules.carrying import CARRYING, Carrying, notice_restore
@@ -527,7 +527,7 @@ class Delivery:
             reply_to=details.email if details else None,
             subject=words["subject"],
             text=words["short" if short else "body"],
-            letter=None if short else await self._bytes(office, letter, queued.communication),
+            letter=None if short else await self._bytes(office, letter, queued),
             language=language,
             at=self._clock.now(),
         )
@@ -545,8 +545,10 @@ class Delivery:
             raise NotSent("erased", for_good=True)
         return address.strip()
 
-    async def _bytes(self, office: str, letter: Communication, id: str) -> bytes:
-        sealed = await views.bytes_of(self._store, letter.first or id, by=_of(office))
+    async def _bytes(self, office: str, letter: Communication, queued: SendingQueued) -> bytes:
+        """Return the letter as its addressee gets it: nothing that is addressed to another."""
+        first = letter.first or queued.communication
+        sealed = await views.bytes_of(self._store, first, addressee=queued.addressee, by=_of(office))
         text = await self._store.seals.open(office, "pdf", sealed) if sealed else None
         if text is None:
             raise NotSent("erased", for_good=True)

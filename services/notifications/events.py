@@ -29,6 +29,7 @@ class Annex:
     text: Sealed
     translator: Sealed | None = None
     translation_of: str | None = None
+    untranslated: tuple[str, ...] = ()  # parts in which somebody's own words are Dutch still; a person translates them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,24 +63,35 @@ class CommunicationDrafted:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LetterCopy:
+    """The bytes that one of several addressees gets: their own letter, and nothing addressed to another."""
+
+    addressee: str
+    document: str  # SHA-256 of the bytes, hexadecimal
+    pdf: Sealed  # the bytes, base64
+
+
+@dataclass(frozen=True, kw_only=True)
 class CommunicationApproved:
     """The sender answers for the letter; from here on its bytes are what they are."""
 
     approved_on: date
     text_nl: Sealed  # as frozen
     document: str  # SHA-256 of the bytes, hexadecimal
-    pdf: Sealed  # the bytes, base64
+    pdf: Sealed  # the bytes, base64: the letter to every addressee, one after the other
     notice_start: date | None = None
     notice_end: date | None = None
     post_until: date | None = None
+    copies: tuple[LetterCopy, ...] = ()  # where there are several addressees
 
 
 @dataclass(frozen=True, kw_only=True)
 class CommunicationApprovalTakenBack:
-    """The approver's mandate had ended; the letter, not sent yet, is a draft again."""
+    """The approval does not stand; the letter, not sent yet, is a draft again."""
 
-    mandate: str
+    mandate: str  # the approver's, where it had ended; else blank
     person: str
+    because: Literal["mandate_ended", "landlord_changed"] = "mandate_ended"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +122,7 @@ class CommunicationRepeated:
     sent_on: date
     required: tuple[str, ...]
     tracking: Sealed | None = None
+    documents: tuple[str, ...] = ()  # hash of what each addressee gets, in their order; blank: all get ``document``
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,7 +188,7 @@ class ProofCorrected:
 class CommunicationDropped:
     """It will not be sent."""
 
-    because: Literal["person", "count_restated", "addressees_changed", "cause_gone"] = "person"
+    because: Literal["person", "count_restated", "addressees_changed", "landlord_changed", "cause_gone"] = "person"
     replaced_by: str | None = None
 
 
@@ -257,6 +270,7 @@ TaskKind = Literal[
     "referral_silent",
     "partner_to_tell",
     "bridge_figure_to_ask",
+    "notice_blocked",
 ]
 OwnerRole = Literal["counsellor", "coordinator", "director", "administration", "technical"]
 

@@ -14,18 +14,26 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from services.notifications.events import Addressee, Annex, CommunicationApproved, CommunicationDrafted
+from services.notifications.events import (
+    Addressee,
+    Annex,
+    CommunicationApproved,
+    CommunicationDrafted,
+    LetterCopy,
+    NoticeDates,
+)
 from services.notifications.rules import composing
 from services.notifications.rules.communication import Communication
 from services.notifications.rules.composing import Facts, Values
-from services.notifications.rules.content import days_in, dressed, missing_in
-from services.notifications.rules.in_words import day_in_words
+from services.notifications.rules.content import days_in, dressed, missing_in, summary_fits, unsaid
+from services.notifications.rules.in_words import DUTCH, Tongue, keeps_dutch
 from services.notifications.rules.kinds import OFFICIAL, POLICIES, category_of, is_bad_news, policy_in_force
 from services.notifications.rules.lease_file import LEASE_FILE, EvaluationTold, LeaseFile, TerminationTold
 from services.notifications.rules.office import OFFICE_CARD, OFFICE_DETAILS, current
 from services.notifications.rules.preferences import PREFERENCES, Wishes, in_their_language
-from services.notifications.rules.template import TEMPLATES, Filled, fill, in_force, open_marks, with_marks
+from services.notifications.rules.template import TEMPLATES, Filled, fields_of, fill, in_force, open_marks, with_marks
 from services.notifications.typesetting import Recipient, Sheet, Translation, set_in_type
+from shared.contracts.evaluations import ClaimFiledV1
 from shared.contracts.notifications import About, Kind
 from shared.contracts.visits import CounsellorAssignedV1, LandlordChangedV1, OfficeChangedV1, ReportFixedV1
 from shared.event_sourcing import OfOffice
@@ -90,6 +98,7 @@ async def facts_with(
         policy=policy_in_force(policies, on=on),
         read=read,
         on=on,
+        tongue=dutch(),
     )
 
 
@@ -153,11 +162,10 @@ def values_of(kind: Kind, facts: Facts, *, about_kind: str, about_id: str, told:
             said = composing.notice(facts, about_id)
         case "L-10":
             said = composing.stopped(facts, about_id)
+        case "L-13" if isinstance(told, ClaimFiledV1):
+            said = composing.claim(facts, told.filed_on)
         case "L-13":
-            consulted = facts.file.consultations.get(about_id)
-            said = composing.ocmw(
-                facts, ground=consulted.ground if consulted else None, claim=about_kind == "termination"
-            )
+            said = composing.ocmw(facts, facts.file.consultations.get(about_id))
         case "L-14" if isinstance(told, CounsellorAssignedV1):
             said = composing.change_of_counsellor(facts, told)
         case "L-14" if isinstance(told, LandlordChangedV1):
@@ -195,9 +203,32 @@ def languages() -> tuple[str, ...]:
 
 
 @cache
-def standing_sentences() -> Mapping[str, Mapping[str, str]]:
+def tongue_of(language: str) -> Tongue:
+    """Return a language of the templates: its words, and the checklist as far as it is translated."""
+    folder = HERE / "templates" / language
+    words = tomllib.loads((folder / "words.toml").read_text(encoding="utf-8"))
+    labels = folder / "labels.toml"
+    return Tongue(
+        code=language,
+        months=tuple(words["months"]),
+        weekdays=tuple(words["weekdays"]),
+        numbers=tuple(words["numbers"]),
+        conjunction=words["and"],
+        annex=words["annex"],
+        phrases=words["phrases"],
+        labels=tomllib.loads(labels.read_text(encoding="utf-8")) if labels.exists() else {},
+    )
+
+
+def dutch() -> Tongue:
+    """Return the language of every official text."""
+    return tongue_of(DUTCH)
+
+
+@cache
+def standing_sentences(language: str = DUTCH) -> Mapping[str, Mapping[str, str]]:
     """Return what the office says in every letter of a kind, by part."""
-    return tomllib.loads((HERE / "templates" / "nl" / "standing.toml").read_text(encoding="utf-8"))
+    return tomllib.loads((HERE / "templates" / language / "standing.toml").read_text(encoding="utf-8"))
 
 
 async def template_in_force(store: Reads, kind: Kind, language: str, *, by: OfOffice, on: date) -> tuple[str, str]:
@@ -299,32 +330,49 @@ async def _annexes(
     about_id: str,
     told: Any,
 ) -> tuple[Annex, ...]:
-    """Return translations of what can be translated without a person: letters without anybody's own words."""
-    asked = dict.fromkeys(one.language for one in addressees if one.language in languages() and one.language != "nl")
-    term = told.until if isinstance(told, ContestTerm) else None
+    """Return the letter in the languages of its addressees, as far as it can be told without a person.
+
+    Somebody's own words stay in Dutch there and are named in ``untranslated``: such an annex helps who translates, and
+    is no translation yet where one must be there.
+    """
+    asked = dict.fromkeys(one.language for one in addressees if one.language in languages() and one.language != DUTCH)
     made = []
-    for language in asked if kind in composing.TRANSLATABLE else ():
+    for language in asked if kind != "L-13" else ():
         assert language is not None
         template, name = await template_in_force(store, kind, language, by=by, on=facts.on)
-        values = composing.in_language(
-            kind, facts, about_kind=about_kind, about_id=about_id, term=term, language=language
+        if not template:
+            continue
+        tongue = tongue_of(language)
+        values = values_of(kind, replace(facts, tongue=tongue), about_kind=about_kind, about_id=about_id, told=told)
+        text = tongue.shown(fill(template, values).text)
+        untranslated = tuple(sorted(part for part in fields_of(template) if keeps_dutch(values.get(part))))
+        made.append(
+            await _annex(store, kind, facts.lease, text, by=by, language=language, name=name, untranslated=untranslated)
         )
-        sealed = await store.seals.seal_all(
-            by.office,
-            facts.lease,
-            category_of(kind),
-            {"text": fill(template, values).text, "translator": f"Huurspoor, {name}"},
-        )
-        if sealed["text"] is not None:
-            made.append(
-                Annex(
-                    language=language,
-                    text=sealed["text"],
-                    translator=sealed["translator"],
-                    translation_of="nl",
-                )
-            )
     return tuple(made)
+
+
+async def _annex(
+    store: Reads,
+    kind: Kind,
+    lease: str,
+    text: str,
+    *,
+    by: OfOffice,
+    language: str,
+    name: str,
+    untranslated: tuple[str, ...],
+) -> Annex:
+    said = {"text": text, "translator": f"Huurspoor, {name}"}
+    sealed = await store.seals.seal_all(by.office, lease, category_of(kind), said)
+    assert sealed["text"] is not None
+    return Annex(
+        language=language,
+        text=sealed["text"],
+        translator=sealed["translator"],
+        translation_of=DUTCH,
+        untranslated=untranslated,
+    )
 
 
 async def words_of_person(
@@ -340,12 +388,54 @@ async def words_of_person(
     frame = ("office", "landlord", "dwelling") if kind in OFFICIAL else ()
     lacking = [name for name in frame if not values.get(name)]
     lacking += missing_in(_body_of(whole), kind)
+    if not summary_fits(whole):
+        lacking.append("summary")
     if kind == "L-08" and facts.policy is not None:
         earliest = facts.on + timedelta(days=facts.policy.hearing_notice_days)
         named = days_in(whole)
         if named and all(day < earliest for day in named):
             lacking.append("hearing_date")
     return whole, tuple(dict.fromkeys(lacking))
+
+
+async def annexes_beside(
+    store: Reads,
+    kind: Kind,
+    text: str,
+    *,
+    facts: Facts,
+    about_kind: str,
+    about_id: str,
+    addressees: Iterable[Addressee],
+    given: Iterable[Annex],
+    by: OfOffice,
+) -> tuple[Annex, ...]:
+    """Return the annexes given with a person's words, and what the templates say around them in further languages.
+
+    The words themselves stay in Dutch there: such an annex helps who translates, and is no translation yet.
+    """
+    made = list(given)
+    there = {annex.language for annex in made}
+    asked = dict.fromkeys(one.language for one in addressees if one.language in languages() and one.language != DUTCH)
+    for language in asked:
+        assert language is not None
+        template, name = await template_in_force(store, kind, language, by=by, on=facts.on)
+        if language in there or not template:
+            continue
+        tongue = tongue_of(language)
+        values = values_of(kind, replace(facts, tongue=tongue), about_kind=about_kind, about_id=about_id)
+        standing = {
+            part: fill(sentence, values).text.strip()
+            for part, sentence in standing_sentences(language).get(kind, {}).items()
+        }
+        added = [standing[part] for part in unsaid(text, standing)]
+        top = [line for line in fill(template, values).text.splitlines() if line.startswith(("# ", "> "))]
+        body = "\n".join(tongue.kept(line) if line.strip() else line for line in _body_of(text).strip().splitlines())
+        whole = tongue.shown("\n".join((*top, "", body, "", *added)))
+        made.append(
+            await _annex(store, kind, facts.lease, whole, by=by, language=language, name=name, untranslated=("text",))
+        )
+    return tuple(made)
 
 
 def _body_of(text: str) -> str:
@@ -375,34 +465,93 @@ async def frozen(
     missing = tuple(dict.fromkeys(lacking))
     if missing or text is None:
         return missing, None
-    marks = {"letter_date": day_in_words(today), "signed_by": signed_by}
-    if row is not None:
-        marks |= {
-            "notice_start": day_in_words(row.start),
-            "notice_end": day_in_words(row.end),
-            "post_until": day_in_words(row.posted_until),
-            "exit_inspection": day_in_words(composing.exit_inspection_on(row.end)),
-        }
-    whole = with_marks(text, marks)
+    whole = with_marks(text, _marks(dutch(), row, today=today, signed_by=signed_by))
     if open_marks(whole):
         return open_marks(whole), None
-    sheet = _sheet(communication, facts, values, text=whole, signed_by=signed_by, roles=roles)
+    annexes = tuple(
+        _translation(annex, facts, _marks(_tongue_or_dutch(annex.language), row, today=today, signed_by=signed_by))
+        for annex in communication.annexes
+    )
+    sheet = _sheet(communication, facts, values, text=whole, annexes=annexes, signed_by=signed_by, roles=roles)
     made = await asyncio.to_thread(set_in_type, sheet)
     category = category_of(communication.kind)
     sealed = await store.seals.seal_all(
         by.office, communication.lease, category, {"text_nl": whole, "pdf": in_letters(made)}
     )
     assert sealed["text_nl"] is not None and sealed["pdf"] is not None
+    copies = await asyncio.to_thread(_each_their_own, communication, sheet)
+    apart = {
+        id: await store.seals.seal(by.office, communication.lease, category, "pdf", in_letters(one))
+        for id, one in copies.items()
+    }
     approved = CommunicationApproved(
         approved_on=today,
         text_nl=sealed["text_nl"],
         document=hashlib.sha256(made).hexdigest(),
         pdf=sealed["pdf"],
+        copies=tuple(
+            LetterCopy(addressee=id, document=hashlib.sha256(one).hexdigest(), pdf=found)
+            for id, one in copies.items()
+            if (found := apart[id]) is not None
+        ),
         notice_start=row.start if row else None,
         notice_end=row.end if row else None,
         post_until=row.posted_until if row else None,
     )
     return (), approved
+
+
+def _marks(tongue: Tongue, row: NoticeDates | None, *, today: date, signed_by: str) -> Mapping[str, str]:
+    """Return what is known at approval only, as a language says it."""
+    marks = {"letter_date": tongue.day(today), "signed_by": signed_by}
+    if row is not None:
+        marks |= {
+            "notice_start": tongue.day(row.start),
+            "notice_end": tongue.day(row.end),
+            "post_until": tongue.day(row.posted_until),
+            "exit_inspection": tongue.day(composing.exit_inspection_on(row.end)),
+        }
+    return marks
+
+
+def _tongue_or_dutch(language: str) -> Tongue:
+    return tongue_of(language) if language in languages() else dutch()
+
+
+@cache
+def _notices() -> Mapping[str, str]:
+    """Return how a translation says that the Dutch text is the official one, in languages without templates."""
+    return tomllib.loads((HERE / "templates" / "annexes.toml").read_text(encoding="utf-8"))
+
+
+def _translation(annex: Annex, facts: Facts, marks: Mapping[str, str]) -> Translation:
+    language = annex.language
+    own = tongue_of(language).annex if language in languages() else _notices().get(language[:2])
+    return Translation(
+        language=language,
+        text=with_marks(facts.read(annex.text) or "", marks),
+        translator=facts.read(annex.translator),
+        notice=" ".join(dict.fromkeys((own or tongue_of("en").annex, dutch().annex))),
+    )
+
+
+def _each_their_own(communication: Communication, sheet: Sheet) -> Mapping[str, bytes]:
+    """Return the letter to each addressee apart, where there are several: nobody gets what is addressed to another.
+
+    A translation goes to who reads that language.
+    """
+    if len(communication.addressed) < 2:
+        return {}
+    return {
+        one.to.addressee: set_in_type(
+            replace(
+                sheet,
+                recipients=(recipient,),
+                annexes=tuple(annex for annex in sheet.annexes if annex.language == one.to.language),
+            )
+        )
+        for one, recipient in zip(communication.addressed, sheet.recipients, strict=True)
+    }
 
 
 async def frozen_reminder(
@@ -417,7 +566,14 @@ async def frozen_reminder(
 
 
 def _sheet(
-    communication: Communication, facts: Facts, values: Values, *, text: str, signed_by: str, roles: Iterable[str]
+    communication: Communication,
+    facts: Facts,
+    values: Values,
+    *,
+    text: str,
+    annexes: tuple[Translation, ...],
+    signed_by: str,
+    roles: Iterable[str],
 ) -> Sheet:
     details, file = facts.details, facts.file
     reference = facts.read(file.registered.dwelling_reference) if file.registered else None
@@ -426,7 +582,7 @@ def _sheet(
     return Sheet(
         text=text,
         on=facts.on,
-        date_in_words=day_in_words(facts.on),
+        date_in_words=dutch().day(facts.on),
         file_number=f"{reference or facts.lease[:8]} / {facts.lease[:8]}",
         office=values.get("office") or "",
         office_lines=tuple(line for line in lines if line),
@@ -437,12 +593,7 @@ def _sheet(
         signed_by=signed_by,
         signed_as=role,
         recipients=tuple(recipient_of(facts, one.to) for one in communication.addressed),
-        annexes=tuple(
-            Translation(
-                language=annex.language, text=facts.read(annex.text) or "", translator=facts.read(annex.translator)
-            )
-            for annex in communication.annexes
-        ),
+        annexes=annexes,
         simulated=clock_is_simulated(),
     )
 

@@ -124,7 +124,7 @@ from shared.working_days import add_working_days, next_working_day
 
 reactions = Reactions()
 
-Because = Literal["count_restated", "addressees_changed", "cause_gone"]
+Because = Literal["count_restated", "addressees_changed", "landlord_changed", "cause_gone"]
 _KEPT = events_of(LEASE_FILE)
 _DAYS_TO_ACT = 5
 
@@ -146,6 +146,7 @@ async def follow(
     store: EventStore,
     *wanted: Wanted,
     dropped: Mapping[str, tuple[Because, str | None]] | None = None,
+    taken_back: Iterable[str] = (),
     ask: Opening | None = None,
 ) -> None:
     """Keep a fact about a lease and record in one commit what follows from it: drafts, drops, tasks.
@@ -158,7 +159,8 @@ async def follow(
     after = LEASE_FILE.evolve(file, told.data) if kept else file
     if after.registered is None:
         raise TooEarly(f"visits:lease/{lease}")
-    drafts = [(_id_of(want, told), await _draft(want, told, store, after)) for want in wanted]
+    # Nobody who died is written to (EC-18).
+    drafts = [(_id_of(want, told), await _draft(want, told, store, after)) for want in wanted if not after.died]
     asked = {} if ask is None else {"asked": one(TASK, task_named(ask.kind, ask.about_id))}
     await store.decide(
         LEASE_FILE,
@@ -173,6 +175,7 @@ async def follow(
             named=task_named,
             drafts=drafts,
             dropped=dropped,
+            taken_back=tuple(taken_back),
         ),
         by=told,
         reads={"letters": every(COMMUNICATION, lease), "tasks": every(TASK, lease), **asked},
@@ -393,8 +396,14 @@ def _taken_back_and_told(
 
 @reactions.to(CounsellorAssignedV1)
 async def when_counsellor_assigned(told: Told[CounsellorAssignedV1], store: EventStore) -> None:
-    """Welcome the renters with the first counsellor (L-01); tell them of a later one (L-14)."""
+    """Welcome the renters with the first counsellor (L-01); tell them of a later one (L-14).
+
+    Who was taken over from another system has lived there for long, and is not welcomed.
+    """
     kind: Kind = "L-01" if told.data.previous is None else "L-14"
+    file: LeaseFile = await store.state(LEASE_FILE, told.data.lease, by=told)
+    taken_over = file.registered is not None and file.registered.imported and kind == "L-01"
+    wanted = Wanted(kind=kind, about_kind="lease", about_id=told.data.lease)
     card = (await store.state(OFFICE_CARD, OFFICE, by=told)).counsellors.get(told.data.counsellor)
     ask = Opening(
         kind="counsellor_card_missing",
@@ -406,15 +415,30 @@ async def when_counsellor_assigned(told: Told[CounsellorAssignedV1], store: Even
     await follow(
         told,
         store,
-        Wanted(kind=kind, about_kind="lease", about_id=told.data.lease),
+        *(() if taken_over else (wanted,)),
         ask=ask if card is None else None,
     )
 
 
 @reactions.to(LandlordChangedV1, OfficeChangedV1)
 async def when_landlord_or_office_changed(told: Told[LandlordChangedV1 | OfficeChangedV1], store: EventStore) -> None:
-    """Tell the renters (L-14)."""
-    await follow(told, store, Wanted(kind="L-14", about_kind="lease", about_id=told.data.lease))
+    """Tell the renters (L-14); what was not sent names the new one: drafted anew by us, approved anew by people."""
+    letters: Letters = await store.every(COMMUNICATION, told.data.lease, by=told)
+    begun = told.data.starts_on <= told.today  # one that begins later is seen when a letter is sent
+    unsent = [(id, letter) for id, letter in _unsent(letters) if begun]
+    stale = [
+        (id, Wanted(kind=letter.kind, about_kind=letter.about_kind, about_id=letter.about_id, replaces=id))
+        for id, letter in unsent
+        if letter.kind in OFFICIAL and letter.drafter == SYSTEM
+    ]
+    await follow(
+        told,
+        store,
+        Wanted(kind="L-14", about_kind="lease", about_id=told.data.lease),
+        *(want for _, want in stale),
+        dropped={id: ("landlord_changed", _id_of(want, told)) for id, want in stale},
+        taken_back=[id for id, letter in unsent if letter.kind not in OFFICIAL or letter.drafter != SYSTEM],
+    )
 
 
 @reactions.to(PartyAddedV1, PartyLeftV1, AdministratorAppointedV1, AdministratorEndedV1)

@@ -30,20 +30,6 @@ _WORDS: Final = {
     "greetings": "Met vriendelijke groeten,",
     "copy": "KOPIE voor",
 }
-_ANNEX: Final = {
-    "nl": "Dit is een vertaling. De Nederlandse tekst is de officiële tekst.",
-    "fr": "Ceci est une traduction. Le texte néerlandais est le texte officiel.",
-    "en": "This is a translation. The Dutch text is the official one.",
-    "tr": "Bu bir çeviridir. Resmi metin Hollandaca metindir.",
-    "es": "Esta es una traducción. El texto oficial es el neerlandés.",
-    "de": "Dies ist eine Übersetzung. Der amtliche Text ist der niederländische.",
-    "ro": "Aceasta este o traducere. Textul oficial este cel în olandeză.",
-    "pl": "To jest tłumaczenie. Oficjalny jest tekst niderlandzki.",
-    "bg": "Това е превод. Официалният текст е на нидерландски.",
-    "ru": "Это перевод. Официальным является нидерландский текст.",
-    "uk": "Це переклад. Офіційним є нідерландський текст.",
-    "ar": "هذه ترجمة. النص الهولندي هو النص الرسمي.",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,11 +51,15 @@ class Recipient:
 
 @dataclass(frozen=True, kw_only=True)
 class Translation:
-    """An annex; it says itself that the Dutch text is the official one."""
+    """An annex.
+
+    :ivar notice: says that the Dutch text is the official one.
+    """
 
     language: str
     text: str
     translator: str | None
+    notice: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,12 +169,10 @@ def parts_of(text: str) -> tuple[str, tuple[str, ...], tuple[Block, ...]]:
 
 def _annex(annex: Translation, subject: str) -> dict[str, Any]:
     own, summary, blocks = parts_of(annex.text)
-    notice = _ANNEX.get(annex.language, _ANNEX["en"])
-    dutch = "" if annex.language == "nl" else f" {_ANNEX['nl']}"
     translator = f" ({annex.translator})" if annex.translator else ""
     return {
         "language": annex.language[:2],
         "title": own if own != "Brief" else f"{subject} [{annex.language}]",
-        "notice": f"{notice}{dutch}{translator}",
+        "notice": f"{annex.notice}{translator}",
         "blocks": [asdict(Block(kind="text", text=line)) for line in summary] + [asdict(block) for block in blocks],
     }

@@ -41,7 +41,7 @@ def show_communication(id: str, letter: Communication) -> Mapping[str, Any] | No
         "kind": letter.kind,
         "about": {"kind": letter.about_kind, "id": letter.about_id},
         "bad_news": letter.bad_news,
-        "addressees": [_addressee(one, letter.required) for one in letter.addressed],
+        "addressees": [_addressee(one, letter) for one in letter.addressed],
         "text_nl": letter.text_nl,
         "annexes": [
             {
@@ -49,6 +49,7 @@ def show_communication(id: str, letter: Communication) -> Mapping[str, Any] | No
                 "text": annex.text,
                 "translator": annex.translator,
                 "translation_of": annex.translation_of,
+                "untranslated": list(annex.untranslated),
             }
             for annex in letter.annexes
         ],
@@ -75,13 +76,13 @@ def show_communication(id: str, letter: Communication) -> Mapping[str, Any] | No
     }
 
 
-def _addressee(one: Addressed, required: tuple[str, ...]) -> Mapping[str, Any]:
+def _addressee(one: Addressed, letter: Communication) -> Mapping[str, Any]:
     return {
         "id": one.to.addressee,
         "party": one.to.party,
         "role": one.to.role,
         "copy": one.to.copy,
-        "required": one.to.addressee in required,
+        "required": one.to.addressee in letter.required,
         "language": one.to.language,
         "name": one.to.name,
         "address": one.to.address,
@@ -90,6 +91,7 @@ def _addressee(one: Addressed, required: tuple[str, ...]) -> Mapping[str, Any]:
         "proof": {"kind": one.proof_kind, "reference": one.reference, "trust_level": one.trust_level}
         if one.proof_kind is not None
         else None,
+        "document": letter.document_for(one.to.addressee),
     }
 
 
@@ -115,31 +117,36 @@ LETTER_BYTES = Table(
     name="letter_bytes",
     columns={
         "communication": "text not null",
+        "addressee": "text not null",  # blank: the letter to all
         "sealed": "text not null",
         "key": "text not null",
         "digest": "text not null",
         "length": "int not null",
     },
-    key=("communication",),
+    key=("communication", "addressee"),
 )
 
 
-def keep_bytes(_letter: Communication, recorded: Recorded[Any]) -> Iterable[Row]:
+def keep_bytes(letter: Communication, recorded: Recorded[Any]) -> Iterable[Row]:
     """The bytes of each approved letter, sealed; a state that carried them would only be heavy."""
     id = recorded.stream.partition("/")[2]
     match recorded.event:
-        case CommunicationApproved(pdf=pdf):
-            sealed = {"sealed": pdf.sealed, "key": pdf.key, "digest": pdf.digest, "length": pdf.length}
-            yield Row(LETTER_BYTES, {"communication": id, **sealed})
+        case CommunicationApproved(pdf=pdf, copies=copies):
+            for addressee, one in (("", pdf), *((copy.addressee, copy.pdf) for copy in copies)):
+                sealed = {"sealed": one.sealed, "key": one.key, "digest": one.digest, "length": one.length}
+                yield Row(LETTER_BYTES, {"communication": id, "addressee": addressee, **sealed})
         case CommunicationApprovalTakenBack():
-            yield Row(LETTER_BYTES, {"communication": id}, gone=True)
+            for addressee in ("", *(one.to.addressee for one in letter.addressed)):
+                yield Row(LETTER_BYTES, {"communication": id, "addressee": addressee}, gone=True)
 
 
-async def bytes_of(store: Asked, communication: str, *, by: Any) -> Sealed | None:
-    """Return the sealed bytes of an approved letter."""
+async def bytes_of(store: Asked, communication: str, *, addressee: str | None = None, by: Any) -> Sealed | None:
+    """Return the sealed bytes of an approved letter; those for one addressee where theirs are apart, else for all."""
     found = await store.rows(
-        "select sealed, key, digest, length from letter_bytes where office = $1 and communication = $2",
+        "select sealed, key, digest, length from letter_bytes where office = $1 and communication = $2"
+        " and addressee in ('', $3) order by addressee desc",
         communication,
+        addressee or "",
         by=by,
     )
     return Sealed(**dict(found[0])) if found else None
@@ -251,7 +258,7 @@ def keep_dates(file: LeaseFile, recorded: Recorded[Any]) -> Iterable[Row]:
 class Due:
     """Something that a day brings: ``what`` it is, the id of the thing, its lease, and the day it is about."""
 
-    what: Literal["contest_term", "appointment", "reminder", "unheard", "parked"]
+    what: Literal["contest_term", "appointment", "reminder", "unheard", "parked", "arrived"]
     id: str
     lease: str | None
     day: date | None
@@ -286,6 +293,9 @@ async def due_on(
         " where office = $1 and state = 'parked' and waits_for is not null and taken_at < ($6::date + 1)"
         " and not exists (select from tasks where tasks.office = $1 and tasks.kind = 'parked_too_long'"
         " and tasks.about = waits_for and tasks.state = 'open')"
+        " union all select 'arrived', about, null, null from tasks where office = $1 and kind = 'parked_too_long'"
+        " and state = 'open' and not exists (select from inbox where inbox.office = $1 and inbox.state = 'parked'"
+        " and inbox.waits_for = tasks.about)"
         " order by 1, 4, 2",
         day,
         terms_until,

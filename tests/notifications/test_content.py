@@ -1,16 +1,30 @@
 """What letters must say, their templates, and numbers and days in words (domain 9.2)."""
 
+import re
+import shutil
 from datetime import date
+from pathlib import Path
 from typing import get_args
 
 import pytest
 
-from services.notifications.letters import languages, standing_sentences, template_of_product
+from services.notifications import letters
+from services.notifications.letters import dutch, languages, standing_sentences, template_of_product, tongue_of
 from services.notifications.rules.composing import exit_inspection_on
-from services.notifications.rules.content import MANDATORY, PATTERNS, days_in, dressed, missing_in, says
-from services.notifications.rules.in_words import day_in_words, listed, number_in_words, number_told, weekday_in_words
+from services.notifications.rules.content import (
+    MANDATORY,
+    PATTERNS,
+    WRITTEN_BY_PEOPLE,
+    days_in,
+    dressed,
+    missing_in,
+    missing_in_template,
+    says,
+    summary_fits,
+)
+from services.notifications.rules.in_words import keeps_dutch
 from services.notifications.rules.refusals import ContentMissing
-from services.notifications.rules.template import TEMPLATES, adopt, fill, in_force, open_marks, with_marks
+from services.notifications.rules.template import TEMPLATES, adopt, fields_of, fill, in_force, open_marks, with_marks
 from shared.contracts.notifications import Kind
 from shared.refusals import DateOrder
 from tests.specification import given, state_of
@@ -18,20 +32,55 @@ from tests.specification import given, state_of
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
-@pytest.mark.parametrize("kind", ["L-05", "L-07", "L-09"])
-def test_the_products_template_says_all_that_it_must(kind: Kind) -> None:
-    assert missing_in(template_of_product(kind, "nl") or "", kind) == ()
-
-
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_has_a_dutch_template_with_a_short_summary(kind: Kind) -> None:
-    lines = (template_of_product(kind, "nl") or "").splitlines()
+def test_the_products_template_says_all_that_it_must(kind: Kind) -> None:
+    assert missing_in_template(template_of_product(kind, "nl") or "", kind) == ()
+
+
+@pytest.mark.parametrize("language", ["nl", "fr", "en"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_has_a_template_with_a_short_summary_in_each_language(kind: Kind, language: str) -> None:
+    lines = (template_of_product(kind, language) or "").splitlines()
     assert lines[0].startswith("# ")
-    assert 1 <= sum(line.startswith("> ") for line in lines) <= 5
+    summary = [line for line in lines if line.startswith("> ")]
+    assert 1 <= len(summary) <= 5
+    assert max(len(re.sub(r"\{.*?\}", "", line)) for line in summary) <= 75, "each is one line of the letter"
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_a_language_says_what_dutch_says(language: str) -> None:
+    """A translation fills in the same facts, says the same sentences, and knows the whole checklist of the product."""
+    for kind in KINDS:
+        dutch_text, text = template_of_product(kind, "nl") or "", template_of_product(kind, language) or ""
+        assert fields_of(text) == fields_of(dutch_text)
+        assert set(open_marks(text)) == set(open_marks(dutch_text))
+    assert {*tongue_of(language).phrases} - {"in_dutch"} == {*dutch().phrases}
+    for phrase, sentence in dutch().phrases.items():
+        assert set(re.findall(r"\{\w+\}", tongue_of(language).phrases[phrase])) == set(re.findall(r"\{\w+\}", sentence))
+    assert {kind: [*said] for kind, said in standing_sentences(language).items()} == {
+        kind: [*said] for kind, said in standing_sentences().items()
+    }
+    assert len(tongue_of(language).labels) == 24
 
 
 def test_there_are_templates_in_three_languages() -> None:
     assert languages() == ("en", "fr", "nl")
+
+
+def test_a_further_language_is_a_further_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = shutil.copytree(letters.HERE / "templates", tmp_path / "templates")
+    shutil.copytree(folder / "fr", folder / "tr")
+    monkeypatch.setattr(letters, "HERE", tmp_path)
+    for kept in (letters.languages, letters.tongue_of, letters.template_of_product, letters.standing_sentences):
+        kept.cache_clear()
+    try:
+        assert languages() == ("en", "fr", "nl", "tr")
+        assert tongue_of("tr").day(date(2026, 3, 18)) == "18 mars 2026"
+        assert template_of_product("L-05", "tr") == template_of_product("L-05", "fr")
+    finally:
+        monkeypatch.undo()
+        for kept in (letters.languages, letters.tongue_of, letters.template_of_product, letters.standing_sentences):
+            kept.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -124,22 +173,75 @@ def test_a_template_must_say_what_its_kind_must() -> None:
     given(TEMPLATES).when(adopt, **adopted("Dag {nobody}")).then_refused(
         ContentMissing, "summary", "subject", "unknown_field"
     )
+    given(TEMPLATES).when(adopt, **adopted("# Brief\n> Kort.\n\n⟦nobody⟧")).then_refused(
+        ContentMissing, "unknown_field"
+    )
     long = "# Brief\n" + "> regel\n" * 6 + "\nDag"
     given(TEMPLATES).when(adopt, **adopted(long)).then_refused(ContentMissing, "summary")
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_office_can_change_every_template(kind: Kind) -> None:
+    text = (template_of_product(kind, "nl") or "") + "\n\nEen zin van het kantoor."
+    known = fields_of(text)
+    given(TEMPLATES).when(adopt, **{**adopted(text, kind=kind), "known": known}).then_it_holds(
+        lambda events: events[0].text == text
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "part"),
+    [
+        ("L-05", "{threshold}", "count"),
+        ("L-05", "{cure_days}", "cure"),
+        ("L-05", "{expected}", "expected"),
+        ("L-07", "{heard}", "heard"),
+        ("L-09", "{decided_by}", "decided"),
+        ("L-09", "{names}", "names"),
+        ("L-09", "⟦notice_end⟧", "notice_dates"),
+        ("L-09", "⟦exit_inspection⟧", "exit_inventory"),
+    ],
+)
+def test_a_template_that_leaves_out_what_only_the_case_can_tell_is_refused(kind: Kind, name: str, part: str) -> None:
+    """The words around it do not help: "telling" is no count."""
+    text = (template_of_product(kind, "nl") or "").replace(name, "…")
+    assert part in missing_in_template(text, kind)
+
+
+def test_what_people_write_is_asked_of_their_words_and_not_of_the_frame() -> None:
+    assert {"L-08", "L-11", "L-12", "L-15"} == WRITTEN_BY_PEOPLE
+
+
 def test_days_and_numbers_are_said_in_words() -> None:
-    assert day_in_words(date(2026, 3, 18)) == "18 maart 2026"
-    assert weekday_in_words(date(2026, 3, 18)) == "woensdag 18 maart 2026"
-    assert weekday_in_words(date(2026, 3, 18), "fr") == "mercredi 18 mars 2026"
-    said = [number_in_words(number) for number in (0, 1, 13, 20, 21, 22, 23, 24, 30, 60, 99, 100)]
-    assert said == [
+    assert dutch().day(date(2026, 3, 18)) == "18 maart 2026"
+    assert dutch().weekday(date(2026, 3, 18)) == "woensdag 18 maart 2026"
+    assert tongue_of("fr").weekday(date(2026, 3, 18)) == "mercredi 18 mars 2026"
+    assert [dutch().number(number) for number in (0, 1, 13, 20, 21, 22, 23, 24, 30, 60, 99, 100)] == [
         "nul", "één", "dertien", "twintig", "eenentwintig", "tweeëntwintig", "drieëntwintig", "vierentwintig", "dertig",
         "zestig", "negenennegentig", "100",
     ]  # fmt: skip
-    assert number_told(3) == "drie (3)"
-    assert number_told(365) == "365"
-    assert listed(("An", "Bert", "Celia")) == "An, Bert en Celia"
+    assert [tongue_of("fr").number(number) for number in (21, 71, 80, 99)] == [
+        "vingt et un", "septante et un", "quatre-vingts", "nonante-neuf",
+    ]  # fmt: skip
+    assert dutch().number_told(3) == "drie (3)"
+    assert dutch().number_told(365) == "365"
+    assert (dutch().months_told(1), dutch().months_told(3)) == ("één (1) maand", "drie (3) maanden")
+    assert dutch().listed(("An", "Bert", "Celia")) == "An, Bert en Celia"
+
+
+def test_somebodys_own_words_are_never_translated_by_a_machine() -> None:
+    french = tongue_of("fr")
+    kept = french.kept("De keuken is vuil.")
+    assert keeps_dutch(kept)
+    assert french.shown(f"Vous : {kept}") == "Vous : [en néerlandais] De keuken is vuil."
+    assert french.label("De keuken en de toestellen zijn proper.") == "La cuisine et les appareils sont propres."
+    assert keeps_dutch(french.label("Een punt van het kantoor zelf."))
+    assert dutch().kept("De keuken is vuil.") == "De keuken is vuil."
+
+
+def test_a_summary_of_six_lines_is_none() -> None:
+    own = "# Brief\n" + "> regel\n" * 6 + "\nDag"
+    assert not summary_fits(dressed(own, "L-15", frame="", standing={}))
 
 
 def test_the_exit_inventory_is_made_on_the_last_working_day_of_the_notice() -> None:

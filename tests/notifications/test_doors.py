@@ -241,8 +241,8 @@ async def test_the_letter_says_everything_that_it_must(notifications: Notificati
         "zag fatma: Het fornuis en de vloer zijn vuil.",
         "U zei daarover: Ik was een week ziek.",
         "De keuken is al twee keer besproken",
-        "Vóór deze brief: nul (0) negatieve evaluaties.",
-        "Met deze brief erbij: één (1).",
+        "Negatieve evaluaties vóór deze brief: nul (0)",
+        "Met deze brief erbij: één (1)",
         "vierentwintig",
     ):
         assert said in text or said == "vierentwintig"
@@ -469,7 +469,7 @@ async def test_a_restated_count_drafts_the_letter_anew_unless_it_was_sent(notifi
     await notifications.told(restated)
     old, new = await notifications.letters(LEASE, kind="L-05")
     assert (old["id"], old["state"], new["replaces"]) == (first["id"], "dropped", first["id"])
-    assert "Vóór deze brief: één (1) negatieve evaluaties." in new["text_nl"]
+    assert "Negatieve evaluaties vóór deze brief: één (1)" in new["text_nl"]
     await notifications.act(f"/communications/{new['id']}/approve", **KAREL)
     day = notifications.today.isoformat()
     await notifications.act(f"/communications/{new['id']}/send", {"on": day, "method": "handover"}, **TOM)
@@ -579,9 +579,9 @@ async def test_a_notice_is_approved_by_the_director_and_posted_by_evaluations(no
     assert recorded(answer) == ["CommunicationApproved", "TaskClosed"]
     frozen = answer.json()
     assert frozen["notice"]["start"] == "2026-04-01"
-    ground = f"- Dit punt is niet in orde: {ITEM.label} Wij stelden op 12 februari 2026 vast: Het fornuis"
+    ground = f"- Wij vragen: {ITEM.label} Maar op 12 februari 2026 stelden wij vast: Het fornuis"
     assert ground in frozen["text_nl"]
-    assert "Hij begint op 1 april 2026 en eindigt op 30 juni 2026." in frozen["text_nl"]
+    assert "De eerste dag is 1 april 2026, de laatste dag is 30 juni 2026." in frozen["text_nl"]
     assert "Er is in een jaar geen blijvende verbetering." in frozen["text_nl"]
     assert "30 juni 2026" in frozen["text_nl"].splitlines()[-1]  # a Tuesday: the exit inventory
     day = notifications.today.isoformat()

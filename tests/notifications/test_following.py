@@ -1,11 +1,14 @@
 """Which tasks a fact opens and closes, and what becomes of drafts it makes untrue (domain 9.4; edge cases 14.1)."""
 
+from dataclasses import replace
 from datetime import date
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 
-from services.notifications.events import CommunicationDropped, TaskOpened
+from services.notifications.events import CommunicationDropped, TaskClosed, TaskKind, TaskOpened
+from services.notifications.rules import following
 from services.notifications.rules.communication import COMMUNICATION, Communication
 from services.notifications.rules.following import take_in, tasks_of
 from services.notifications.rules.lease_file import LEASE_FILE
@@ -13,10 +16,15 @@ from services.notifications.rules.task import TASK, Task
 from shared.contracts.evaluations import (
     AttemptRefusedV1,
     EvaluationAnnulledV1,
+    EvaluationContestedV1,
     EvaluationDecidedNegativeV1,
+    EvaluationWithdrawnV1,
+    GroundsDoubtfulV1,
     GroundToldOfV1,
+    NoticePostedV1,
     ReviewDueV1,
     ReviewOpenedV1,
+    TerminationLapsedV1,
     TerminationProposedV1,
 )
 from shared.contracts.referrals import (
@@ -121,7 +129,7 @@ def opened(told: Any, *before: Any) -> list[tuple[str, str, str, str | None, dat
     return [(one.kind, one.about_id, one.owner_role, one.owner, one.due_on) for one in opens]
 
 
-def closed(told: Any, *before: Any) -> list[tuple[str, str]]:
+def closed(told: Any, *before: Any) -> list[tuple[str, str | None]]:
     """Return kind and thing of the tasks that a fact closes."""
     _, closes = tasks_of(told, file=file_of(registered(), FATMA_GUIDES, *before), today=TODAY)
     return [(one.kind, one.about_id) for one in closes]
@@ -343,3 +351,105 @@ def test_a_bridge_figure_is_asked_before_the_appointment() -> None:
         appointment_on=date(2026, 3, 4),
     )
     assert [due for *_, due in opened(soon)] == [date(2026, 3, 4)]
+
+
+def tasks_after(told: Any, *before: Any, letters: dict[str, Communication] | None = None, **tasks: Task) -> list[str]:
+    """Return the tasks that a fact closes among these."""
+    events = take_in(
+        file_of(registered(), FATMA_GUIDES, *before),
+        told=told,
+        kept=False,
+        lease=LEASE,
+        today=TODAY,
+        letters=letters or {},
+        tasks=tasks,
+        named=lambda kind, about: f"{kind}_{about}",
+    )
+    return [one.id for one in events if isinstance(one, Elsewhere) and isinstance(one.event, TaskClosed)]
+
+
+def open_task_of(kind: Any, about: str) -> Task:
+    return Task(
+        opened=TaskOpened(lease=LEASE, kind=kind, about_kind="x", about_id=about, owner_role="counsellor", due_on=TODAY)
+    )
+
+
+def test_a_bridge_figure_who_came_along_needs_not_be_asked_any_more() -> None:
+    asked = open_task_of("bridge_figure_to_ask", "b-1")
+    visited = VisitRecordedV1(
+        lease=LEASE,
+        visit="v-1",
+        visit_on=TODAY,
+        purpose="individual",
+        present=("renter",),
+        interpreter="bridge_figure",
+        interpreter_over_18=True,
+        imported=True,
+    )
+    ended = LeaseEndedV1(lease=LEASE, mode="mutual", ground="other", ended_on=TODAY)
+    for told in (visited, ended):
+        assert tasks_after(told, b=asked) == ["b"]
+    assert tasks_after(replace(visited, interpreter="professional"), b=asked) == []
+
+
+def test_a_letter_that_holds_no_longer_need_not_be_brought_again() -> None:
+    letters = {"c-1": state_of(COMMUNICATION, drafted(), APPROVED, sent())}
+    asked = {"letter_not_delivered_c-1": open_task_of("letter_not_delivered", "c-1")}
+    assert tasks_after(ANNULLED, letters=letters, **asked) == ["letter_not_delivered_c-1"]
+    withdrawn = EvaluationWithdrawnV1(lease=LEASE, evaluation=EVALUATION, why=words("fout"), by="karel")
+    assert tasks_after(withdrawn, letters=letters, **asked) == ["letter_not_delivered_c-1"]
+    other = replace(ANNULLED, evaluation="e-9")
+    assert tasks_after(other, letters=letters, **asked) == []
+
+
+def test_ec_35_a_posting_that_a_standstill_blocks_is_a_task_for_who_decided() -> None:
+    blocked = AttemptRefusedV1(
+        lease=LEASE, act="post_notice", about=f"termination/{TERMINATION}", code="GATE_OPEN", named=("G5",)
+    )
+    assert opened(blocked) == [("notice_blocked", TERMINATION, "director", None, date(2026, 3, 2))]
+    earlier = AttemptRefusedV1(
+        lease=LEASE, act="decide_termination", about=f"termination/{TERMINATION}", code="GATE_OPEN", named=("G1",)
+    )
+    assert opened(earlier) == []
+    posted = NoticePostedV1(
+        lease=LEASE,
+        termination=TERMINATION,
+        posted_on=TODAY,
+        method="registered_paper",
+        communications=(),
+        tracking=(),
+        posted_on_closed_day=False,
+    )
+    lapsed = TerminationLapsedV1(lease=LEASE, termination=TERMINATION)
+    for told in (posted, lapsed):
+        assert ("notice_blocked", TERMINATION) in closed(told)
+
+
+def test_ec_24_doubtful_grounds_are_a_task_and_withdraw_nothing() -> None:
+    doubtful = GroundsDoubtfulV1(
+        lease=LEASE, termination=TERMINATION, why="count_below_threshold", findings=(), evaluations=(EVALUATION,)
+    )
+    assert opened(doubtful) == [("grounds_doubtful", TERMINATION, "director", None, date(2026, 3, 2))]
+
+
+def test_ec_32_a_partner_is_told_to_stop_and_the_silence_is_no_task_any_more() -> None:
+    told = ReferralConsentWithdrawnV1(lease=LEASE, referral="r-1", withdrawn_on=TODAY, tell_partner=True)
+    assert [kind for kind, *_ in opened(told)] == ["partner_to_tell"]
+    assert closed(told) == [("referral_silent", "r-1")]
+
+
+@pytest.mark.parametrize("channel", ["whatsapp", "sms", "facebook", "phone", "counter", "email", "letter"])
+def test_a_contest_by_any_channel_is_a_contest(channel: str) -> None:
+    contested = EvaluationContestedV1(
+        lease=LEASE, evaluation=EVALUATION, lodged_on=TODAY, channel=channel, words=words("niet akkoord")
+    )
+    assert opened(contested) == [("contest_to_decide", EVALUATION, "director", None, date(2026, 3, 9))]
+    file = file_of(registered(), FATMA_GUIDES, DECIDED, contested)
+    assert file.evaluations[EVALUATION].contested == contested
+
+
+def test_every_task_has_an_owner_a_day_and_a_place() -> None:
+    """Each kind is opened somewhere, by a fact or by the passing of time."""
+    source = "".join(path.read_text(encoding="utf-8") for path in Path(following.__file__).parents[1].rglob("*.py"))
+    for kind in get_args(TaskKind):
+        assert f'kind="{kind}"' in source or f'"{kind}" if' in source, kind

@@ -46,8 +46,11 @@ async def test_a_batch_has_one_envelope_for_each_addressee(notifications: Notifi
         rows = list(csv.DictReader(io.StringIO(packed.read("manifest.csv").decode(), newline="")))
         assert [row["name"] for row in rows] == ["An Peeters", "Bert Wouters"]
         assert [(row["line_1"], row["line_2"]) for row in rows] == [("Vaartstraat 12", "2000 Antwerpen")] * 2
-        for row in rows:
-            assert hashlib.sha256(packed.read(row["file"])).hexdigest() == row["sha256"] == letter["document"]
+        for row, to in zip(rows, letter["addressees"], strict=True):
+            assert hashlib.sha256(packed.read(row["file"])).hexdigest() == row["sha256"] == to["document"]
+            own = await notifications.read(f"/communications/{letter['id']}.pdf?addressee={to['id']}", **TOM)
+            assert own.content == packed.read(row["file"]), "each envelope holds its addressee's own letter"
+        assert len({row["sha256"] for row in rows} | {letter["document"]}) == 3
         assert "L-05" not in packed.read("manifest.csv").decode()
     assert (await notifications.read(path, **TOM)).content == printed.content
     assert (await notifications.read(path, **FATMA)).status_code == 403

@@ -34,7 +34,7 @@ def test_the_same_letter_gives_the_same_bytes() -> None:
 
 def test_an_annex_in_any_script_does_not_stop_a_letter() -> None:
     annexes = tuple(
-        Translation(language=language, text=text, translator=None)
+        Translation(language=language, text=text, translator=None, notice="Bu bir çeviridir.")
         for language, text in (
             ("tr", "Olumsuz değerlendirme"),
             ("ar", "تقييم سلبي"),

@@ -107,7 +107,20 @@ def _ical(appointments: Iterable[tuple[str, date, str]], office: str) -> str:
             f"SUMMARY:{_ical_text(f'Afspraak met {office}')}",
             "END:VEVENT",
         ]
-    return "\r\n".join([*lines, "END:VCALENDAR", ""])
+    return "\r\n".join([*map(_folded, lines), "END:VCALENDAR", ""])
+
+
+def _folded(line: str) -> str:
+    """Return a line in pieces of at most 75 octets, as RFC 5545 asks; no character is cut in two."""
+    pieces, size = [""], 0
+    for char in line:
+        octets = len(char.encode())
+        if size + octets > 75:
+            pieces.append("")
+            size = 1  # the blank before a further piece
+        pieces[-1] += char
+        size += octets
+    return "\r\n ".join(pieces)
 
 
 def _ical_text(text: str) -> str:

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Annotated, Any
 from uuid import uuid4
 
+from fastapi import Query
 from fastapi.responses import Response
 from pydantic import Field
 
@@ -192,11 +193,15 @@ async def letter_as_pdf(
     communication: str,
     by: Annotated[Caller, may("read_communications", *READERS, "auditor", of=COMMUNICATION)],
     store: Store,
+    addressee: Annotated[Name | None, Query()] = None,
 ) -> Response:
-    """The letter as approved, byte for byte."""
+    """The letter as approved, byte for byte: to all its addressees, or as one of them gets it."""
     letter: Communication = await store.state(COMMUNICATION, communication, by=by)
-    sealed = await views.bytes_of(store, letter.first or communication, by=by)
-    if sealed is None or letter.document is None:
+    if addressee is not None and letter.of(addressee) is None:
+        raise not_found()
+    sealed = await views.bytes_of(store, letter.first or communication, addressee=addressee, by=by)
+    document = letter.document_for(addressee) if addressee else letter.document
+    if sealed is None or document is None:
         raise not_found()
     if category_of_key(sealed.key) not in readable(by.roles, "communications"):
         raise not_permitted()
@@ -207,7 +212,7 @@ async def letter_as_pdf(
     return Response(
         from_letters(text),
         media_type="application/pdf",
-        headers={"ETag": f'"{letter.document}"', "Content-Disposition": f'inline; filename="{letter.kind}.pdf"'},
+        headers={"ETag": f'"{document}"', "Content-Disposition": f'inline; filename="{letter.kind}.pdf"'},
     )
 
 

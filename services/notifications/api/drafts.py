@@ -9,7 +9,7 @@ from pydantic import Field
 
 from services.notifications.api.door import WRITERS, Language, Name, api, remembered
 from services.notifications.events import Addressee, Annex, CommunicationDrafted
-from services.notifications.letters import facts_of, matter_of, wishes_of, words_of_person
+from services.notifications.letters import annexes_beside, facts_of, matter_of, wishes_of, words_of_person
 from services.notifications.names import task_named
 from services.notifications.rules import composing
 from services.notifications.rules.communication import COMMUNICATION, draft
@@ -124,7 +124,17 @@ async def _drafted(
         about_id=about.id,
         addressees=addressees,
         text_nl=said.text_nl,
-        annexes=tuple([annex async for annex in _annexes(body, category, by)]),
+        annexes=await annexes_beside(
+            store,
+            body.kind,
+            words,
+            facts=facts,
+            about_kind=about.kind,
+            about_id=about.id,
+            addressees=addressees,
+            given=[annex async for annex in _annexes(body, category, by)],
+            by=by,
+        ),
         translation_waived_by=body.translation_waived_by_renter or (),
         bad_news=is_bad_news(
             body.kind,

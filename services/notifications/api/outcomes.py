@@ -74,9 +74,7 @@ async def record_delivery(
         addressee=body.addressee,
         on=body.on,
         proof=proof,
-        signed_by_other=await _signed_by_other(body.proof, body.addressee, letter, store, by),
-        written_proxy=bool(body.proof and (body.proof.written_proxy or "").strip()),
-        signed_by_minor=body.proof is not None and body.proof.signed_by_minor,
+        **await _signed(body.proof, body.addressee, letter, store, by),
     )
     return await _outcome(store, communication, letter, decision, by=by.on(body.on))
 
@@ -132,6 +130,7 @@ async def correct_recorded_proof(
         on=body.on,
         why=said.why,
         proof=await _proof(body.proof, letter, by),
+        **await _signed(body.proof, body.addressee, letter, store, by),
     )
     return await _outcome(store, communication, letter, decision, by=by.on(body.on))
 
@@ -183,6 +182,17 @@ async def _proof(given: ProofBody | None, letter: Communication, by: Caller) -> 
     if said.reference is None:
         return None
     return Proof(kind=given.kind, reference=said.reference, signed_by=said.signed_by, trust_level=given.trust_level)
+
+
+async def _signed(
+    given: ProofBody | None, addressee: str, letter: Communication, store: Store, by: Caller
+) -> dict[str, Any]:
+    """Return who signed, as far as it decides whether a proof proves anything."""
+    return {
+        "signed_by_other": await _signed_by_other(given, addressee, letter, store, by),
+        "written_proxy": bool(given and (given.written_proxy or "").strip()),
+        "signed_by_minor": given is not None and given.signed_by_minor,
+    }
 
 
 async def _signed_by_other(

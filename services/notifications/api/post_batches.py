@@ -102,7 +102,7 @@ async def batch_to_print(
     for item in state.items.values():
         letter: Communication = await store.state(COMMUNICATION, item.communication, by=by)
         addressed = letter.of(item.addressee)
-        sealed = await views.bytes_of(store, letter.first or item.communication, by=by)
+        sealed = await views.bytes_of(store, letter.first or item.communication, addressee=item.addressee, by=by)
         text = await store.seals.open(by.office, "pdf", sealed) if sealed is not None else None
         if addressed is None or text is None:
             continue  # erased, or a draft again: nothing to print
@@ -113,7 +113,7 @@ async def batch_to_print(
                 reference=item.reference,
                 name=to.name,
                 lines=to.lines,
-                sha256=letter.document or "",
+                sha256=letter.document_for(item.addressee) or "",
                 pdf=from_letters(text),
             )
         )

@@ -1,7 +1,7 @@
 """A letter's way from draft to proof, per addressee, and the day it is communicated (domain 3.8, 9.3)."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Literal, assert_never
 
@@ -102,6 +102,7 @@ class Communication:
     approver: str | None = None
     approval: str | None = None  # id of the event
     document: str | None = None
+    documents: Mapping[str, str] = field(default_factory=dict)  # by addressee, where each has their own
     method: Method | None = None
     sent_on: date | None = None
     required: tuple[str, ...] = ()
@@ -125,9 +126,13 @@ class Communication:
         """Return the addressee with this id."""
         return next((one for one in self.addressed if one.to.addressee == addressee), None)
 
+    def document_for(self, addressee: str) -> str | None:
+        """Return the hash of the bytes that an addressee gets; None before approval."""
+        return self.documents.get(addressee, self.document)
+
     def lacks_translation(self) -> tuple[Addressee, ...]:
-        """Return the parties who do not read Dutch, have no annex in their language and did not waive it."""
-        languages = {annex.language for annex in self.annexes}
+        """Return the parties who do not read Dutch, have no whole annex in their language and did not waive it."""
+        languages = {annex.language for annex in self.annexes if not annex.untranslated}
         return tuple(
             one.to
             for one in self.addressed
@@ -263,6 +268,13 @@ def take_back_approval(
     return [CommunicationApprovalTakenBack(mandate=mandate, person=person)]
 
 
+def take_back_for_new_landlord(communication: Communication) -> list[CommunicationEvent]:
+    """Make an approved letter a draft again, since another is landlord now than its frozen bytes say."""
+    if communication.stage != "approved":
+        return []
+    return [CommunicationApprovalTakenBack(mandate="", person=communication.approver or "", because="landlord_changed")]
+
+
 def drop(communication: Communication, *, by: Person, policy: BadNewsSender) -> list[CommunicationEvent]:
     """Drop a letter that was not sent: its drafter or sender may.
 
@@ -285,7 +297,7 @@ def drop(communication: Communication, *, by: Person, policy: BadNewsSender) -> 
 def drop_for(
     communication: Communication,
     *,
-    because: Literal["count_restated", "addressees_changed", "cause_gone"],
+    because: Literal["count_restated", "addressees_changed", "landlord_changed", "cause_gone"],
     replaced_by: str | None = None,
 ) -> list[CommunicationEvent]:
     """Drop an unsent letter since what it says is no longer so; one that was sent stays sent."""
@@ -315,6 +327,7 @@ def send(
     :raises WrongState: it is not approved, or it is a notice, which only ``post_notice`` of evaluations posts.
     :raises ChannelNotAllowed: this kind may not go this way.
     :raises AddresseeMissing: somebody required on that day is not among the addressees; each is named.
+    :raises ContentMissing: another is landlord on that day than the approved letter says; draft it anew.
     """
     if communication.stage == "sent" and (communication.method, communication.sent_on) == (method, on):
         return []
@@ -327,6 +340,9 @@ def send(
         raise ChannelNotAllowed
     if communication.kind == "L-09":
         raise WrongState
+    approved_on = communication.approved.approved_on if communication.approved else on
+    if communication.kind in OFFICIAL and file.landlord_on(on) != file.landlord_on(approved_on):
+        raise ContentMissing(Named("landlord"))
     return _leave(communication, method=method, on=on, file=file, tracking=tracking)
 
 
@@ -468,6 +484,9 @@ def correct_proof(
     on: date,
     why: Sealed | None,
     proof: Proof | None = None,
+    signed_by_other: bool = False,
+    written_proxy: bool = False,
+    signed_by_minor: bool = False,
 ) -> list[CommunicationEvent | Elsewhere]:
     """Put another outcome in the place of what was recorded about one addressee.
 
@@ -475,7 +494,7 @@ def correct_proof(
     :raises WrongState: nothing was recorded yet.
     :raises ReasonMissing: no reason given.
     :raises DateOrder: before it was sent.
-    :raises NoProof: a delivery that nothing shows.
+    :raises NoProof: a delivery that nothing shows, or shows too little, as ``record_delivered``.
     """
     one = _addressed(communication, addressee)
     if (one.state, one.on) == (outcome, on) and proof is None:
@@ -486,7 +505,8 @@ def correct_proof(
         raise ReasonMissing
     if communication.sent_on is None or on < communication.sent_on:
         raise DateOrder
-    if outcome == "delivered" and proof is None and one.reference is None:
+    proves_nothing = signed_by_minor or (signed_by_other and not written_proxy)
+    if outcome == "delivered" and (proves_nothing or (proof is None and one.reference is None)):
         raise NoProof
     kept = outcome == "delivered" and proof is None
     corrected = ProofCorrected(
@@ -552,6 +572,9 @@ def send_again(
         after=id,
         addressees=tuple(replace(one.to, address=new.get(one.to.addressee, one.to.address)) for one in failed),
         document=communication.document or "",
+        documents=tuple(communication.document_for(one.to.addressee) or "" for one in failed)
+        if communication.documents
+        else (),
         bad_news=communication.bad_news,
         method=method,
         sent_on=on,
@@ -680,7 +703,11 @@ def evolve(communication: Communication, recorded: Recorded[CommunicationEvent])
             )
         case CommunicationApproved():
             # The bytes stay in the event and in their own table; a state that carried them would only be heavy.
-            light = replace(event, pdf=replace(event.pdf, sealed=""))
+            light = replace(
+                event,
+                pdf=replace(event.pdf, sealed=""),
+                copies=tuple(replace(copy, pdf=replace(copy.pdf, sealed="")) for copy in event.copies),
+            )
             return replace(
                 _all(communication, "approved"),
                 stage="approved",
@@ -689,6 +716,7 @@ def evolve(communication: Communication, recorded: Recorded[CommunicationEvent])
                 approval=recorded.id,
                 text_nl=event.text_nl,
                 document=event.document,
+                documents={one.addressee: one.document for one in event.copies},
             )
         case CommunicationApprovalTakenBack():
             return replace(
@@ -698,6 +726,7 @@ def evolve(communication: Communication, recorded: Recorded[CommunicationEvent])
                 approver=None,
                 approval=None,
                 document=None,
+                documents={},
             )
         case CommunicationSent():
             sent = replace(
@@ -723,6 +752,11 @@ def evolve(communication: Communication, recorded: Recorded[CommunicationEvent])
                 drafter=recorded.actor,
                 bad_news=event.bad_news,
                 document=event.document,
+                documents={
+                    to.addressee: document
+                    for to, document in zip(event.addressees, event.documents, strict=False)
+                    if document
+                },
                 method=event.method,
                 sent_on=event.sent_on,
                 required=event.required,

@@ -5,7 +5,7 @@ every letter of a kind is added to a person's words where it is missing; what on
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 
 from shared.contracts.notifications import Kind
@@ -19,7 +19,8 @@ _AMOUNT = r"(€|\beuro\b|\beur\b)"
 
 PATTERNS: Mapping[str, str] = {
     "moment": _DATE,
-    "grounds": r"vastgesteld|vaststelling|we zagen|wij zagen|\bzag\b|punt(en)? |checklist|reden van de|gronden?\b",
+    "grounds": r"vastgesteld|vaststelling|stelden[^.\n]{0,40}vast|"
+    r"we zagen|wij zagen|\bzag\b|punt(en)? |checklist|reden van de|gronden?\b",
     "renter_said": r"\bu (zei|zegt|vertelde|antwoordde|hebt? (ons )?(gezegd|verteld)|gaf)\b|u zei|volgens u\b|"
     r"uw (uitleg|antwoord|reactie|verhaal|mening)|u hebt niet gereageerd|u reageerde niet",
     "reasons": r"\bomdat\b|\bredenen?\b|\bdaarom\b|\bwaarom\b|\bwant\b|\bbeslissen (wij|we)\b",
@@ -43,13 +44,14 @@ PATTERNS: Mapping[str, str] = {
     "interpreter": r"\btolk",
     "move_date": r"andere (dag|datum)|verplaatsen|verzetten|niet past|andere afspraak",
     "if_absent": r"niet komt|afwezig|er niet bent|wegblijft|niet kunt komen",
+    "names": r"huurders? (is|zijn|heet|heten)\b",
     "decided": r"beslis|beslot",
-    "notice_months": rf"{_NUMBER}\s+maand",
+    "notice_months": rf"{_NUMBER}(\s*\(\d+\))?\s+maand",
     "notice_dates": r"⟦notice_start⟧|begint op|start op|loopt van|eindigt op|tot en met",
     "judge_only": r"rechter",
     "ocmw_told": r"ocmw",
-    "counsellor_stays": r"begeleid(st)?er[^.\n]{0,60}(blijft|blijven)|blijft[^.\n]{0,60}begeleid",
-    "exit_inventory": r"plaatsbeschrijving|uitgaand|bekijken wij de woning",
+    "counsellor_stays": r"(begeleid(st)?er|\{counsellor\})[^.\n]{0,60}(blijft|blijven)|blijft[^.\n]{0,60}begeleid",
+    "exit_inventory": r"plaatsbeschrijving|uitgaand|bekijken wij de woning|⟦exit_inspection⟧",
     "amount_per_month": _AMOUNT,
     "payments_received": r"betaald|betaling(en)?\b|ontvangen|ontvingen|gestort",
     "balance_date": _DATE,
@@ -61,23 +63,29 @@ PATTERNS: Mapping[str, str] = {
 }
 """How each part is said, in plain Dutch."""
 
-FILLED_IN: Mapping[str, tuple[str, ...]] = {
-    "moment": ("moment", "moment_on"),
-    "grounds": ("grounds",),
-    "renter_said": ("grounds",),
-    "count": ("count_before", "count_after"),
-    "counsellor": ("counsellor",),
-    "helplines": ("helplines",),
-    "contested": ("contested",),
-    "heard": ("heard",),
-    "decision": ("decision",),
-    "reasons": ("reasons",),
-    "decided": ("decided_on",),
-    "notice_months": ("notice_months",),
-    "validity": ("validity",),
-    "cure": ("cure_days",),
+FILLED_IN: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "moment": (("{moment}",), ("{moment_on}",)),
+    "grounds": (("{grounds}",),),
+    "renter_said": (("{grounds}",),),
+    "reasons": (("{reasons}",),),
+    "count": (("{count_before}", "{count_after}", "{threshold}"),),
+    "validity": (("{validity}",),),
+    "cure": (("{cure_days}",),),
+    "expected": (("{expected}",),),
+    "counsellor": (("{counsellor}",),),
+    "helplines": (("{helplines}",),),
+    "contested": (("{contested}",),),
+    "heard": (("{heard}",),),
+    "decision": (("{decision}",), ("{decision_short}",)),
+    "count_effect": (("{count_after}",),),
+    "remedies": (("{remedies}",),),
+    "names": (("{names}",),),
+    "decided": (("{decided_on}", "{decided_by}"),),
+    "notice_months": (("{notice_months}",),),
+    "notice_dates": (("⟦notice_start⟧", "⟦notice_end⟧"),),
+    "exit_inventory": (("⟦exit_inspection⟧",),),
 }
-"""With which names in braces a template says a part."""
+"""With which names a template says a part that only each case can tell: one of these groups, all names of it."""
 
 MANDATORY: Mapping[Kind, tuple[str, ...]] = {
     "L-05": (
@@ -87,8 +95,8 @@ MANDATORY: Mapping[Kind, tuple[str, ...]] = {
     "L-07": ("contested", "heard", "decision", "reasons", "count_effect", "remedies"),
     "L-08": ("hearing_date", "place", "assisted", "interpreter", "grounds", "move_date", "if_absent"),
     "L-09": (
-        "grounds", "decided", "notice_months", "notice_dates", "judge_only", "ocmw_told", "help", "counsellor_stays",
-        "exit_inventory",
+        "names", "grounds", "decided", "notice_months", "notice_dates", "judge_only", "ocmw_told", "help",
+        "counsellor_stays", "exit_inventory",
     ),
     "L-10": ("decision",),
     "L-11": ("recalled", "new_dates"),
@@ -105,15 +113,34 @@ def mandatory(kind: Kind) -> tuple[str, ...]:
     return MANDATORY.get(kind, ("text",))
 
 
+WRITTEN_BY_PEOPLE: frozenset[Kind] = frozenset({"L-08", "L-11", "L-12", "L-15"})
+"""Letters that no fact drafts (9.4): a template of theirs is subject, summary and frame around a person's own words."""
+
+
 def says(text: str, part: str) -> bool:
-    """Whether ``part`` is said in ``text``, a letter or a template."""
-    by_template = any(f"{{{name}}}" in text for name in FILLED_IN.get(part, ()))
-    return by_template or re.search(PATTERNS[part], text, re.IGNORECASE) is not None
+    """Whether ``part`` is said in ``text``, as it will be read."""
+    return re.search(PATTERNS[part], text, re.IGNORECASE) is not None
 
 
 def missing_in(text: str, kind: Kind) -> tuple[str, ...]:
     """Return the mandatory parts that ``text`` does not say, in the order of domain 9.2."""
     return tuple(part for part in mandatory(kind) if not says(text, part))
+
+
+def missing_in_template(text: str, kind: Kind) -> tuple[str, ...]:
+    """Return the mandatory parts that no letter made from this Dutch template would say.
+
+    What a case alone can tell, the template says with a name to fill in; the rest in its own words.
+    """
+    if kind in WRITTEN_BY_PEOPLE:
+        return ()
+    return tuple(part for part in mandatory(kind) if not _template_says(text, part))
+
+
+def _template_says(text: str, part: str) -> bool:
+    if part not in FILLED_IN:
+        return says(text, part)
+    return any(all(name in text for name in names) for names in FILLED_IN[part])
 
 
 def days_in(text: str) -> tuple[date, ...]:
@@ -146,8 +173,19 @@ def dressed(text: str, kind: Kind, *, frame: str, standing: Mapping[str, str]) -
     subject = [line for line in top if line.startswith("# ")][:1] or _marked(frame, "# ")[:1]
     summary = [line for line in top if line.startswith("> ")] or _marked(frame, "> ")
     body = "\n".join(rest).strip()
-    added = [sentence for part, sentence in standing.items() if not says(body, part)]
-    return "\n".join((*subject, *summary[:SUMMARY_LINES], "", body, "", *added)).strip() + "\n"
+    added = [standing[part] for part in unsaid(text, standing)]
+    return "\n".join((*subject, *summary, "", body, "", *added)).strip() + "\n"
+
+
+def unsaid(text: str, parts: Iterable[str]) -> tuple[str, ...]:
+    """Return which of these parts the body of a text does not say."""
+    body = "\n".join(line for line in text.splitlines() if not line.startswith(("# ", "> ")))
+    return tuple(part for part in parts if not says(body, part))
+
+
+def summary_fits(text: str) -> bool:
+    """Whether a text has a summary, of at most five lines."""
+    return 1 <= len(_marked(text, "> ")) <= SUMMARY_LINES
 
 
 def _marked(text: str, mark: str) -> list[str]:

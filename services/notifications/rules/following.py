@@ -6,7 +6,14 @@ from datetime import date
 from typing import Any, Literal
 
 from services.notifications.events import CommunicationDrafted, OwnerRole, TaskKind, TaskOpened
-from services.notifications.rules.communication import COMMUNICATION, Communication, Letters, draft_from_fact, drop_for
+from services.notifications.rules.communication import (
+    COMMUNICATION,
+    Communication,
+    Letters,
+    draft_from_fact,
+    drop_for,
+    take_back_for_new_landlord,
+)
 from services.notifications.rules.kinds import OFFICIAL
 from services.notifications.rules.lease_file import LEASE_FILE, EvaluationTold, LeaseFile, Note
 from services.notifications.rules.task import TASK, Task, close_task, hand_over_task, open_task
@@ -19,6 +26,7 @@ from shared.contracts.evaluations import (
     GroundsConfirmedV1,
     GroundsDoubtfulV1,
     LateContestAdmittedV1,
+    NoticePostedV1,
     NoticeWithdrawnV1,
     ReviewDueV1,
     ReviewOpenedV1,
@@ -27,6 +35,7 @@ from shared.contracts.evaluations import (
     TerminationNotPursuedV1,
     TerminationProposedV1,
 )
+from shared.contracts.notifications import Kind
 from shared.contracts.referrals import (
     BridgeFigureRequestedV1,
     CalledTogetherV1,
@@ -65,7 +74,7 @@ from shared.working_days import add_working_days, next_working_day
 
 Tasks = Mapping[str, Task]
 NameOf = Callable[[TaskKind, str], str]  # the id of the task of a kind about a thing
-LATE_CONTEST = "CONTEST_TOO_LATE"
+LATE_CONTEST, GATE_OPEN = "CONTEST_TOO_LATE", "GATE_OPEN"
 WORKING_DAYS_TO_ACT = 5
 WORKING_DAYS_TO_SEND_AGAIN = 2
 
@@ -84,10 +93,13 @@ class Opening:
 
 @dataclass(frozen=True, kw_only=True)
 class Closing:
-    """A task whose cause a fact takes away."""
+    """A task whose cause a fact takes away.
+
+    :ivar about_id: None: all of the kind that the lease has.
+    """
 
     kind: TaskKind
-    about_id: str
+    about_id: str | None
 
 
 def take_in(
@@ -101,14 +113,18 @@ def take_in(
     tasks: Tasks,
     named: NameOf,
     drafts: Iterable[tuple[str, CommunicationDrafted]] = (),
-    dropped: Mapping[str, tuple[Literal["count_restated", "addressees_changed", "cause_gone"], str | None]]
+    dropped: Mapping[
+        str, tuple[Literal["count_restated", "addressees_changed", "landlord_changed", "cause_gone"], str | None]
+    ]
     | None = None,
+    taken_back: Iterable[str] = (),
 ) -> list[Any]:
     """Keep a fact about a lease, with the drafts and tasks that follow from it.
 
     :param kept: whether the lease's file keeps this fact.
     :param drafts: letters the fact asks for, by id; those that exist are left alone.
     :param dropped: letters that the fact makes untrue, with why and what stands for each; those sent stay.
+    :param taken_back: letters in people's words whose frozen frame no longer holds; approved anew they show what does.
     """
     events: list[Any] = [told] if kept else []
     awaiting: list[Opening] = []
@@ -119,6 +135,10 @@ def take_in(
             Elsewhere(COMMUNICATION, id, event) for event in drop_for(letter, because=because, replaced_by=replaced_by)
         ]
         settled.append(Closing(kind="letter_to_approve", about_id=id))
+    for id in taken_back:
+        letter = letters.get(id, Communication())
+        events += [Elsewhere(COMMUNICATION, id, event) for event in take_back_for_new_landlord(letter)]
+        awaiting += to_approve(id, letter, today=today)
     for id, drafted in drafts:
         if drafted.replaces is not None and letters.get(drafted.replaces, Communication()).stage in ("sent", "dropped"):
             continue  # it left, or was dropped, while this one was being written
@@ -132,7 +152,14 @@ def take_in(
     opens, closes = tasks_of(told, file=after, today=today)
     return [
         *events,
-        *task_events((*opens, *awaiting), (*closes, *settled), lease=lease, tasks=tasks, named=named, told=told),
+        *task_events(
+            (*opens, *awaiting),
+            (*closes, *settled, *no_longer_to_deliver(told, letters)),
+            lease=lease,
+            tasks=tasks,
+            named=named,
+            told=told,
+        ),
     ]
 
 
@@ -184,9 +211,12 @@ def task_events(
     """Return the events of the tasks that open and close."""
     events: list[Elsewhere] = []
     for closing in closes:
-        id = named(closing.kind, closing.about_id)
         because = type(told).__name__.removesuffix("V1")
-        events += [Elsewhere(TASK, id, event) for event in close_task(tasks.get(id, Task()), because=because)]
+        events += [
+            Elsewhere(TASK, id, event)
+            for id in _closed_by(closing, tasks, named)
+            for event in close_task(tasks.get(id, Task()), because=because)
+        ]
     for opening in opens:
         id = named(opening.kind, opening.about_id)
         opened = TaskOpened(
@@ -208,6 +238,31 @@ def task_events(
     return events
 
 
+def _closed_by(closing: Closing, tasks: Tasks, named: NameOf) -> Iterable[str]:
+    if closing.about_id is not None:
+        return (named(closing.kind, closing.about_id),)
+    return [id for id, task in tasks.items() if task.opened is not None and task.opened.kind == closing.kind]
+
+
+def no_longer_to_deliver(told: Any, letters: Letters) -> list[Closing]:
+    """Return the tasks of letters that need to reach nobody any more, since what they say no longer holds."""
+    kinds: tuple[Kind, ...]
+    match told:
+        case EvaluationAnnulledV1() | EvaluationWithdrawnV1():
+            kinds, about = ("L-05",), told.evaluation
+        case NoticeWithdrawnV1() | TerminationNotPursuedV1() | TerminationLapsedV1():
+            kinds, about = ("L-08", "L-09"), told.termination
+        case _:
+            return []
+    asked: tuple[TaskKind, ...] = ("letter_not_delivered", "notice_not_given")
+    return [
+        Closing(kind=kind, about_id=id)
+        for id, letter in letters.items()
+        if letter.kind in kinds and letter.about_id == about
+        for kind in asked
+    ]
+
+
 def tasks_of(told: Any, *, file: LeaseFile, today: date) -> tuple[list[Opening], list[Closing]]:
     """Return which tasks a fact opens and which it closes; most facts do neither."""
     counsellor = file.counsellor
@@ -224,6 +279,8 @@ def tasks_of(told: Any, *, file: LeaseFile, today: date) -> tuple[list[Opening],
                 Closing(kind="first_visit_due", about_id=told.lease),
                 Closing(kind="visit_overdue", about_id=told.lease),
             ]
+            if told.interpreter == "bridge_figure":
+                closes.append(Closing(kind="bridge_figure_to_ask", about_id=None))
             if told.imported:
                 return [], closes
             due = told.report_due_on or add_working_days(told.visit_on, WORKING_DAYS_TO_ACT)
@@ -283,7 +340,7 @@ def tasks_of(told: Any, *, file: LeaseFile, today: date) -> tuple[list[Opening],
             ended: list[Closing] = [
                 Closing(kind=kind, about_id=told.lease) for kind in ("first_visit_due", "visit_overdue", "rehousing")
             ]
-            return [], ended
+            return [], [*ended, Closing(kind="bridge_figure_to_ask", about_id=None)]
         case EvaluationContestedV1() | LateContestAdmittedV1():
             return [Opening(kind="contest_to_decide", about_kind="evaluation", about_id=told.evaluation,
                             owner_role="director", due_on=soon)], [
@@ -307,6 +364,13 @@ def tasks_of(told: Any, *, file: LeaseFile, today: date) -> tuple[list[Opening],
             evaluation = told.about.removeprefix("evaluation/")
             return [Opening(kind="late_contest", about_kind="evaluation", about_id=evaluation,
                             owner_role="coordinator", due_on=soon)], []  # fmt: skip
+        case AttemptRefusedV1() if (told.act, told.code) == ("post_notice", GATE_OPEN):
+            termination = told.about.removeprefix("termination/")
+            return [Opening(kind="notice_blocked", about_kind="termination", about_id=termination,
+                            owner_role="director", owner=_decider(file, termination),
+                            due_on=next_working_day(today))], []  # fmt: skip
+        case NoticePostedV1():
+            return [], [Closing(kind="notice_blocked", about_id=told.termination)]
         case ReviewDueV1():
             return [Opening(kind="review_due", about_kind="evaluation", about_id=told.evaluation,
                             owner_role="coordinator", due_on=soon)], []  # fmt: skip
@@ -318,9 +382,8 @@ def tasks_of(told: Any, *, file: LeaseFile, today: date) -> tuple[list[Opening],
         case TerminationProposedV1():
             return [], [Closing(kind="review_open", about_id=told.termination)]
         case GroundsDoubtfulV1():
-            decided = file.terminations[told.termination].decided if told.termination in file.terminations else None
             return [Opening(kind="grounds_doubtful", about_kind="termination", about_id=told.termination,
-                            owner_role="director", owner=decided.decided_by if decided else None,
+                            owner_role="director", owner=_decider(file, told.termination),
                             due_on=next_working_day(today))], []  # fmt: skip
         case GroundsConfirmedV1():
             return [], [Closing(kind="grounds_doubtful", about_id=told.termination)]
@@ -328,9 +391,15 @@ def tasks_of(told: Any, *, file: LeaseFile, today: date) -> tuple[list[Opening],
             return [], [
                 Closing(kind="grounds_doubtful", about_id=told.termination),
                 Closing(kind="review_open", about_id=told.termination),
+                Closing(kind="notice_blocked", about_id=told.termination),
             ]
         case _:
             return [], []
+
+
+def _decider(file: LeaseFile, termination: str) -> str | None:
+    told = file.terminations.get(termination)
+    return told.decided.decided_by if told and told.decided else None
 
 
 def _rests_on(evaluation: EvaluationTold, finding: str) -> bool:

@@ -1,118 +1,77 @@
-"""Numbers, days and lists as a letter in plain Dutch, French or English says them."""
+"""Numbers, days, lists and standing sentences as a letter in plain words says them, in the language of its reader."""
 
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 
-_MONTHS = {
-    "nl": [
-        "januari",
-        "februari",
-        "maart",
-        "april",
-        "mei",
-        "juni",
-        "juli",
-        "augustus",
-        "september",
-        "oktober",
-        "november",
-        "december",
-    ],
-    "fr": [
-        "janvier",
-        "février",
-        "mars",
-        "avril",
-        "mai",
-        "juin",
-        "juillet",
-        "août",
-        "septembre",
-        "octobre",
-        "novembre",
-        "décembre",
-    ],
-    "en": [
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ],
-}
-_WEEKDAYS = {
-    "nl": ["maandag", "dinsdag", "woensdag", "donderdag", "vrijdag", "zaterdag", "zondag"],
-    "fr": ["lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche"],
-    "en": ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"],
-}
-_NUMBERS = {
-    "nl": [
-        "nul",
-        "één",
-        "twee",
-        "drie",
-        "vier",
-        "vijf",
-        "zes",
-        "zeven",
-        "acht",
-        "negen",
-        "tien",
-        "elf",
-        "twaalf",
-        "dertien",
-        "veertien",
-        "vijftien",
-        "zestien",
-        "zeventien",
-        "achttien",
-        "negentien",
-    ],
-    "fr": ["zéro", "un", "deux", "trois", "quatre", "cinq", "six", "sept", "huit", "neuf", "dix", "onze", "douze"],
-    "en": ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"],
-}
-_AND = {"nl": "en", "fr": "et", "en": "and"}
-
-_TENS = ("", "", "twintig", "dertig", "veertig", "vijftig", "zestig", "zeventig", "tachtig", "negentig")
+# Around words that stay in Dutch in a translation, until its reader is told so.
+_DUTCH, _END = "\ue000", "\ue001"
+_KEPT = re.compile(f"{_DUTCH}(.*?){_END}", re.DOTALL)
+DUTCH = "nl"
 
 
-def day_in_words(day: date, language: str = "nl") -> str:
-    """Return a day as ``18 maart 2026``."""
-    return f"{day.day} {_MONTHS[language][day.month - 1]} {day.year}"
+@dataclass(frozen=True, kw_only=True)
+class Tongue:
+    """A language: how it says days, numbers and lists, and the sentences that facts go into (``words.toml``).
+
+    :ivar annex: says on a translation that the Dutch text is the official one.
+    :ivar labels: items of the checklist by their Dutch text.
+    """
+
+    code: str
+    months: tuple[str, ...]
+    weekdays: tuple[str, ...]
+    numbers: tuple[str, ...]  # from zero on
+    conjunction: str
+    annex: str
+    phrases: Mapping[str, str]
+    labels: Mapping[str, str]
+
+    def day(self, day: date) -> str:
+        """Return a day as ``18 maart 2026``."""
+        return f"{day.day} {self.months[day.month - 1]} {day.year}"
+
+    def weekday(self, day: date) -> str:
+        """Return a day as ``woensdag 18 maart 2026``."""
+        return f"{self.weekdays[day.weekday()]} {self.day(day)}"
+
+    def number(self, number: int) -> str:
+        """Return a number in words, a large one in digits."""
+        return self.numbers[number] if 0 <= number < len(self.numbers) else str(number)
+
+    def number_told(self, number: int) -> str:
+        """Return a number in words with its digits: ``drie (3)``."""
+        words = self.number(number)
+        return words if words.isdigit() else f"{words} ({number})"
+
+    def months_told(self, number: int) -> str:
+        """Return a length as ``drie (3) maanden``."""
+        return self.say("month") if number == 1 else self.say("months", number=self.number_told(number))
+
+    def listed(self, parts: tuple[str, ...]) -> str:
+        """Return ``a, b en c``."""
+        if len(parts) < 2:
+            return "".join(parts)
+        return f"{', '.join(parts[:-1])} {self.conjunction} {parts[-1]}"
+
+    def say(self, phrase: str, **values: str) -> str:
+        """Return a sentence with its values."""
+        return self.phrases[phrase].format_map(values).strip()
+
+    def label(self, label: str) -> str:
+        """Return an item of the checklist in this language; one that nobody translated is kept in Dutch."""
+        return self.labels.get(label) or self.kept(label)
+
+    def kept(self, words: str) -> str:
+        """Return somebody's own words, which are never translated by a machine."""
+        return words if self.code == DUTCH else f"{_DUTCH}{words}{_END}"
+
+    def shown(self, text: str) -> str:
+        """Return a text in which words that stay Dutch are marked as such for the reader."""
+        return _KEPT.sub(lambda found: self.say("in_dutch", words=found[1]), text)
 
 
-def weekday_in_words(day: date, language: str = "nl") -> str:
-    """Return a day as ``woensdag 18 maart 2026``."""
-    return f"{_WEEKDAYS[language][day.weekday()]} {day_in_words(day, language)}"
-
-
-def number_in_words(number: int, language: str = "nl") -> str:
-    """Return a number in words: in Dutch up to ninety-nine, else up to twelve; a larger one in digits."""
-    words = _NUMBERS[language]
-    if 0 <= number < len(words):
-        return words[number]
-    if language != "nl" or not 20 <= number <= 99:
-        return str(number)
-    tens, units = divmod(number, 10)
-    unit = "een" if units == 1 else words[units]
-    joined = f"{unit}ën" if unit.endswith("e") else f"{unit}en"
-    return f"{joined}{_TENS[tens]}" if units else _TENS[tens]
-
-
-def number_told(number: int, language: str = "nl") -> str:
-    """Return a number in words with its digits: ``drie (3)``."""
-    words = number_in_words(number, language)
-    return words if words.isdigit() else f"{words} ({number})"
-
-
-def listed(parts: tuple[str, ...], language: str = "nl") -> str:
-    """Return ``a, b en c``."""
-    if len(parts) < 2:
-        return "".join(parts)
-    return f"{', '.join(parts[:-1])} {_AND[language]} {parts[-1]}"
+def keeps_dutch(text: str | None) -> bool:
+    """Whether a text holds words that nobody has translated."""
+    return text is not None and _DUTCH in text

@@ -196,6 +196,7 @@ class LeaseFile:
     counsellor: str | None = None
     balance: BalanceRecordedV1 | None = None
     ended_on: date | None = None
+    died: bool = False  # the last renter did, and nobody is written to any more but heirs, by name
     visits: Mapping[str, Appointment] = field(default_factory=dict)
     findings: Mapping[str, FindingEstablishedV1] = field(default_factory=dict)
     notes: Mapping[str, Note] = field(default_factory=dict)
@@ -225,7 +226,9 @@ class LeaseFile:
 
 
 def parties_on(file: LeaseFile, on: date) -> tuple[Addressee, ...]:
-    """Return all renters, spouses and legal cohabitants who are party to the lease on ``on``."""
+    """Return all renters, spouses and legal cohabitants who are party to the lease on ``on``; nobody who died."""
+    if file.died:
+        return ()
     return tuple(
         Addressee(addressee=id, role="party", party=id, language=one.party.language)
         for id, one in file.parties.items()
@@ -344,7 +347,7 @@ def evolve(file: LeaseFile, event: FileEvent) -> LeaseFile:
         case BalanceRecordedV1():
             return replace(file, balance=event)
         case LeaseEndedV1():
-            return replace(file, ended_on=event.ended_on)
+            return replace(file, ended_on=event.ended_on, died=event.ground == "death_last_renter")
         case VisitPlannedV1():
             return _with_visit(
                 file,

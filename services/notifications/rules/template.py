@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from datetime import date
 
 from services.notifications.events import TemplateAdopted, TemplateEvent
-from services.notifications.rules.content import SUMMARY_LINES, missing_in
+from services.notifications.rules.content import missing_in_template, summary_fits
 from services.notifications.rules.refusals import ContentMissing
 from shared.contracts.notifications import Kind
 from shared.decisions import Named, Stream
 from shared.refusals import DateOrder
+
+MARKS = frozenset({"letter_date", "signed_by", "notice_start", "notice_end", "post_until", "exit_inspection"})
+"""What becomes known at approval only."""
 
 _FIELD = re.compile(r"\{([a-z_]+)(\?)?\}")
 _NOTHING = "…"
@@ -99,13 +102,12 @@ def adopt(
         return []
     if in_force_from < today:
         raise DateOrder
-    lacking = [Named(part) for part in missing_in(text, kind)] if language == "nl" else []
-    summary = sum(line.startswith("> ") for line in text.splitlines())
-    if not 1 <= summary <= SUMMARY_LINES:
+    lacking = [Named(part) for part in missing_in_template(text, kind)] if language == "nl" else []
+    if not summary_fits(text):
         lacking.append(Named("summary"))
     if not any(line.startswith("# ") for line in text.splitlines()):
         lacking.append(Named("subject"))
-    if fields_of(text) - frozenset(known):
+    if fields_of(text) - frozenset(known) or set(open_marks(text)) - MARKS:
         lacking.append(Named("unknown_field"))
     if lacking:
         raise ContentMissing(*lacking)

@@ -519,7 +519,14 @@ async def test_an_answer_names_exactly_what_it_rests_on(evaluations: Evaluations
     assert [one["version"] for one in found["checklists"]] == ["CL-1"]
     assert reason(await it.read(f"/decisions/{uuid4()}/provenance", role="auditor")) == (404, "not-found")
     decided = next(entry["event"] for entry in timeline if entry["type"] == "EvaluationDecidedNegative")
-    assert (await it.read(f"/decisions/{decided}/provenance", role="auditor")).json()["count"] == 0
+    found = (await it.read(f"/decisions/{decided}/provenance", role="auditor")).json()
+    assert (found["count"], found["rule_versions"]) == (0, ["count/1", "evaluation/1"])
+    # What the letter quotes of the talk is part of the decision; who is the counsellor refuses nothing here.
+    assert [event["type"] for event in found["events"]] == [
+        "LeaseRegistered", "FindingEstablished", "FindingAttributed", "FindingDiscussed", "EvaluationProposed",
+    ]  # fmt: skip
+    supplied = {one["parameter"] for policy in found["policies"] for one in policy["supplied"]}
+    assert supplied == {"threshold_n", "validity_months", "cure_days", "contest_suspends", "contest_days"}
     assert ids
 
 

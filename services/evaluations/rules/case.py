@@ -133,6 +133,13 @@ class Case:
     letters: Mapping[str, History] = field(default_factory=dict)
     help: History = NOTHING
 
+    def histories(self) -> Iterator[History]:
+        """Yield the history of each thing of the file."""
+        yield self.of_lease
+        for histories in (self.visits, self.findings, self.agreements, self.contacts, self.letters):
+            yield from histories.values()
+        yield self.help
+
     def known(self, at: datetime | None) -> "Case":
         """Return the file as it was known at an instant; None is everything."""
         if at is None:

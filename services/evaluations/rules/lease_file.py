@@ -101,6 +101,15 @@ class LeaseFile:
             evaluations=evaluations,
         )
 
+    def made_of(self, events: Iterable[Recorded[Any]]) -> "LeaseFile":
+        """Return the file that these events alone make, under the same policies and checklists."""
+        file = replace(self, case=NOTHING_TOLD, evaluations={}, terminations={}, crossing=NOT_CROSSED)
+        by_kind = {stream.kind: stream for stream in (EVALUATION, TERMINATION, STANDING)}
+        for told in events:
+            kind, _, id = told.stream.partition("/")
+            file = file._with(by_kind.get(kind, CASE), id, told)
+        return file
+
     def with_evaluations_of(self, day: date) -> "LeaseFile":
         """Return the file with each evaluation as it stood on a day; one that was not proposed yet is left out."""
         stood = {

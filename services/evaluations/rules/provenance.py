@@ -5,13 +5,15 @@ answer, a place or a reason differs.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from services.evaluations.rules.case import CASE, Case
+from services.evaluations.events import ReviewDue, StandingEvent, ThresholdReached
 from services.evaluations.rules.counting import RULE, Standing, Track, pins_of
-from services.evaluations.rules.evaluation import EVALUATION, Evaluation
+from services.evaluations.rules.crossing import note_crossing
+from services.evaluations.rules.evaluation import EVALUATION
+from services.evaluations.rules.irreducible import irreducible
 from services.evaluations.rules.lease_file import LeaseFile
 from services.evaluations.rules.policy import NoPolicyInForce
 from shared.contracts.visits import (
@@ -38,11 +40,11 @@ BEARS_ON_THE_COUNT = (
 
 @dataclass(frozen=True, kw_only=True)
 class Supplied:
-    """A parameter that a policy version supplied on a track."""
+    """A parameter that a policy version supplied, on a track of the count or (None) for a decision itself."""
 
-    track: int
+    track: int | None
     parameter: str
-    value: int | bool
+    value: Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,40 +68,51 @@ class Provenance:
     rule: str = RULE
 
 
-def rests_on(file: LeaseFile, *, on: date) -> Provenance:
-    """Return what the standing of a day rests on, of a file as it was known (``LeaseFile.as_known``)."""
+def rests_on(
+    file: LeaseFile, *, on: date, crossing: StandingEvent | None = None, besides: Sequence[Recorded[Any]] = ()
+) -> Provenance:
+    """Return what the standing of a day rests on, of a file as it was known.
+
+    :param crossing: a crossing noted that day, that must come of the same events. :param besides: what was recorded
+        before it of earlier crossings and of termination files, which bear on it too.
+    """
     stood = file.standing(on=on)
-    needed = _irreducible(file, on=on, wanted=_told(stood))
+    wanted = _told(stood)
+
+    def says_the_same(events: Sequence[Recorded[Any]]) -> bool:
+        alone = counted_from(file, events, on=on)
+        if alone is None or _told(alone) != wanted:
+            return False
+        return crossing is None or crossing in noted_again(file.made_of(events), crossing, alone)
+
+    of_count = bearing(file)
+    needed = irreducible([*besides, *of_count] if says_the_same([*besides, *of_count]) else of_count, says_the_same)
     return Provenance(
         on=on,
         events=tuple(sorted(needed, key=lambda one: (one.taken_in_at, one.recorded_at, one.stream, one.version))),
-        policies=_policies(file, stood),
-        checklists=_checklists(file, needed, on=on),
+        policies=policies_of(file, stood),
+        checklists=checklists_of(file, needed, on=on),
     )
 
 
 def counted_from(file: LeaseFile, events: Iterable[Recorded[Any]], *, on: date) -> Standing | None:
     """Return the standing counted from these events alone; None where they are too few to count at all."""
-    alone = _with_only(file, tuple(events))
+    alone = file.made_of(events)
     try:
         return alone.standing(on=on)
     except NoPolicyInForce:
         return None
 
 
-def _irreducible(file: LeaseFile, *, on: date, wanted: Any) -> list[Recorded[Any]]:
-    """Take away one event after another for as long as the answer stays the same."""
-    left = bearing(file)
-    while True:
-        kept = list(left)
-        for one in reversed(left):
-            fewer = [other for other in kept if other is not one]
-            stood = counted_from(file, fewer, on=on)
-            if stood is not None and _told(stood) == wanted:
-                kept = fewer
-        if len(kept) == len(left):
-            return kept
-        left = kept
+def noted_again(file: LeaseFile, crossing: StandingEvent, stood: Standing) -> list[StandingEvent]:
+    """Return what is noted of a standing in a file: the crossing itself, where the file holds what it rests on."""
+    return note_crossing(
+        file.crossing,
+        stood=stood,
+        newly_counted={crossing.evaluation} if isinstance(crossing, ReviewDue) else (),
+        open_review=file.open_review,
+        new_review=crossing.termination if isinstance(crossing, ThresholdReached) else "",
+    )
 
 
 def bearing(file: LeaseFile) -> list[Recorded[Any]]:
@@ -109,18 +122,6 @@ def bearing(file: LeaseFile) -> list[Recorded[Any]]:
     histories = [case.of_lease, *(history for id, history in case.findings.items() if id in used)]
     of_case = [told for history in histories for told in history if isinstance(told.event, BEARS_ON_THE_COUNT)]
     return [*of_case, *(told for evaluation in file.evaluations.values() for told in evaluation.history)]
-
-
-def _with_only(file: LeaseFile, events: Sequence[Recorded[Any]]) -> LeaseFile:
-    case: Case = Case()
-    evaluations: dict[str, Evaluation] = {}
-    for told in events:
-        kind, _, id = told.stream.partition("/")
-        if kind == EVALUATION.kind:
-            evaluations[id] = EVALUATION.after(evaluations.get(id, Evaluation()), told)
-        else:
-            case = CASE.after(case, told)
-    return replace(file, case=case, evaluations=evaluations)
 
 
 def _told(stood: Standing) -> Any:
@@ -143,7 +144,7 @@ def _parameters(track: Track) -> dict[str, int | bool]:
     }
 
 
-def _policies(file: LeaseFile, stood: Standing) -> tuple[OfPolicy, ...]:
+def policies_of(file: LeaseFile, stood: Standing) -> tuple[OfPolicy, ...]:
     """Name for each parameter of each track the version that supplied it: the earliest the renter was told of."""
     by_version = {told.event.version: told for told in file.policies}
     pinned = _pinned_versions(file, stood)
@@ -169,7 +170,7 @@ def _pinned_versions(file: LeaseFile, stood: Standing) -> list[str]:
     return [pin.policy.version for pin in pins_of(file.case, file.policies, on=stood.on, current=current)]
 
 
-def _checklists(file: LeaseFile, needed: Iterable[Recorded[Any]], *, on: date) -> tuple[tuple[str, str], ...]:
+def checklists_of(file: LeaseFile, needed: Iterable[Recorded[Any]], *, on: date) -> tuple[tuple[str, str], ...]:
     """Name the versions stamped on the evaluations that bear on the answer, and the one in force."""
     stamped = {
         told.event.checklist_version

@@ -127,7 +127,7 @@ async def _drafted(
         annexes=await annexes_beside(
             store,
             body.kind,
-            words,
+            body.text_nl or "",
             facts=facts,
             about_kind=about.kind,
             about_id=about.id,

@@ -12,6 +12,7 @@ from services.visits.api import import_work
 from services.visits.events import (
     CounsellorAssigned,
     FirstVisitDue,
+    FirstVisitOverdue,
     ImportAdvanced,
     ImportedLine,
     ImportFinished,
@@ -51,6 +52,7 @@ TOLD = {
     "start": date(2019, 5, 1),
     "policy_version": None,
     "inventory_ref": None,
+    "visits_follow": True,
     "today": TODAY,
     "policies": POLICIES,
     "mandates": MANDATES,
@@ -96,6 +98,13 @@ VISIT_TOLD: dict[str, Any] = {
 def test_a_lease_is_taken_over_though_its_renter_was_informed_years_later_and_nothing_is_overdue_at_once() -> None:
     facts = {**TOLD, "informed_on": date(2025, 6, 1), "counsellor": "fatma"}
     given(LEASE).when(take_over_lease, **facts).then(TAKEN, *GUIDED)
+
+
+def test_a_lease_of_which_the_file_has_no_visits_is_overdue_at_once() -> None:
+    facts = {**TOLD, "informed_on": date(2025, 6, 1), "counsellor": "fatma", "visits_follow": False}
+    late = FirstVisitOverdue(due_on=date(2019, 5, 22))
+    given(LEASE).when(take_over_lease, **facts).then(TAKEN, *GUIDED, late)
+    given(LEASE, TAKEN).when(take_over_lease, **facts).then(*GUIDED, late)
 
 
 def test_the_same_lease_twice_is_one_lease_and_a_counsellor_may_come_later() -> None:

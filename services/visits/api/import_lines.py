@@ -3,7 +3,7 @@
 import csv
 import io
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Final
@@ -185,8 +185,11 @@ def _renter_of(lease: str, reference: str) -> str:
     return str(uuid5(UUID(lease), f"renter {reference}"))
 
 
-async def asks(told: Told, *, by: Caller, seals: Seals, policies: Policies) -> Asks:
-    """Return the decision that a readable line asks for."""
+async def asks(told: Told, *, by: Caller, seals: Seals, policies: Policies, visited: Set[str]) -> Asks:
+    """Return the decision that a readable line asks for.
+
+    :param visited: the references of leases of which the file has past visits.
+    """
     says = told.says
     assert says is not None
     lease = lease_of(says.reference, by=by)
@@ -209,6 +212,7 @@ async def asks(told: Told, *, by: Caller, seals: Seals, policies: Policies) -> A
                 informed_on=says.informed_on,
                 policy_version=says.policy_version,
                 counsellor=says.counsellor,
+                visits_follow=says.reference in visited,
                 today=by.today,
                 **sealed,
             )
@@ -221,7 +225,7 @@ async def asks(told: Told, *, by: Caller, seals: Seals, policies: Policies) -> A
             return Asks(lease, LEASE, lease, joins, {}, by)
         case VisitLine():
             id = str(uuid5(UUID(lease), f"visit {says.visited_on} {says.slot}"))
-            visited = partial(
+            came = partial(
                 rules.take_over_visit,
                 id=id,
                 lease_id=lease,
@@ -232,7 +236,7 @@ async def asks(told: Told, *, by: Caller, seals: Seals, policies: Policies) -> A
                 today=by.today,
             )
             reads = {"policies": OF_THE_POLICIES, "lease": one(LEASE, lease)}
-            return Asks(lease, VISIT, id, visited, reads, by.on(says.visited_on))
+            return Asks(lease, VISIT, id, came, reads, by.on(says.visited_on))
 
 
 async def _party(says: LeaseLine | RenterLine, reference: str, lease: str, seals: Seals) -> Party:
@@ -251,6 +255,11 @@ async def _party(says: LeaseLine | RenterLine, reference: str, lease: str, seals
         household=says.household,
         contacts=tuple(reached),
     )
+
+
+def visited_in(told: Iterable[Told]) -> frozenset[str]:
+    """Return the references of the leases of which a file has past visits."""
+    return frozenset(line.says.reference for line in told if isinstance(line.says, VisitLine))
 
 
 def in_passes(told: Iterable[Told]) -> list[list[Told]]:

@@ -13,7 +13,16 @@ import asyncpg
 import structlog
 
 from services.visits import import_files
-from services.visits.api.import_lines import Asks, Seals, Told, asks, in_passes, read_lines, subjects_of
+from services.visits.api.import_lines import (
+    Asks,
+    Seals,
+    Told,
+    asks,
+    in_passes,
+    read_lines,
+    subjects_of,
+    visited_in,
+)
 from services.visits.events import ImportedLine, ImportStarted, LineOutcome
 from services.visits.photo_files import Altered
 from services.visits.rules import importing as rules
@@ -38,6 +47,7 @@ _under_way: dict[str, "asyncio.Task[None]"] = {}
 log = structlog.get_logger()
 
 Outcome = Callable[[Told], Awaitable[ImportedLine]]
+Asking = Callable[[Told], Awaitable[Asks]]
 
 
 def at_work(id: str, work: Coroutine[Any, Any, None]) -> None:
@@ -55,10 +65,11 @@ class Work:
         self._id, self._started, self._told, self._by, self._store = id, started, told, by, store
         seals = Seals(by, rehearsal=started.rehearsal)
         bringing = replace(by, source="import", device_time=None, clock_suspect=False)
+        asking = partial(asks, by=bringing, seals=seals, policies=policies, visited=visited_in(told))
         if started.rehearsal:
-            self._do: Outcome = Rehearsal(bringing, store, seals, policies).outcome
+            self._do: Outcome = Rehearsal(bringing, store, asking).outcome
         else:
-            self._do = _Bringing(id, bringing, store, seals, policies).outcome
+            self._do = _Bringing(id, bringing, store, asking).outcome
 
     async def run(self) -> None:
         """Do what is not done yet. Cut off, it leaves its file behind, and goes on when somebody looks again."""
@@ -135,14 +146,14 @@ async def _patiently(act: Callable[[], Awaitable[Decided]]) -> Decided:
 class _Bringing:
     """Records what lines bring. Each line has a key, so that one done before a cut answers what it recorded then."""
 
-    def __init__(self, id: str, by: Caller, store: EventStore, seals: Seals, policies: Policies) -> None:
-        self._id, self._by, self._store, self._seals, self._policies = id, by, store, seals, policies
+    def __init__(self, id: str, by: Caller, store: EventStore, asking: Asking) -> None:
+        self._id, self._by, self._store, self._asks = id, by, store, asking
 
     async def outcome(self, line: Told) -> ImportedLine:
         """Return what became of a line."""
         lease: str | None = None
         try:
-            asked = await asks(line, by=self._by, seals=self._seals, policies=self._policies)
+            asked = await self._asks(line)
             lease = asked.lease
             decided = await _patiently(partial(self._bring, line, asked))
         except Refusal as no:
@@ -163,13 +174,13 @@ def _names_of(decided: Decided) -> bytes:
 class Rehearsal:
     """Decides as the import would, over what is there and what the file brought so far, and records nothing."""
 
-    def __init__(self, by: Caller, store: EventStore, seals: Seals, policies: Policies) -> None:
-        self._by, self._store, self._seals, self._policies = by, store, seals, policies
+    def __init__(self, by: Caller, store: EventStore, asking: Asking) -> None:
+        self._by, self._store, self._asks = by, store, asking
         self._states: dict[tuple[str, str], Any] = {}
 
     async def outcome(self, line: Told) -> ImportedLine:
         """Return what would become of a line."""
-        asked = await asks(line, by=self._by, seals=self._seals, policies=self._policies)
+        asked = await self._asks(line)
         state = await self._state(asked.stream, asked.id)
         facts = {}
         for name, read in asked.reads.items():

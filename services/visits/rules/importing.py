@@ -3,7 +3,7 @@
 Each decision is "already so" where the thing is there, so that the same file brings nothing twice.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Literal, assert_never
@@ -24,7 +24,7 @@ from services.visits.events import (
     VisitPlanned,
     VisitRecorded,
 )
-from services.visits.rules.lease import LEASE, Lease, add_party, be_visited, may_visit, register
+from services.visits.rules.lease import LEASE, Lease, add_party, be_visited, may_visit, note_overdue, register
 from services.visits.rules.policy import Policies
 from services.visits.rules.visit import Visit, report_due_on
 from shared.authority import MandateRegister
@@ -49,15 +49,14 @@ def take_over_lease(
     policy_version: str | None,
     inventory_ref: Sealed | None,
     counsellor: str | None,
+    visits_follow: bool,
     today: date,
     policies: Policies,
     mandates: MandateRegister,
 ) -> list[LeaseEvent]:
     """Take over a lease with its first renter, and its counsellor where one is named.
 
-    What is overdue is not noted at once, as it is elsewhere: the file's past visits come after its leases, and what
-    then still is overdue the day's work finds.
-
+    :param visits_follow: the file has past visits of it, which come later: only then is known what is overdue.
     :raises RenterNotInformed: on which day the renter was given the policy is not said.
     :raises MandateEnded: the counsellor had a mandate for visits, and none is valid.
     """
@@ -77,15 +76,24 @@ def take_over_lease(
             policies=policies,
             imported=True,
         )
-        for event in taken:
-            lease = LEASE.evolve(lease, event)
+        lease = _after(lease, taken)
     if lease.state != "prepared" or lease.registered is None or lease.counsellor is not None or counsellor is None:
         return taken
     begins = lease.registered.start
     may_visit(mandates, person=counsellor, days=(max(today, begins),))
-    taken.append(CounsellorAssigned(counsellor=counsellor, assigned_from=max(today, begins)))
-    taken.append(FirstVisitDue(due_on=lease.registered.first_visit_due))
-    return [*taken, LeaseStarted()] if begins <= today else taken
+    guided: list[LeaseEvent] = [
+        CounsellorAssigned(counsellor=counsellor, assigned_from=max(today, begins)),
+        FirstVisitDue(due_on=lease.registered.first_visit_due),
+        *([LeaseStarted()] if begins <= today else []),
+    ]
+    late = [] if visits_follow else note_overdue(_after(lease, guided), today=today)
+    return [*taken, *guided, *late]
+
+
+def _after(lease: Lease, events: Sequence[LeaseEvent]) -> Lease:
+    for event in events:
+        lease = LEASE.evolve(lease, event)
+    return lease
 
 
 def take_over_renter(lease: Lease, *, party: Party, joined_on: date | None, today: date) -> list[LeaseEvent]:

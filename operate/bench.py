@@ -16,12 +16,11 @@ from typing import Any
 
 from rich.console import Console
 
-from operate.benchmarks import appending, deciding, over_http, reading
+from operate.benchmarks import appending, deciding, growth, on_the_bus, over_http, pipeline, reading, wiped
 from operate.benchmarks.cell import Cell, Figure, NotAsAcknowledged, Run
 from operate.benchmarks.ground import Ground
 from operate.benchmarks.ground import ground as prepared
 
-PAIRS = 5
 REFERENCE_SECONDS = 1.0
 OUR_SECONDS = 1.5
 TOO_NOISY = 3.0
@@ -35,19 +34,26 @@ CELLS: Sequence[tuple[tuple[str, ...], Cells]] = (
     (("decide", "decide-cached"), deciding.decide_cells),
     (("one-stream",), deciding.one_stream_cells),
     (("http", "http-stubbed"), over_http.http_cells),
+    (("relay",), on_the_bus.relay_cells),
+    (("consume",), on_the_bus.consume_cells),
+    (("consume-effect",), on_the_bus.effect_cells),
+    (("pipeline-p50", "pipeline-p99"), pipeline.pipeline_cells),
     (("replay",), reading.replay_cells),
     (("rebuild",), reading.rebuild_cells),
     (("rls-append",), reading.walled_append_cells),
     (("rls-page",), reading.walled_page_cells),
+    (("growth-append", "growth-load"), growth.growth_cells),
+    (("wiped",), wiped.wiped_cells),
 )
 
 
 async def measured(cell: Cell, console: Console) -> dict[str, dict[str, Any]]:
     """Run a cell's pairs and return, for each of its figures, what the JSON says of it."""
-    await cell.against(0.2)
-    await cell.ours(0.2)
+    if cell.warmed_up:
+        await cell.against(0.2)
+        await cell.ours(0.2)
     pairs: list[tuple[Run, Run]] = []
-    for number in range(PAIRS):
+    for number in range(cell.pairs):
         against = await cell.against(REFERENCE_SECONDS)
         ours = await cell.ours(OUR_SECONDS)
         pairs.append((ours, against))

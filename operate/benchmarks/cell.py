@@ -51,6 +51,7 @@ class Cell:
     """A comparison: ours, its reference, and the check that nothing was measured that was not done.
 
     :ivar figures: what is read from its pairs, where that is not the one rate under the cell's own name.
+    :ivar warmed_up: whether both sides run for a moment that does not count, before the first pair.
     :ivar beside: what is measured once besides, after the pairs and before the check; goes into the JSON as it is.
     """
 
@@ -61,6 +62,8 @@ class Cell:
     check: Callable[[], Awaitable[None]]
     figures: tuple[Figure, ...] = ()
     beside: Callable[[], Awaitable[Mapping[str, Any]]] = _nothing
+    pairs: int = 5
+    warmed_up: bool = True
 
     @property
     def told(self) -> tuple[Figure, ...]:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from operate.benchmarks.cell import NotAsAcknowledged, Run
+from operate.benchmarks.cell import NotAsAcknowledged, Run, Stretch
 from operate.children import run_as
 from operate.postgres import SUPERUSER, Postgres, forget
 from operate.postgres import running as postgres_running
@@ -88,11 +88,14 @@ class Ground:
             "password": self.server.state.password(role).read_text(),
         }
 
-    def fresh(self) -> str:
+    def fresh(self, service: str = "visits") -> str:
         """Make an empty database like that of a service, and return its name."""
-        name = f"bench_{uuid.uuid4().hex[:8]}"
-        self.sql("postgres", f"create database {name} owner visits_owner template template0 encoding 'UTF8'")
-        self.sql(name, "alter schema public owner to visits_owner; grant usage on schema public to visits, visits_all")
+        name, owner = f"bench_{uuid.uuid4().hex[:8]}", f"{service}_owner"
+        self.sql("postgres", f"create database {name} owner {owner} template template0 encoding 'UTF8'")
+        self.sql(
+            name,
+            f"alter schema public owner to {owner}; grant usage on schema public to {service}, {service}_all",
+        )
         return name
 
     def sql(self, database: str, statements: str) -> None:
@@ -143,6 +146,34 @@ def ground(root: Path) -> Iterator[Ground]:
 def stored_bytes() -> int:
     """Return how many bytes one of our events takes in the log."""
     return 480
+
+
+async def single_rows(on: Ground, callers: int, *, filled: int = 0) -> Stretch:
+    """Return pgbench storing one prepared row per commit, of the size and with the keys of our events.
+
+    :param filled: so many rows are there already.
+    """
+    database = on.fresh()
+    owner = await asyncpg.connect(on.url(database, "visits_owner"))
+    await owner.execute(
+        "create table row (originator_id text not null, originator_version bigint not null, topic text, state bytea,"
+        " notification_id bigserial, primary key (originator_id, originator_version));"
+        " create unique index on row (notification_id);"
+        f" insert into row (originator_id, originator_version, topic, state) select '{OFFICE}/notes/' || n, 1, 'Noted',"
+        f" decode(repeat('78', {stored_bytes()}), 'hex') from generate_series(1, {filled}) n"
+    )
+    await owner.close()
+    if filled:
+        on.sql(database, "vacuum (analyze) row; checkpoint")
+    script = on.folder / f"{database}.sql"
+    state = "\\\\x" + ("78" * stored_bytes())
+    script.write_text(
+        "\\set a random(1, 1000000000000)\n\\set b random(1, 1000000000000)\n"
+        f"insert into row (originator_id, originator_version, topic, state) values"
+        f" ('{OFFICE}/notes/' || :a || '-' || :b, 1, 'Noted', '{state[1:]}'::bytea);\n",
+        encoding="ascii",
+    )
+    return partial(on.pgbench, callers=callers, database=database, script=script)
 
 
 @asynccontextmanager
@@ -203,12 +234,12 @@ async def timed(seconds: float, callers: int, act: Callable[[int], Any]) -> Run:
     return Run.of(times, perf_counter() - begun)
 
 
-async def followed(on: Ground, database: str) -> dict[str, int]:
+async def followed(on: Ground, database: str, *, role: str = "visits_all") -> dict[str, int]:
     """Follow a log by position and return the last version of each stream.
 
     :raises NotAsAcknowledged: there was a gap, or an event came twice.
     """
-    follower = await asyncpg.connect(on.url(database, "visits_all"))
+    follower = await asyncpg.connect(on.url(database, role))
     seen: dict[str, int] = {}
     position = 0
     while rows := await follower.fetch(

@@ -95,6 +95,10 @@ class Callers:
     async def __aexit__(
         self, kind: type[BaseException] | None, why: BaseException | None, where: TracebackType | None
     ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Hang up."""
         for connection in self._connections:
             connection.close()
 

@@ -6,22 +6,18 @@ the platform, its bus and its relay, and take in what it publishes; before a str
 that is done, so that nobody pays for the other.
 """
 
-import asyncio
 import contextlib
 import json
-import os
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from operate.benchmarks.cell import Cell, NotAsAcknowledged, Run
 from operate.benchmarks.ground import Ground, followed
-from operate.benchmarks.knocking import Callers, Connection
-from operate.benchmarks.whole import OFFICE, Planning, Whole, whole
-from operate.children import free_port, how_to_start, stop
+from operate.benchmarks.knocking import Callers
+from operate.benchmarks.serving import serving
+from operate.benchmarks.whole import OFFICE, Whole, whole
+from operate.children import free_port
 from operate.issuer import AUDIENCE, ISSUER, jwks_file
-from operate.nats import STOPS_BY
 from operate.state import PROJECT
 from operate.supervisor import service_settings
 
@@ -55,7 +51,7 @@ async def _as_shipped(one: Whole) -> AsyncIterator[Cell]:
             return {"p50_ms_of_one_connection": run.p50, "p99_ms_of_one_connection": run.p99}
 
         async def check() -> None:
-            await _twice(one, mine)
+            await one.ask_again(mine)
             seen = await followed(one.on, "visits")
             prefix = f"{OFFICE}/visit/"
             stored = {stream.removeprefix(prefix): n for stream, n in seen.items() if stream.startswith(prefix)}
@@ -72,25 +68,14 @@ async def _as_shipped(one: Whole) -> AsyncIterator[Cell]:
         )
 
 
-async def _twice(one: Whole, planning: Planning) -> None:
-    """Ask again for what was done: the same key gets its answer, another one is refused."""
-    connection = await Connection.open(one.visits)
-    visit, lease = planning.asked[0], planning.lease_of(0)
-    again = await connection.ask(planning.of(visit, lease, key=visit))
-    other = await connection.ask(planning.of(visit, lease, key=f"{visit}-2"))
-    connection.close()
-    if (again[0], other[0]) != (201, 409) or json.loads(again[1])["id"] != visit:
-        raise NotAsAcknowledged(f"a repeated command was answered {again[0]}, one with another key {other[0]}")
-
-
 async def _stubbed(one: Whole) -> AsyncIterator[Cell]:
     ports = {name: int(seen["url"].rpartition(":")[2]) for name, seen in one.platform.components.items()}
     port, other = free_port(), free_port()
     settings = service_settings(one.platform.state, "visits", port, database=ports["postgres"], bus=ports["nats"])
     stub, nothing = "operate.benchmarks.stubbed_door", {"PYTHONPATH": str(PROJECT), "HUURSPOOR_PORT": str(other)}
     async with (
-        serving(one, stub, settings, port) as door,
-        serving(one, stub, nothing, other, "nothing") as noop,
+        serving(one.platform.state, stub, settings, port) as door,
+        serving(one.platform.state, stub, nothing, other, "nothing") as noop,
         await Callers.of(door, CONNECTIONS) as ours,
         await Callers.of(noop, CONNECTIONS) as theirs,
     ):
@@ -125,37 +110,5 @@ async def _library_route(one: Whole) -> AsyncIterator[str]:
         "port": port,
     }
     env = {"PYTHONPATH": str(PROJECT), "BENCH_ROUTE": json.dumps(told), "LC_ALL": "C.UTF-8"}
-    async with serving(one, "operate.benchmarks.library_route", env, port) as address:
+    async with serving(one.platform.state, "operate.benchmarks.library_route", env, port) as address:
         yield address
-
-
-@contextlib.asynccontextmanager
-async def serving(one: Whole, module: str, env: Mapping[str, str], port: int, *words: str) -> AsyncIterator[str]:
-    """Run a module as a server of its own until it is no longer needed; return its address once it takes connections.
-
-    :raises RuntimeError: it did not within half a minute.
-    """
-    name = module.rpartition(".")[2]
-    with _started(one, name, [sys.executable, "-P", "-m", module, *words], env) as child:
-        for _ in range(300):
-            try:
-                (await Connection.open(f"http://127.0.0.1:{port}")).close()
-                break
-            except OSError:
-                if child.poll() is not None:
-                    break
-                await asyncio.sleep(0.1)
-        else:
-            raise RuntimeError(f"{name} did not start")
-        yield f"http://127.0.0.1:{port}"
-
-
-@contextlib.contextmanager
-def _started(one: Whole, name: str, words: list[str], env: Mapping[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
-    with one.platform.state.log(name).open("ab") as log:
-        options = how_to_start(log=log, env={**os.environ, **env}, dies_by=STOPS_BY, cwd=PROJECT)
-        child = subprocess.Popen(words, **options)
-    try:
-        yield child
-    finally:
-        stop(child, by=STOPS_BY)

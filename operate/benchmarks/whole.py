@@ -10,8 +10,9 @@ from datetime import timedelta
 from pathlib import Path
 
 from operate import postgres
+from operate.benchmarks.cell import NotAsAcknowledged
 from operate.benchmarks.ground import Ground
-from operate.benchmarks.knocking import Callers, post
+from operate.benchmarks.knocking import Callers, Connection, post
 from operate.platform import Platform
 
 OFFICE = "bench-office"
@@ -39,6 +40,19 @@ class Whole:
     async def settled(self) -> None:
         """Wait until all that was published is taken in everywhere."""
         await asyncio.to_thread(self.platform.settled, seconds=PATIENT)
+
+    async def ask_again(self, planning: "Planning") -> None:
+        """Ask again for what was done: the same key gets its answer, another one is refused.
+
+        :raises NotAsAcknowledged: it is not so.
+        """
+        connection = await Connection.open(self.visits)
+        visit, lease = planning.asked[0], planning.lease_of(0)
+        again = await connection.ask(planning.of(visit, lease, key=visit))
+        other = await connection.ask(planning.of(visit, lease, key=f"{visit}-2"))
+        connection.close()
+        if (again[0], other[0]) != (201, 409) or json.loads(again[1])["id"] != visit:
+            raise NotAsAcknowledged(f"a repeated command was answered {again[0]}, one with another key {other[0]}")
 
 
 class Planning:

@@ -61,6 +61,30 @@ LOST = (
 SECONDS_TO_ANSWER = 3.0  # a server that stands still must not pile up whoever asks it
 
 
+STATEMENT_TIMEOUTS = {"statement_timeout": "15s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "15s"}
+_NONE = ", ".join(["'{}'"] * 10)
+_OF_STREAM = f"select b, c, d from before_batch($1, $2, {_NONE})"
+
+
+def reading_pool(address: str) -> asyncpg.Pool:
+    """Return the pool that a service reads with, as its own role."""
+    return asyncpg.create_pool(
+        address,
+        min_size=0,
+        max_size=10,
+        command_timeout=20,
+        timeout=5,
+        server_settings=STATEMENT_TIMEOUTS,
+        reset=_only_what_is_left,
+    )
+
+
+async def _only_what_is_left(connection: Any) -> None:
+    """Ask for nothing when a connection comes back: what is set is set within a transaction, and ends with it."""
+    if connection.is_in_transaction():
+        await connection.reset()
+
+
 class OfOffice(Protocol):
     """Somebody or something that reads within one office."""
 
@@ -140,11 +164,7 @@ class EventStore:
         held = self.writer.held(by.office, stream, id)
         if held is not None:
             return Found(held.state, held.version)
-        stored = await self._in_office(
-            by.office,
-            "select originator_version, topic, state from stored_events where originator_id = $1 order by 1",
-            f"{by.office}/{stream.kind}/{id}",
-        )
+        stored = await self._stream(by.office, stream, id)
         state, version = stream.initial, 0
         for version, topic, body in stored:
             state = self._codec.fold(stream, state, topic, body, id=id, version=version).state
@@ -182,11 +202,7 @@ class EventStore:
 
     async def history(self, stream: AnyStream, id: str, *, by: OfOffice) -> list[Any]:
         """Return what happened to a stream, each event with what was stored beside it."""
-        stored = await self._in_office(
-            by.office,
-            "select originator_version, topic, state from stored_events where originator_id = $1 order by 1",
-            f"{by.office}/{stream.kind}/{id}",
-        )
+        stored = await self._stream(by.office, stream, id)
         return [
             self._codec.decode(topic, body, stream=f"{stream.kind}/{id}", version=version)
             for version, topic, body in stored
@@ -209,6 +225,15 @@ class EventStore:
     async def write(self, sql: str, *values: Any, by: OfOffice) -> None:
         """Change a table that is kept beside events (the read log, days done); the office is ``$1``."""
         await self._in_office(by.office, sql, by.office, *values)
+
+    async def _stream(self, office: str, stream: AnyStream, id: str) -> list[Any]:
+        """Return a stream's events by one round trip: the writer's function sets the office in its own transaction."""
+        key = f"{office}/{stream.kind}/{id}"
+
+        async def ask(connection: asyncpg.Connection) -> list[Any]:
+            return list(await connection.fetch(_OF_STREAM, [office], [key]))
+
+        return await self.with_connection(ask)
 
     async def _in_office(self, office: str, sql: str, *values: Any) -> list[Any]:
         async def ask(connection: asyncpg.Connection) -> list[Any]:

@@ -29,7 +29,7 @@ from shared.contract_documents import write
 from shared.correspondence import Correspondence
 from shared.day import DayLoop, Days
 from shared.decisions import AnyStream
-from shared.event_sourcing import EventStore
+from shared.event_sourcing import STATEMENT_TIMEOUTS, EventStore, reading_pool
 from shared.heads import STREAMS, with_heads
 from shared.keys import Seals, read_master_key
 from shared.log import event_log, lay_out
@@ -46,7 +46,6 @@ from shared.writer import Companion, Writer
 log = structlog.get_logger()
 
 SECONDS_TO_TELL = 2.0
-STATEMENT_TIMEOUTS = {"statement_timeout": "15s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "15s"}
 
 Carrier = Callable[[EventStore, Settings, Clock, asyncpg.Pool], Coroutine[Any, Any, None] | None]
 
@@ -152,9 +151,7 @@ class Service:
         )
         own = with_password(settings.database, settings.database_password_file)
         of_all = with_password(settings.database_all, settings.database_all_password_file)
-        pool = asyncpg.create_pool(
-            own, min_size=0, max_size=10, command_timeout=20, server_settings=STATEMENT_TIMEOUTS, timeout=5
-        )
+        pool = reading_pool(own)
         every_office = asyncpg.create_pool(of_all, min_size=0, max_size=4, command_timeout=20, timeout=5)
         streams = (*self.streams, *STREAMS)
         codec = Codec(streams)

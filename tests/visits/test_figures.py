@@ -65,6 +65,7 @@ def test_k_03_presence_is_visits_in_a_year_of_a_lease() -> None:
     figure = presence(FIVE, visits, YEAR)
     assert figure.share == 2.0
     assert figure.out_of == (10, 5 * 365), "visits carried out over days of leases"
+    assert [visit for visit, _ in dict(figure.lists)["visits"]] == [visit.visit for visit in visits]
     assert dict(figure.beside) == {"median": 2.0, "share_with_two": 1.0}
     half = [replace(lease, ended_on=date(2026, 7, 1)) for lease in FIVE]
     rate = presence(half, visits, YEAR).share
@@ -89,6 +90,7 @@ def test_k_05_refused_revised_and_lapsed_notes_stand_apart() -> None:
     figure = notes_concluded_well(notes, YEAR)
     assert figure.counted == (("kept", True), ("partly", False), ("broken", False))
     assert dict(figure.beside) == {"refused": 1, "revised": 1, "lapsed": 1}
+    assert dict(figure.lists) == {state: ((state, True),) for state in ("refused", "revised", "lapsed")}
 
 
 DUTY = DutyFacts(about="c0", by="renter", since=date(2026, 2, 2), due_on=DUE, seen_on=DUE, kept=True)
@@ -100,6 +102,7 @@ def test_k_06_the_renters_strength_and_the_office_s_stand_side_by_side() -> None
     figure = own_strength([*theirs, *ours, replace(DUTY, seen_on=None)], YEAR)
     assert (figure.part, figure.whole) == (4, 5)
     assert dict(figure.beside) == {"office_followed_up": 5, "office_kept": 5}
+    assert dict(figure.lists) == {"office": tuple((f"o{number}", True) for number in range(5))}
     assert dict(own_strength(ours[:2], YEAR).beside) == {"office_followed_up": None, "office_kept": None}
 
 
@@ -142,6 +145,11 @@ async def test_the_figures_name_the_lists_they_were_counted_from(visits: Visits)
     assert shown["K-02"]["suppressed"] is True
     listed = await visits.seen(shown["K-01"]["list"], who="rita")
     assert {one["id"] for one in listed["items"]} == set(leases)
+    presence = shown["K-03"]
+    assert (presence["numerator"], presence["denominator"]) == (1, 5 * 27)
+    (came,) = (await visits.seen(presence["lists"]["visits"], who="rita"))["items"]
+    assert came == {"id": visit, "counts": True}
+    assert (await visits.seen(shown["K-05"]["lists"]["lapsed"], who="rita"))["items"] == []
     assert (await visits.read("/kpis/K-99/list?from=2026-01-01&until=2026-01-31", who="rita")).status_code == 404
 
 

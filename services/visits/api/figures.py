@@ -1,7 +1,7 @@
 """The figures of visits over HTTP (domain 12), each with the list it was counted from."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 from fastapi import Depends, Query
@@ -37,6 +37,7 @@ def _shown(figure: Figure, asked: str) -> Mapping[str, Any]:
         "suppressed": figure.suppressed,
         **({} if figure.suppressed else dict(figure.beside)),
         "list": f"/kpis/{figure.id}/list?{asked}",
+        "lists": {name: f"/kpis/{figure.id}/list?{asked}&number={name}" for name, _ in figure.lists},
     }
 
 
@@ -49,9 +50,18 @@ async def _named(kpi: str, by: Annotated[Caller, MAY_LIST]) -> str:
 
 @api.get("/kpis/{kpi}/list")
 async def read_kpi_list(
-    kpi: Annotated[str, Depends(_named)], from_: Since, until: Day, by: Annotated[Caller, MAY_LIST], store: Store
+    kpi: Annotated[str, Depends(_named)],
+    from_: Since,
+    until: Day,
+    by: Annotated[Caller, MAY_LIST],
+    store: Store,
+    number: Annotated[Literal["visits", "refused", "revised", "lapsed", "office"] | None, Query()] = None,
 ) -> Any:
-    """What a figure was counted from: the ids of the whole, and whether each is in the part."""
+    """What a figure was counted from: the ids of the whole, and whether each is in the part.
+
+    ``number`` names one of the further lists of a figure; without it, the list of the figure itself.
+    """
     found = await figures(store, by=by, period=Period(since=from_, until=until))
-    counted = next(figure.counted for figure in found if figure.id == kpi)
+    figure = next(figure for figure in found if figure.id == kpi)
+    counted = figure.counted if number is None else dict(figure.lists).get(number, ())
     return {"items": [{"id": id, "counts": counts} for id, counts in counted]}

@@ -100,20 +100,25 @@ class BalanceFacts:
     month_rent_cents: int
 
 
+Counted = tuple[tuple[str, bool], ...]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Figure:
     """A part of a whole, with the things it was counted from: each in the whole, and whether it is in the part.
 
     :ivar value: the figure, where it is no simple share; ``out_of`` are then the two numbers it was made of.
     :ivar beside: further numbers that are shown with it.
+    :ivar lists: what those, or the two numbers, were counted from, by name.
     """
 
     id: str
     name: str
-    counted: tuple[tuple[str, bool], ...]
+    counted: Counted
     value: float | None = None
     out_of: tuple[int, int] | None = None
     beside: tuple[tuple[str, float | int | None], ...] = ()
+    lists: tuple[tuple[str, Counted], ...] = ()
 
     @property
     def whole(self) -> int:
@@ -160,9 +165,9 @@ def presence(leases: Sequence[LeaseFacts], visits: Sequence[VisitFacts], period:
     days = {lease.lease: lease.days_in(period) for lease in leases}
     there = {lease: number for lease, number in days.items() if number}
     done = dict.fromkeys(there, 0)
-    for visit in visits:
-        if visit.lease in done and period.holds(visit.visited_on):
-            done[visit.lease] += 1
+    carried_out = [visit for visit in visits if visit.lease in done and period.holds(visit.visited_on)]
+    for visit in carried_out:
+        done[visit.lease] += 1
     a_year = {lease: done[lease] / there[lease] * A_YEAR_DAYS for lease in there}
     counted = tuple((lease, number >= 2) for lease, number in done.items())
     shown = len(there) >= FEWEST
@@ -177,6 +182,7 @@ def presence(leases: Sequence[LeaseFacts], visits: Sequence[VisitFacts], period:
             ("median", round(median(a_year.values()), 4) if shown else None),
             ("share_with_two", round(sum(two for _, two in counted) / len(counted), 4) if shown else None),
         ),
+        lists=(("visits", tuple((visit.visit, True) for visit in carried_out)),),
     )
 
 
@@ -193,25 +199,30 @@ def notes_concluded_well(notes: Sequence[NoteFacts], period: Period) -> Figure:
     ended = [note for note in notes if period.holds(note.ended_on)]
     concluded = [note for note in ended if note.state in ("kept", "partly", "broken")]
     shown = not 0 < len(ended) < FEWEST
-    apart = tuple(
-        (state, sum(note.state == state for note in ended) if shown else None)
+    apart = {
+        state: tuple((note.agreement, True) for note in ended if note.state == state)
         for state in ("refused", "revised", "lapsed")
+    }
+    return Figure(
+        id="K-05",
+        name="notes concluded well",
+        counted=tuple((one.agreement, one.state == "kept") for one in concluded),
+        beside=tuple((state, len(notes) if shown else None) for state, notes in apart.items()),
+        lists=tuple(apart.items()),
     )
-    counted = tuple((one.agreement, one.state == "kept") for one in concluded)
-    return Figure(id="K-05", name="notes concluded well", counted=counted, beside=apart)
 
 
 def own_strength(duties: Sequence[DutyFacts], period: Period) -> Figure:
     """K-06: of the renters' commitments followed up in the period, those kept; the office's own beside them."""
     followed = [duty for duty in duties if not duty.repair and period.holds(duty.seen_on)]
     theirs = tuple((one.about, one.kept) for one in followed if one.by == "renter")
-    ours = [one.kept for one in followed if one.by == "office"]
+    ours = tuple((one.about, one.kept) for one in followed if one.by == "office")
     shown = not 0 < len(ours) < FEWEST
     beside = (
         ("office_followed_up", len(ours) if shown else None),
-        ("office_kept", sum(ours) if shown else None),
+        ("office_kept", sum(kept for _, kept in ours) if shown else None),
     )
-    return Figure(id="K-06", name="renter's own strength", counted=theirs, beside=beside)
+    return Figure(id="K-06", name="renter's own strength", counted=theirs, beside=beside, lists=(("office", ours),))
 
 
 def arrears(leases: Iterable[LeaseFacts], balances: Iterable[BalanceFacts], period: Period) -> Figure:

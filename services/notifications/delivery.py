@@ -80,6 +80,7 @@ DUE: Final = (
     " where state = 'sending' or place <= $3 order by due_at, sending"
 )
 """What is due, the longest waiting first, of each channel as many as one look can begin or pass on."""
+OFFICES: Final = "select office from office union select office from sending_queue order by office"
 
 
 class NotSent(Exception):
@@ -371,6 +372,7 @@ class Delivery:
         self._clock = clock
         self._every_office = every_office
         self._delays = delays
+        self._epoch = 1  # for which what waits was looked at
         self._under_way: dict[tuple[str, str], tuple[SendingChannel, asyncio.Task[None]]] = {}
 
     async def run(self) -> None:
@@ -402,9 +404,8 @@ class Delivery:
 
         Each channel has hands of its own: a carrier that is slow or away keeps no message of another back.
         """
+        await self._keep_back_after_restore()
         found = await self._every_office.fetch(DUE, self._clock.now(), list(self._carriers), MOST_AT_A_LOOK)
-        if await self._stands_on_a_backup({row["office"] for row in found}):
-            return
         busy = collections.Counter(channel for channel, _ in self._under_way.values())
         for row in found:
             place, channel = (row["office"], row["sending"]), row["channel"]
@@ -418,13 +419,14 @@ class Delivery:
                 busy[channel] += 1
                 task.add_done_callback(partial(self._done, place))
 
-    async def _stands_on_a_backup(self, offices: set[str]) -> bool:
-        """Keep back what waits since before a restore; answer whether anything was."""
-        kept = [
-            await keep_back_after_restore(self._store, Day(office=office, date=self._clock.today()))
-            for office in sorted(offices)
-        ]
-        return any(kept)
+    async def _keep_back_after_restore(self) -> None:
+        """Keep back, in every office and before anything leaves, what waited when a backup was taken."""
+        epoch = self._store.writer.epoch
+        if epoch == self._epoch:
+            return
+        for row in await self._every_office.fetch(OFFICES):
+            await keep_back_after_restore(self._store, Day(office=row["office"], date=self._clock.today()))
+        self._epoch = epoch
 
     def _done(self, place: tuple[str, str], _task: asyncio.Task[None]) -> None:
         self._under_way.pop(place, None)
@@ -555,18 +557,18 @@ class Delivery:
         return from_letters(text)
 
 
-async def keep_back_after_restore(store: EventStore, day: Day) -> bool:
-    """Let a person settle what waited when the backup was taken; answer whether the restore was news.
+async def keep_back_after_restore(store: EventStore, day: Day) -> None:
+    """Let a person settle what waited when the backup was taken, once for each restore.
 
     What days bring that were done before the restore already is kept back as well (``days``).
     """
     epoch = store.writer.epoch
     if epoch == 1:
-        return False
+        return
     by = day.of(f"restore {epoch}")
     carrying: Carrying = await store.state(CARRYING, OFFICE, by=by)
     if carrying.epoch >= epoch:
-        return False
+        return
     for id in await views.messages_waiting(store, by=by):
         sending: Sending = await store.state(SENDING, id, by=by)
         task = task_named("message_to_settle", id)
@@ -585,7 +587,6 @@ async def keep_back_after_restore(store: EventStore, day: Day) -> bool:
             reads={"held": one(TASK, task)},
         )
     await store.decide(CARRYING, OFFICE, partial(notice_restore, epoch=epoch), by=by)
-    return True
 
 
 def settled_or_asked(

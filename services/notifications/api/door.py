@@ -3,11 +3,11 @@
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from services.notifications.letters import OFFICE
+from services.notifications.letters import OFFICE, languages
 from services.notifications.names import task_named
 from services.notifications.rules.attempts import ATTEMPTS, attempt_refused
 from services.notifications.rules.communication import COMMUNICATION, Communication
@@ -29,7 +29,16 @@ POSTERS: Final = ("administration",)
 
 Name = Annotated[Line, Field(min_length=1)]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=20)]
-Languages = Literal["nl", "fr", "en"]
+
+
+def _with_templates(language: str) -> str:
+    if language not in languages():
+        raise ValueError("there are no templates in this language")
+    return language
+
+
+Languages = Annotated[Language, AfterValidator(_with_templates)]
+"""A language of the templates: a further folder adds one."""
 
 
 @api.knows_counsellors_by

@@ -1,0 +1,184 @@
+"""Edge cases of domain 14.1 that concern evaluations, by number, over HTTP with a clock that can be set."""
+
+from datetime import date
+from typing import Any
+
+from shared.contracts.visits import (
+    CounsellorAssignedV1,
+    FindingAttributedV1,
+    FindingDiscussedV1,
+    FindingEstablishedV1,
+    FindingReattributedV1,
+    FollowUpRecordedV1,
+    LeaseEndedV1,
+    PartyLeftV1,
+    RenterInformedOfPolicyV1,
+)
+from tests.evaluations.conftest import Evaluations
+from tests.evaluations.test_doors import FATMA, KAREL, RITA, WIM, Lease, an_office, reason, recorded
+
+PROPOSAL: dict[str, Any] = {"outcome": "negative", "why": "het blijft vuil"}
+
+
+async def begun(it: Evaluations, day: str = "2026-01-12") -> Lease:
+    await an_office(it)
+    lease = await Lease(it).begins()
+    await it.days_until(day)
+    return lease
+
+
+async def types(lease: Lease) -> list[tuple[str, str]]:
+    """Return the timeline as type and day of the fact."""
+    answer = await lease.it.read(f"/dossiers/{lease.id}?limit=200", **KAREL)
+    return [(entry["type"], entry["occurred_on"]) for entry in answer.json()["entries"]]
+
+
+async def another_finding(lease: Lease, visit: str, finding: str, *, item: str) -> str:
+    """Establish a second finding at a visit, attributed and discussed."""
+    day, said = lease.it.clock.today(), await lease.it.words(lease.id, "afval op het terras")
+    facts: list[Any] = [
+        FindingEstablishedV1(
+            lease=lease.id, finding=finding, item=item, checklist_version="CL-1", seen_on=day, source="visit",
+            what_seen=said, visit=visit,
+        ),
+        FindingAttributedV1(lease=lease.id, finding=finding, item=item, to="renter", severity=2, why=said),
+        FindingDiscussedV1(
+            lease=lease.id, finding=finding, discussed_with=("renter",), discussed_on=day, renter_said=said,
+            renter_plan=said,
+        ),
+    ]  # fmt: skip
+    for fact in facts:
+        await lease.it.told(fact, publisher="visits", stream=f"finding/{finding}")
+    return finding
+
+
+async def test_ec_01_two_breaches_at_one_visit_are_one_evaluation_with_two_grounds(evaluations: Evaluations) -> None:
+    lease = await begun(evaluations)
+    visit, kitchen = await lease.visit()
+    waste = await another_finding(lease, visit, "5f0e7c9e-8f0a-4a8e-9b57-9b1f4a6f1111", item="AFV-01")
+    of_visit = {**PROPOSAL, "lease": lease.id, "moment": visit}
+    first = await evaluations.act("/evaluations", {**of_visit, "grounds": [{"finding": kitchen}]}, **FATMA)
+    second = await evaluations.act("/evaluations", {**of_visit, "grounds": [{"finding": waste}]}, **FATMA)
+    assert (recorded(second), second.json()["id"]) == (["EvaluationAmended"], first.json()["id"])
+    decided = await evaluations.act(
+        f"/evaluations/{first.json()['id']}/decide", {"outcome": "negative", "reasons": "zelf gewogen"}, **KAREL
+    )
+    assert [ground["finding"] for ground in decided.json()["grounds"]] == [kitchen, waste]
+    await lease.reached(first.json()["id"])
+    assert (await lease.standing())["count"] == 1
+
+
+async def test_ec_04_a_proof_typed_in_late_crosses_the_day_it_is_typed_in(evaluations: Evaluations) -> None:
+    lease = await begun(evaluations)
+    for day in ("2026-01-12", "2026-03-10"):
+        await evaluations.days_until(day)
+        await lease.reached(await lease.evaluated(*await lease.visit()))
+    await evaluations.days_until("2026-05-06")
+    third = await lease.evaluated(*await lease.visit())
+    await evaluations.days_until("2026-06-02")
+    await lease.reached(third, date(2026, 5, 13))
+    shown = (await evaluations.read(f"/evaluations/{third}", **KAREL)).json()
+    assert shown["communicated_on"] == "2026-05-13"
+    assert ("ThresholdReached", "2026-06-02") in await types(lease)
+    assert [(await lease.standing(on=on))["count"] for on in ("2026-05-12", "2026-05-13")] == [2, 3]
+
+
+async def test_ec_07_a_stricter_policy_waits_until_the_renter_was_told(evaluations: Evaluations) -> None:
+    it = evaluations
+    lease = await begun(it)
+    await it.act("/policies", {"in_force_from": "2026-01-12", "threshold_n": 2}, **RITA)
+    for day in ("2026-01-12", "2026-03-10"):
+        await it.days_until(day)
+        await lease.reached(await lease.evaluated(*await lease.visit()))
+    stood = await lease.standing()
+    assert (stood["count"], stood["threshold"], stood["reached"], stood["policy_version"]) == (2, 3, False, "P-2")
+    fact = RenterInformedOfPolicyV1(lease=lease.id, policy_version="P-2", delivered_on=it.clock.today())
+    await it.told(fact, publisher="visits", stream=f"lease/{lease.id}")
+    stood = await lease.standing()
+    assert [(track["pin"], track["count"], track["threshold"]) for track in stood["tracks"]] == [(0, 2, 3), (1, 0, 2)]
+    for day in ("2026-05-05", "2026-07-06"):
+        await it.days_until(day)
+        await lease.reached(await lease.evaluated(*await lease.visit()))
+    stood = await lease.standing()
+    assert (stood["track"], stood["reached"]) == (0, True)
+    assert ("ThresholdReached", "2026-05-05") in await types(lease)
+
+
+async def test_ec_09_and_21_what_was_paid_and_who_left_since_stand_beside_the_count(evaluations: Evaluations) -> None:
+    it = evaluations
+    lease = await begun(it)
+    ids, findings = await lease.three_evaluations()
+    paid = FollowUpRecordedV1(
+        lease=lease.id, finding=findings[0], item="ONH-02", seen_on=it.clock.today(), outcome="resolved",
+        seen_by="fatma",
+    )  # fmt: skip
+    await it.told(paid, publisher="visits", stream=f"finding/{findings[0]}")
+    left = PartyLeftV1(lease=lease.id, party="p-2", left_on=it.clock.today())
+    await it.told(left, publisher="visits", stream=f"lease/{lease.id}")
+    stood = await lease.standing()
+    assert stood["count"] == 3
+    assert [(one["code"], one["on"]) for one in stood["to_weigh"]] == [
+        ("resolved_since", "2026-05-05"),
+        ("party_left", "2026-05-05"),
+    ]
+    assert all(one["sentence"] for one in stood["to_weigh"])
+    assert [one["id"] for one in stood["positive"]["items_improved"]] == [findings[0]]
+    file = (await it.read(f"/terminations?lease={lease.id}", **KAREL)).json()["items"][0]["id"]
+    shown = (await it.read(f"/terminations/{file}", **KAREL)).json()
+    gate = next(gate for gate in shown["gates"] if gate["gate"] == "G3")
+    assert [one["code"] for one in gate["must_weigh"]] == ["resolved_since", "party_left"]
+    shown = (await it.read(f"/evaluations/{ids[0]}", **KAREL)).json()
+    assert [one["code"] for one in shown["to_weigh"]] == ["resolved_since", "party_left"]
+    shown = (await it.read(f"/evaluations/{ids[1]}", **KAREL)).json()
+    assert [one["code"] for one in shown["to_weigh"]] == ["party_left"]
+
+
+async def test_ec_10_a_leak_in_the_roof_takes_the_mould_out_of_the_count_at_once(evaluations: Evaluations) -> None:
+    lease = await begun(evaluations)
+    visit, finding = await lease.visit(item="ONH-04")
+    evaluation = await lease.evaluated(visit, finding)
+    await lease.reached(evaluation)
+    assert (await lease.standing())["count"] == 1
+    why = await evaluations.words(lease.id, "lek in het dak", name="why")
+    turned = FindingReattributedV1(
+        lease=lease.id, finding=finding, item="ONH-04", to="owner", previously="renter", why=why
+    )
+    await evaluations.told(turned, publisher="visits", stream=f"finding/{finding}", actor="karel")
+    stood = await lease.standing()
+    assert (stood["count"], stood["excluded"]) == (0, [{"id": evaluation, "reason": "no_valid_ground"}])
+    annulled = await evaluations.act(f"/evaluations/{evaluation}/annul", {"why": "het was het dak"}, **KAREL)
+    assert recorded(annulled) == ["EvaluationAnnulled"]
+    assert (await lease.standing())["excluded"] == [{"id": evaluation, "reason": "annulled"}]
+
+
+async def test_ec_18_after_the_death_of_the_renter_the_file_lapses_and_nothing_crosses(
+    evaluations: Evaluations,
+) -> None:
+    it = evaluations
+    lease = await begun(it)
+    ids, _ = await lease.three_evaluations()
+    died = LeaseEndedV1(lease=lease.id, mode="by_law", ground="death_last_renter", ended_on=it.clock.today())
+    await it.told(died, publisher="visits", stream=f"lease/{lease.id}")
+    files = (await it.read(f"/terminations?lease={lease.id}", **KAREL)).json()["items"]
+    assert [(file["state"], file["closed"]) for file in files] == [("closed_ended", None)]
+    await it.act(f"/evaluations/{ids[0]}/annul", {"why": "x"}, **RITA)
+    assert "ThresholdNoLongerMet" not in [name for name, _ in await types(lease)]
+    visit = {**PROPOSAL, "lease": lease.id, "moment": ids[0], "grounds": []}
+    assert reason(await it.act("/evaluations", visit, **FATMA))[0] == 409
+
+
+async def test_ec_26_another_counsellor_stands_for_the_proposal_and_never_decides_it(evaluations: Evaluations) -> None:
+    it = evaluations
+    lease = await begun(it)
+    visit, finding = await lease.visit()
+    body = {**PROPOSAL, "lease": lease.id, "moment": visit, "grounds": [{"finding": finding}]}
+    at = f"/evaluations/{(await it.act('/evaluations', body, **FATMA)).json()['id']}"
+    moved = CounsellorAssignedV1(lease=lease.id, counsellor="mia", assigned_from=it.clock.today(), previous="fatma")
+    await it.told(moved, publisher="visits", stream=f"lease/{lease.id}")
+    mia: dict[str, Any] = {"role": "counsellor", "sub": "mia"}
+    assert reason(await it.act(f"{at}/adopt", {}, **mia)) == (409, "reason-missing")
+    adopted = await it.act(f"{at}/adopt", {"why": "Fatma vertrok"}, **mia)
+    assert (recorded(adopted), adopted.json()["proposed_by"]) == (["ProposalAdopted"], "mia")
+    judged = {"outcome": "negative", "reasons": "zelf gewogen"}
+    assert reason(await it.act(f"{at}/decide", judged, role="director", sub="mia")) == (403, "no-mandate")
+    assert recorded(await it.act(f"{at}/decide", judged, **WIM)) == ["EvaluationDecidedNegative"]

@@ -8,6 +8,7 @@ import time as machine
 import traceback
 from pathlib import Path
 
+from tests.faults.away import away
 from tests.faults.invariants import Facts, violations
 from tests.faults.play import a_platform, played
 from tests.faults.schedule import Schedule, drawn
@@ -21,7 +22,10 @@ def main() -> int:
     words.add_argument("--minutes", type=float, default=5.0, metavar="M")
     words.add_argument("--run", type=int, metavar="K", help="play only this run of the seed again")
     words.add_argument("--chapters", type=int, metavar="C", help="only so much of the story")
+    words.add_argument("--plan", choices=("random", "away"), default="random", help="away: the bus, for M minutes")
     asked = words.parse_args()
+    if asked.plan == "away":
+        return away(asked.minutes)
     until = machine.monotonic() + asked.minutes * 60
     print(f"seed {asked.seed}: a run without faults to compare with", flush=True)
     peace, acts, broken = in_peace(asked.chapters)

@@ -36,11 +36,11 @@ class House:
     hand: Hand
     acts: list[tuple[str, Done]] = field(default_factory=list)
 
-    def http(self, service: str = "evaluations", *, seconds: float = 30.0) -> httpx.Client:
-        """Return a client of a service, in the name of the office's director."""
-        token = self.platform.token(office=CODE, roles=["director"], person=DIRECTOR)
+    def http(self, service: str = "evaluations", *, role: str = "director") -> httpx.Client:
+        """Return a client of a service, in the name of the office's director unless another role is named."""
+        token = self.platform.token(office=CODE, roles=[role], person=DIRECTOR)
         headers = {"Authorization": f"Bearer {token}"}
-        return httpx.Client(base_url=self.platform.urls[service], headers=headers, timeout=seconds)
+        return httpx.Client(base_url=self.platform.urls[service], headers=headers, timeout=30)
 
     def command(self, client: httpx.Client, *, key: str | None = None, person: str | None = None) -> httpx.Response:
         """Give somebody a mandate: one event of evaluations, which all others hear."""
@@ -54,6 +54,14 @@ class House:
         answer = client.post("/mandates", json=body, headers={"Idempotency-Key": key or str(uuid.uuid4())})
         if answer.status_code == 201:
             self.acts.append(("/mandates", Done("evaluations", 201, answer.json())))
+        return answer
+
+    def list_partner(self, client: httpx.Client, *, key: str, person: str) -> httpx.Response:
+        """List a partner organisation: one event of referrals, in a stream of its own, which others hear."""
+        body = {"name": person, "kind": "family_care", "address": "Markt 2", "phone": "+32 3 555 04 00"}
+        answer = client.post("/partners", json=body, headers={"Idempotency-Key": key})
+        if answer.status_code == 201:
+            self.acts.append(("/partners", Done("referrals", 201, answer.json())))
         return answer
 
     def health(self, service: str = "evaluations") -> dict[str, Any]:
@@ -161,6 +169,7 @@ class Load:
     house: House
     callers: int = 4
     pause: float = 0.0  # between two commands of a caller
+    of_partners: bool = False  # many short streams, instead of the one stream of an office's mandates
     again_after: Callable[[], None] = lambda: machine.sleep(0.2)
     answered: list[tuple[int, int, float, bool]] = field(default_factory=list)
     answered_at: list[tuple[float, tuple[int, int, float, bool]]] = field(default_factory=list)
@@ -195,13 +204,15 @@ class Load:
         return machine.monotonic() - began
 
     def _work(self, caller: int) -> None:
-        client = self.house.http()
+        house, partners = self.house, self.of_partners
+        client = house.http("referrals", role="coordinator") if partners else house.http()
         while not self._stopping.is_set():
             key, person = str(uuid.uuid4()), f"person-{next(_numbers)}"
             while True:
                 began = machine.monotonic()
                 try:
-                    answer = self.house.command(client, key=key, person=person)
+                    ask = house.list_partner if partners else house.command
+                    answer = ask(client, key=key, person=person)
                     status, may = answer.status_code, "retry-after" in answer.headers
                 except httpx.HTTPError:
                     status, may = 0, True

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from operate import client
 from operate.state import PROJECT, SERVICES
 from tests.faults.hand import Hand
 from tests.faults.invariants import violations
@@ -17,6 +18,7 @@ pytestmark = pytest.mark.journey
 BUILD = Path(__file__).parent / "test_build"
 CHAPTERS = 2  # until the lease has begun and word was sent
 FETCH_SECONDS = 2.2
+PATIENCE = 10.0  # with what a mistake lost for good; a sound run needs a moment
 LEASE_BEGINS, WORD_IS_SENT = 7, 12  # before which acts
 
 
@@ -51,15 +53,20 @@ KEEPING, LOSING = without_losing_the_store, losing_the_store
     ],
 )
 def test_a_mistake_makes_a_run_fail(
-    mistake: str, plan: Callable[[Hand, int], None], seen_as: str | None, tmp_path: Path
+    mistake: str,
+    plan: Callable[[Hand, int], None],
+    seen_as: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(client, "SECONDS_OF_PATIENCE", PATIENCE if mistake else 60.0)
     build = {"PYTHONPATH": f"{BUILD}:{PROJECT}", "HUURSPOOR_MISTAKE": mistake}
     every = {service: dict(build) for service in SERVICES}
     every["notifications"]["HUURSPOOR_HICCUP"] = "6"
     first = {"referrals": {"HUURSPOOR_FAIL_POINT": "before the append:5"}} if plan is KEEPING else {}
     with a_platform(tmp_path, first=first, every=every) as (platform, carrier):
         try:
-            done = played(platform, carrier, between=plan, chapters=CHAPTERS, patience=10)
+            done = played(platform, carrier, between=plan, chapters=CHAPTERS, patience=PATIENCE)
         except Exception as why:
             found = [f"I3: the story came out otherwise: {type(why).__name__}: {why}"]
         else:

@@ -29,6 +29,7 @@ from services.evaluations.rules.policy import POLICIES, drafted, first_policy
 from shared.contracts.evaluations import Ground, Heard
 from shared.contracts.visits import (
     FindingAttributedV1,
+    FindingDateConfirmedV1,
     FindingEstablishedV1,
     FindingMarkedMistakenV1,
     FindingReattributedV1,
@@ -82,6 +83,7 @@ class Fact:
     to: str = "renter"
     turned: tuple[int, str, int] | None = None  # day, to, known on
     mistaken: tuple[int, int] | None = None  # day, known on
+    moved: tuple[int, int] | None = None  # the right day, known on
 
 
 @dataclass(frozen=True)
@@ -108,10 +110,16 @@ class History:
     informs: tuple[Inform, ...]
     evaluations: tuple[Evaluated, ...]
     not_terminable: tuple[str, int, int] | None = None  # item, from, published on
+    informed: tuple[int, bool] = (0, False)  # when the renter was told of the first policy; whether it was imported
     order: tuple[int, ...] = field(default=())
 
 
 ITEMS = ("ONH-02", "AFV-01")
+
+
+def rarely(draw: st.DrawFn) -> bool:
+    """Once in a while; not at an end of the range, which is tried too often to be rare."""
+    return draw(st.integers(0, 14)) == 6
 
 
 @st.composite
@@ -119,24 +127,28 @@ def facts(draw: st.DrawFn, moment_on: int) -> Fact:
     """A finding up to the day of the moment (now and then after it, which then does not count)."""
     on = moment_on - draw(st.sampled_from([0, 0, 0, 1, 9, 20, 40, -1]))
     turned = mistaken = None
-    if draw(st.integers(0, 11)) == 11:
+    if rarely(draw):
         since = on + draw(st.integers(0, 200))
         turned = (since, draw(st.sampled_from(["owner", "unclear", "renter"])), since + draw(st.integers(0, 30)))
-    if draw(st.integers(0, 15)) == 15:
+    if rarely(draw):
         since = on + draw(st.integers(0, 200))
         mistaken = (since, since + draw(st.integers(0, 30)))
     to = draw(st.sampled_from(["renter"] * 14 + ["owner"]))
-    return Fact(on=max(on, 0), item=draw(st.sampled_from(ITEMS)), to=to, turned=turned, mistaken=mistaken)
+    moved = None
+    if rarely(draw):
+        moved = (max(on + draw(st.integers(-20, 5)), 0), max(on, 0) + draw(st.integers(0, 30)))
+    item = draw(st.sampled_from(ITEMS))
+    return Fact(on=max(on, 0), item=item, to=to, turned=turned, mistaken=mistaken, moved=moved)
 
 
 @st.composite
-def evaluated(draw: st.DrawFn, moments: list[int]) -> Evaluated:
-    """An evaluation of one of the moments, led a random way through its states."""
-    moment = draw(st.integers(0, len(moments) - 1))
+def evaluated(draw: st.DrawFn, moments: list[int], number: int) -> Evaluated:
+    """An evaluation of one of the moments, mostly its own, led a random way through its states."""
+    moment = draw(st.integers(0, len(moments) - 1)) if rarely(draw) else number
     found = tuple(draw(st.lists(facts(moments[moment]), min_size=1, max_size=3)))
     decided = moments[moment] + draw(st.integers(0, 15))
     whole = Evaluated(moment=moment, facts=found, decided=decided)
-    if draw(st.integers(0, 9)) == 9:
+    if rarely(draw):
         if draw(st.booleans()):
             gone = decided + draw(st.integers(0, 20))
             whole = replace(whole, withdrawn=(gone, gone))
@@ -144,7 +156,7 @@ def evaluated(draw: st.DrawFn, moments: list[int]) -> Evaluated:
     told = decided + draw(st.integers(0, 20))
     known = told + draw(st.sampled_from([0, 0, 0, 3, 30]))
     whole = replace(whole, communicated=(told, known))
-    if draw(st.integers(0, 11)) == 11:
+    if rarely(draw):
         to = draw(st.sampled_from([None, told + 1, told + 5, max(decided, told - 2)]))
         known += draw(st.integers(0, 20))
         whole = replace(whole, corrected=(to, known))
@@ -195,12 +207,15 @@ def policies(draw: st.DrawFn) -> tuple[Policy, ...]:
 def histories(draw: st.DrawFn) -> History:
     """A whole lease."""
     adopted = draw(policies())
-    moments = sorted(draw(st.lists(st.integers(10, 500), min_size=1, max_size=5, unique=True)))
+    gaps = draw(st.lists(st.sampled_from([6, 20, 35, 50, 50, 70, 120]), min_size=1, max_size=6))
+    moments = [10 + sum(gaps[: place + 1]) for place in range(len(gaps))]
     informs = []
     for version in range(2, len(adopted) + 1):
         if draw(st.booleans()):
             on = max(adopted[version - 1].from_, 0) + draw(st.integers(0, 120))
             informs.append(Inform(version=version, on=on, known=on + draw(st.sampled_from([0, 0, 10]))))
+            if rarely(draw):  # told again of what they knew
+                informs.append(Inform(version=version, on=on + 30, known=on + 30))
     gone = None
     if draw(st.integers(0, 5)) == 0:
         from_ = draw(st.integers(50, 800))
@@ -208,8 +223,9 @@ def histories(draw: st.DrawFn) -> History:
     return History(
         policies=adopted,
         informs=tuple(informs),
-        evaluations=tuple(draw(st.lists(evaluated(moments), min_size=1, max_size=5))),
+        evaluations=tuple(draw(evaluated(moments, number)) for number in range(len(moments))),
         not_terminable=gone,
+        informed=draw(st.sampled_from([(0, False)] * 8 + [(20, False), (20, True), (90, False), (90, True)])),
         order=tuple(draw(st.permutations(range(8)))),
     )
 
@@ -259,7 +275,8 @@ def streams(history: History) -> Iterator[list[tuple[AnyStream, str, Recorded[An
         landlord=nobody,
         parties=(),
         start=START,
-        informed_on=START,
+        informed_on=day(history.informed[0]),
+        imported=history.informed[1],
         policy_version="P-1",
         first_visit_due=START,
     )
@@ -308,6 +325,10 @@ def _finding(id: str, fact: Fact) -> Iterator[tuple[AnyStream, str, Recorded[Any
     if fact.mistaken is not None:
         on, known = fact.mistaken
         later.append((FindingMarkedMistakenV1(lease=LEASE, finding=id, why=text("w")), on, instant(known, 3)))
+    if fact.moved is not None:
+        to_day, known = fact.moved
+        confirmed = FindingDateConfirmedV1(lease=LEASE, finding=id, seen_on=day(to_day), why=text("w"))
+        later.append((confirmed, known, instant(known, 4)))
     for event, on, known_at in [*told, *sorted(later, key=lambda one: one[2])]:
         yield CASE, LEASE, recorded(event, f"case/{LEASE}", on=on, known=known_at, actor=FATMA)
 
@@ -420,9 +441,12 @@ def add_months(when: date, months: int) -> date:
 def naive(history: History, on: date, known: datetime) -> list[dict[str, Any]]:
     """Count every track, step by step as 4.1 and 4.2 say; each answers its count, threshold and places."""
     current = [p for p in history.policies if day(p.from_) <= on and instant(p.adopted) <= known][-1]
-    pins: list[tuple[Policy, date | None]] = [(history.policies[0], None)]
+    told_on, imported = history.informed
+    late = told_on > 30 or (imported and told_on > 0)  # then only facts after that day (4.1)
+    pins: list[tuple[Policy, date | None]] = [(history.policies[0], day(told_on) if late else None)]
     for inform in sorted(history.informs, key=lambda one: one.on):
-        if day(inform.on) <= on and instant(inform.known) <= known:
+        new = history.policies[inform.version - 1] is not pins[-1][0]
+        if new and day(inform.on) <= on and instant(inform.known) <= known:
             pins.append((history.policies[inform.version - 1], day(inform.on)))
     answers = []
     for k, (_, informed) in enumerate(pins):
@@ -486,11 +510,14 @@ def _naive_track(
             gone_now = gone is not None and gone[0] == fact.item and day(gone[1]) <= on and instant(gone[2]) <= known
             ok = owner == "renter" and not mistake and not gone_now
             ok = ok and not (upheld and place in e.struck)
-            ok = ok and day(fact.on) <= day(_moment_on(e, history)) and day(fact.on) <= on
-            ok = ok and instant(fact.on, 1) <= known
-            ok = ok and (informed is None or day(fact.on) > informed)
+            happened_on = day(fact.on)
+            if fact.moved is not None and instant(fact.moved[1], 4) <= known:
+                happened_on = day(fact.moved[0])
+            ok = ok and happened_on <= day(_moment_on(e, history)) and happened_on <= on
+            ok = ok and day(fact.on) <= on and instant(fact.on, 1) <= known  # attributed on the day it was first dated
+            ok = ok and (informed is None or happened_on > informed)
             if ok:
-                valid.append(day(fact.on))
+                valid.append(happened_on)
         if withdrawn and communicated is None:
             places[id] = "withdrawn"
         elif communicated is None or communicated > on:

@@ -27,7 +27,7 @@ from tests.evaluations.random_histories import (
 
 ENOUGH = settings(max_examples=2000, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 SOME = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck), database=None)
-DAYS = st.integers(20, 900)
+DAYS = st.one_of(st.integers(20, 900), st.integers(100, 450))
 EVERYTHING = datetime(2100, 1, 1, tzinfo=UTC)
 SEEN: Counter[str] = Counter()
 TODAY_IS_LATE = 1000

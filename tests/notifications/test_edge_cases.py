@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 
 from shared.contracts.evaluations import (
@@ -392,3 +393,38 @@ async def test_administration_posts_bad_news_and_never_answers_for_it(notificati
         "CommunicationApproved",
         "TaskClosed",
     ]
+
+
+async def test_a_letter_to_nobody_does_not_leave(notifications: Notifications) -> None:
+    await a_lease(notifications)
+    body: dict[str, Any] = {"kind": "L-15", "lease": LEASE, "text_nl": "U huurde goed bij ons."}
+    letter = (await notifications.act("/communications", body, **FATMA)).json()
+    await notifications.act(f"/communications/{letter['id']}/approve", **KAREL)
+    await notifications.told(PartyLeftV1(lease=LEASE, party=AN, left_on=notifications.today))
+    posted = {"on": notifications.today.isoformat(), "method": "letter"}
+    answer = await notifications.act(f"/communications/{letter['id']}/send", posted, **TOM)
+    assert reason(answer) == (409, "addressee-missing")
+
+
+async def test_a_message_parked_too_long_is_a_task_until_what_it_waits_for_arrives(
+    notifications: Notifications,
+) -> None:
+    await a_lease(notifications)
+    connection = await asyncpg.connect(notifications.database.owner)
+    await connection.execute("select set_config('app.office', $1, false)", notifications.office)
+    await connection.execute(
+        "insert into inbox (office, publisher, epoch, position, state, stream, version, type, digest, waits_for,"
+        " taken_at) values ($1, 'visits', 1, 7, 'parked', 'finding/f-1', 2, 'FollowUpRecorded', '', 'visits:finding/f-1', $2)",
+        notifications.office,
+        notifications.clock.now(),
+    )
+    await notifications.day(notifications.today + timedelta(days=13))
+    assert await notifications.tasks(kind="parked_too_long") == []
+    await notifications.day(notifications.today + timedelta(days=1))
+    (task,) = await notifications.tasks(kind="parked_too_long", state="open")
+    assert (task["owner_role"], task["about"]["id"]) == ("coordinator", "visits:finding/f-1")
+    await connection.execute("update inbox set state = 'taken' where office = $1", notifications.office)
+    await connection.close()
+    await notifications.day(notifications.today + timedelta(days=1))
+    (task,) = await notifications.tasks(kind="parked_too_long")
+    assert (task["state"], task["because"]) == ("closed", "arrived")

@@ -1,5 +1,6 @@
 """Who must be reached by an official letter, and who gets a copy (domain 9.1, 9.3)."""
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -7,6 +8,7 @@ from services.notifications.rules.lease_file import OCMW, addressees_of, adminis
 from shared.contracts.visits import (
     AdministratorEndedV1,
     LandlordChangedV1,
+    LeaseEndedV1,
     PartyAddedV1,
     PartyLeftV1,
     StandstillEndedV1,
@@ -81,3 +83,12 @@ def test_the_landlord_is_the_one_of_the_letter_date() -> None:
     file = file_of(registered(), changed)
     assert file.landlord_on(MARCH) == words("Woonmaatschappij Noord")
     assert file.landlord_on(APRIL) == words("Woonpunt")
+
+
+def test_ec_18_after_the_death_of_the_last_renter_nobody_is_an_addressee() -> None:
+    died = LeaseEndedV1(lease=LEASE, mode="by_law", ground="death_last_renter", ended_on=date(2026, 3, 2))
+    file = file_of(registered(), died)
+    assert addressees_of(file, kind="L-05", on=date(2026, 3, 2)) == ()
+    assert required_on(file, date(2026, 3, 2)) == ()
+    moved = file_of(registered(), replace(died, ground="moved_within_landlord"))
+    assert [one.party for one in required_on(moved, date(2026, 3, 2))] == [AN]

@@ -326,7 +326,7 @@ def send(
     :raises NotBadNewsSender: it is bad news, and this person neither may bring it nor posts letters for the office.
     :raises WrongState: it is not approved, or it is a notice, which only ``post_notice`` of evaluations posts.
     :raises ChannelNotAllowed: this kind may not go this way.
-    :raises AddresseeMissing: somebody required on that day is not among the addressees; each is named.
+    :raises AddresseeMissing: somebody required on that day is no addressee, each is named; or nobody is left.
     :raises ContentMissing: another is landlord on that day than the approved letter says; draft it anew.
     """
     if communication.stage == "sent" and (communication.method, communication.sent_on) == (method, on):
@@ -370,12 +370,15 @@ def _leave(
         absent = [one for one in required_on(file, on) if one.addressee not in addressed]
         if absent:
             raise AddresseeMissing(*(Named(one.role, values={"addressee": one.addressee}) for one in absent))
+    left_out = _left_out(communication, file=file, on=on)
+    if addressed <= set(left_out):
+        raise AddresseeMissing
     return [
         CommunicationSent(
             method=method,
             sent_on=on,
             required=_required(communication, file=file, on=on),
-            left_out=_left_out(communication, file=file, on=on),
+            left_out=left_out,
             tracking=tracking,
         )
     ]

@@ -54,6 +54,7 @@ DECIDE = Histogram(
 )
 REPEATED = Counter("huurspoor_writer_batches_decided_again", "Batches decided again", ["because"])
 SLOW_DECISION_SECONDS = 0.05
+REFUSED = "\x1frefused"  # behind a key, where no caller can write it: it was refused, and that was remembered
 OFFICE_FOUNDED = "OfficeFounded"  # the one event by which every service learns that there is an office
 SOMEBODY_ELSE_WROTE = "HS001"  # raised by record_batch
 # Classes of SQL states after which nobody knows whether a COMMIT took place: connection, shutdown, resources, internal.
@@ -650,6 +651,8 @@ class Writer:
                 want(one.office, *self._authority)
             if one.by.once is not None:
                 keys[(one.office, one.by.once)] = None
+                if one.refused is not None:
+                    keys[(one.office, one.by.once + REFUSED)] = None
             if one.by.message is not None:
                 told = one.by.message
                 messages.append((one.office, told.publisher, told.epoch, told.position, told.stream))
@@ -790,7 +793,7 @@ class Writer:
             self._taken(one, by.message, batch, state="parked", waits_for=early.waits_for)
             return Decided(one.id, one.stream, held.state, held.version, outcome="parked")
         except Refusal as no:
-            if one.refused is not None:
+            if one.refused is not None and not self._attempted(one, batch, known):
                 told = [Elsewhere(one.refused.stream, one.refused.id, event) for event in one.refused.events(no)]
                 self._record(one, told, batch, mandate)
             raise
@@ -808,6 +811,20 @@ class Writer:
             row = {"key": by.once, "digest": _hex(by.digest), "answer": _hex(answer), "at": batch.moment}
             batch.changes.append(Change(one.office, ONCE, row, "insert"))
         return decided
+
+    def _attempted(self, one: _Asked, batch: _Batch, known: _Known) -> bool:
+        """Whether this very request was refused and remembered before; a repetition is not another attempt."""
+        by = one.by
+        if by.once is None:
+            return False
+        place = (one.office, by.once + REFUSED)
+        earlier = batch.once.get(place) or known.once.get(place)
+        if earlier is not None and earlier[0] == by.digest:
+            return True
+        batch.put(batch.once, place, (by.digest, Decided(one.id, one.stream, None, 0)))
+        row = {"key": by.once + REFUSED, "digest": _hex(by.digest), "answer": None, "at": batch.moment}
+        batch.changes.append(Change(one.office, ONCE, row))
+        return False
 
     def _mandate(self, one: _Asked, batch: _Batch) -> str | None:
         """Check that the actor may do this act, on both days, and return the mandate that covers it (domain 8)."""

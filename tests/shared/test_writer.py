@@ -273,6 +273,24 @@ async def test_a_refusal_can_be_remembered_in_the_commit_that_answers_it(shed: S
     assert [event.topic for event in stored] == ["LendingRefused"]
 
 
+async def test_a_refused_request_that_comes_again_under_its_key_is_remembered_once(shed: Shed) -> None:
+    await shed.lend("t1", "anna")
+    remembered = OnRefusal(REFUSED, "shed-1", lambda no: [LendingRefused(code=no.code())])
+    by = By(once="k1", digest=b"a")
+    both = await asyncio.gather(
+        *(shed.lend("t1", "bram", by, refused=remembered) for _ in range(2)), return_exceptions=True
+    )
+    assert [type(one) for one in both] == [ToolNotOnShelf, ToolNotOnShelf]
+    with pytest.raises(ToolNotOnShelf):
+        await shed.lend("t1", "bram", by, refused=remembered)
+    assert len(shed.log.select_events("shed-north/refused/shed-1")) == 1
+    with pytest.raises(ToolNotOnShelf):
+        await shed.lend("t1", "bram", By(once="k2", digest=b"a"), refused=remembered)
+    assert len(shed.log.select_events("shed-north/refused/shed-1")) == 2
+    await shed.writer.ask(By(), stream=TOOL, id="t1", decision=lambda _tool: [ToolReturned()])
+    assert (await shed.lend("t1", "bram", by, refused=remembered)).outcome == "done"
+
+
 async def test_a_refusal_for_want_of_a_mandate_is_remembered_too(shed: Shed) -> None:
     remembered = OnRefusal(REFUSED, "shed-1", lambda no: [LendingRefused(code=no.code())])
     with pytest.raises(NoMandate):

@@ -25,7 +25,7 @@ from services.notifications.rules.communication import (
 )
 from services.notifications.rules.following import Closing, Opening, and_tasks, take_in, task_events, to_approve
 from services.notifications.rules.kinds import OFFICIAL, POLICIES
-from services.notifications.rules.lease_file import LEASE_FILE, LeaseFile, addressees_of
+from services.notifications.rules.lease_file import LEASE_FILE, LeaseFile, addressees_of, rests_on_arrears
 from services.notifications.rules.office import OFFICE_CARD, OFFICE_DETAILS
 from services.notifications.rules.task import TASK
 from shared.authority import MANDATES
@@ -209,15 +209,10 @@ async def _draft(want: Wanted, told: Told[Any], store: EventStore, file: LeaseFi
         about_id=want.about_id,
         addressees=want.addressees
         if want.addressees is not None
-        else addressees_of(file, kind=want.kind, on=told.today, arrears=_arrears(file, want.about_id)),
+        else addressees_of(file, kind=want.kind, on=told.today, arrears=rests_on_arrears(file, want.about_id)),
         told=want.told or told.data,
         replaces=want.replaces,
     )
-
-
-def _arrears(file: LeaseFile, termination: str) -> bool:
-    found = file.terminations.get(termination)
-    return bool(found and found.decided and any(ground.category == "payment" for ground in found.decided.grounds))
 
 
 def _unsent(letters: Letters, *kinds: Kind, about: str | None = None) -> Iterable[tuple[str, Communication]]:

@@ -16,6 +16,7 @@ from shared.contracts.evaluations import (
     EvaluationContestedV1,
     MandateGivenV1,
 )
+from shared.contracts.referrals import OcmwConsultedV1
 from shared.contracts.visits import (
     CounsellorAssignedV1,
     LandlordChangedV1,
@@ -414,7 +415,8 @@ async def test_a_message_parked_too_long_is_a_task_until_what_it_waits_for_arriv
     await connection.execute("select set_config('app.office', $1, false)", notifications.office)
     await connection.execute(
         "insert into inbox (office, publisher, epoch, position, state, stream, version, type, digest, waits_for,"
-        " taken_at) values ($1, 'visits', 1, 7, 'parked', 'finding/f-1', 2, 'FollowUpRecorded', '', 'visits:finding/f-1', $2)",
+        " taken_at) values ($1, 'visits', 1, 7, 'parked', 'finding/f-1', 2, 'FollowUpRecorded', '',"
+        " 'visits:finding/f-1', $2)",
         notifications.office,
         notifications.clock.now(),
     )
@@ -428,3 +430,16 @@ async def test_a_message_parked_too_long_is_a_task_until_what_it_waits_for_arriv
     await notifications.day(notifications.today + timedelta(days=1))
     (task,) = await notifications.tasks(kind="parked_too_long")
     assert (task["state"], task["because"]) == ("closed", "arrived")
+
+
+async def test_a_letter_to_the_ocmw_is_a_task_of_the_same_day(notifications: Notifications) -> None:
+    await a_lease(notifications)
+    consulted = OcmwConsultedV1(
+        lease=LEASE, consultation=VISIT, consulted_on=notifications.today, ground="arrears", told_renter_on=None
+    )
+    await notifications.told(consulted)
+    letter = await notifications.letter(LEASE, kind="L-13")
+    (task,) = await notifications.tasks(kind="letter_to_approve", about=letter["id"])
+    assert (task["owner_role"], task["due_on"]) == ("coordinator", notifications.today.isoformat())
+    answer = await notifications.act(f"/communications/{letter['id']}/approve", **KAREL)
+    assert recorded(answer) == ["CommunicationApproved", "TaskClosed"]

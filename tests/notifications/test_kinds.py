@@ -11,6 +11,7 @@ from services.notifications.rules.kinds import (
     CHAT,
     OFFICIAL,
     POLICIES,
+    channels_of,
     is_bad_news,
     may_send_bad_news,
     policy_in_force,
@@ -31,6 +32,13 @@ def test_every_kind_has_its_channels() -> None:
 @pytest.mark.parametrize("kind", sorted(OFFICIAL))
 def test_chat_is_never_the_carrier_of_an_official_letter(kind: Kind) -> None:
     assert not CHANNELS[kind] & CHAT
+
+
+def test_a_correction_of_dates_goes_as_the_letter_that_it_corrects() -> None:
+    assert channels_of("L-11", "termination") == CHANNELS["L-09"]
+    assert channels_of("L-11", "evaluation") == CHANNELS["L-05"]
+    assert channels_of("L-11", "lease") == CHANNELS["L-11"]
+    assert channels_of("L-06", "evaluation") == CHANNELS["L-06"]
 
 
 def test_a_notice_goes_registered_only() -> None:

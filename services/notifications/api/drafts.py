@@ -14,7 +14,7 @@ from services.notifications.names import task_named
 from services.notifications.rules import composing
 from services.notifications.rules.communication import COMMUNICATION, draft
 from services.notifications.rules.following import and_tasks, to_approve
-from services.notifications.rules.kinds import OFFICIAL, category_of, is_bad_news
+from services.notifications.rules.kinds import OFFICIAL, category_of, is_bad_news, original_of
 from services.notifications.rules.lease_file import (
     LEASE_FILE,
     EvaluationTold,
@@ -23,6 +23,7 @@ from services.notifications.rules.lease_file import (
     addressees_of,
     administrators_on,
     debt_mediators_on,
+    rests_on_arrears,
 )
 from services.notifications.rules.preferences import in_their_language
 from services.notifications.rules.task import TASK
@@ -79,7 +80,7 @@ async def draft_communication(
     about = body.about or AboutBody(kind="lease", id=body.lease)
     if not file.knows(about.kind, about.id):
         raise NotYetKnown
-    addressees, unknown = await _addressees(body, file, store, by)
+    addressees, unknown = await _addressees(body, about, file, store, by)
     drafted, missing = await _drafted(body, about, addressees, file, store, by)
     id = new_id(body.id, uuid4())
     return await store.begin(
@@ -139,23 +140,12 @@ async def _drafted(
         bad_news=is_bad_news(
             body.kind,
             upheld=evaluation.upheld is not None and evaluation.annulled is None,
-            of=_original_of(about.kind),
+            of=original_of(about.kind),
         ),
         senders=(outcome.decided_by,) if body.kind == "L-07" and outcome else (),
         notice_dates=composing.notice_rows(termination.decided) if body.kind == "L-09" and termination.decided else (),
     )
     return drafted, missing
-
-
-def _original_of(about: About) -> Kind | None:
-    """Return which kind of letter a correction of dates (L-11) about such a thing corrects."""
-    match about:
-        case "evaluation":
-            return "L-05"
-        case "termination":
-            return "L-09"
-        case _:
-            return None
 
 
 async def _annexes(body: DraftCommunication, category: Any, by: Caller) -> Any:
@@ -171,11 +161,13 @@ async def _annexes(body: DraftCommunication, category: Any, by: Caller) -> Any:
 
 
 async def _addressees(
-    body: DraftCommunication, file: LeaseFile, store: Store, by: Caller
+    body: DraftCommunication, about: AboutBody, file: LeaseFile, store: Store, by: Caller
 ) -> tuple[tuple[Addressee, ...], tuple[str, ...]]:
     """Return the addressees, by default the group of the kind, and those named by party who are none of the lease."""
     if not body.addressees:
-        return await _reading(addressees_of(file, kind=body.kind, on=by.today), store, by), ()
+        kind = (original_of(about.kind) if body.kind == "L-11" else None) or body.kind
+        group = addressees_of(file, kind=kind, on=by.today, arrears=rests_on_arrears(file, about.id))
+        return await _reading(group, store, by), ()
     outside = {one.addressee: one for one in (*administrators_on(file, by.today), *debt_mediators_on(file, by.today))}
     addressed: dict[str, Addressee] = {}
     unknown: list[str] = []

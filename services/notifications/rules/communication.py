@@ -26,10 +26,10 @@ from services.notifications.events import (
     Reached,
 )
 from services.notifications.rules.kinds import (
-    CHANNELS,
     OFFICIAL,
     TRANSLATED,
     TRANSLATION_WISHED,
+    channels_of,
     may_send_bad_news,
 )
 from services.notifications.rules.lease_file import LeaseFile, parties_on, required_on
@@ -232,7 +232,7 @@ def send_reminder(
     """Let a reminder that the system answers for leave by itself; nothing else does."""
     if communication.kind != "L-16" or communication.drafter != SYSTEM or communication.stage == "sent":
         return []
-    if method not in CHANNELS[communication.kind]:
+    if method not in channels_of(communication.kind, communication.about_kind):
         return []
     return _leave(communication, method=method, on=on, file=file, tracking=None)
 
@@ -336,7 +336,7 @@ def send(
         raise NotBadNewsSender
     if communication.lease is None or communication.stage != "approved":
         raise WrongState
-    if method not in CHANNELS[communication.kind]:
+    if method not in channels_of(communication.kind, communication.about_kind):
         raise ChannelNotAllowed
     if communication.kind == "L-09":
         raise WrongState
@@ -555,7 +555,7 @@ def send_again(
     ]
     if not failed:
         raise WrongState
-    allowed = CHANNELS[communication.kind]
+    allowed = channels_of(communication.kind, communication.about_kind)
     if communication.kind == "L-09" and all(one.state == "not_collected" for one in failed):
         allowed = allowed | {"letter"}  # the presumption stands; a copy goes by ordinary post (9.3)
     if method not in allowed:

@@ -164,8 +164,11 @@ def take_in(
 
 
 def to_approve(id: str, letter: CommunicationDrafted | Communication, *, today: date) -> list[Opening]:
-    """Return the task that an official letter gives to who answers for it; other letters can wait in the list."""
-    if letter.kind not in OFFICIAL:
+    """Return the task that a letter gives to who answers for it; other letters can wait in the list.
+
+    An official letter does, and one to the OCMW, which is due at once (5.8).
+    """
+    if letter.kind not in OFFICIAL and letter.kind != "L-13":
         return []
     return [
         Opening(
@@ -174,7 +177,7 @@ def to_approve(id: str, letter: CommunicationDrafted | Communication, *, today: 
             about_id=id,
             owner_role="director" if letter.kind in ("L-09", "L-10") else "coordinator",
             owner=next(iter(letter.senders), None),
-            due_on=add_working_days(today, WORKING_DAYS_TO_ACT),
+            due_on=next_working_day(today) if letter.kind == "L-13" else add_working_days(today, WORKING_DAYS_TO_ACT),
         )
     ]
 

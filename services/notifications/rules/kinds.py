@@ -5,7 +5,7 @@ from datetime import date
 from typing import Literal
 
 from shared.contracts.evaluations import BadNewsSender, PolicyAdoptedV1
-from shared.contracts.notifications import Kind, Method
+from shared.contracts.notifications import About, Kind, Method
 from shared.decisions import Person, Stream
 
 Category = Literal["A", "B", "C"]
@@ -35,6 +35,23 @@ CHANNELS: Mapping[Kind, frozenset[Method]] = {
     "L-15": LETTER | HANDOVER,
     "L-16": LETTER | {"sms", "whatsapp", "email"},
 }
+
+
+def original_of(about: About) -> Kind | None:
+    """Return which kind of letter a correction of dates (L-11) about such a thing corrects."""
+    match about:
+        case "evaluation":
+            return "L-05"
+        case "termination":
+            return "L-09"
+        case _:
+            return None
+
+
+def channels_of(kind: Kind, about: About) -> frozenset[Method]:
+    """Return the ways that a letter may go; a correction of dates goes as the letter that it corrects (9.1)."""
+    return CHANNELS[(original_of(about) if kind == "L-11" else None) or kind]
+
 
 OFFICIAL: frozenset[Kind] = frozenset({"L-05", "L-07", "L-08", "L-09", "L-10", "L-11"})
 """Letters that must reach every required addressee, by a way that can be proven."""

@@ -270,6 +270,12 @@ def contacts_of(file: LeaseFile, to: Addressee) -> tuple[ContactPointV1, ...]:
     return ()
 
 
+def rests_on_arrears(file: LeaseFile, termination: str) -> bool:
+    """Whether rent owed is among the grounds of a decision to give notice."""
+    found = file.terminations.get(termination)
+    return bool(found and found.decided and any(ground.category == "payment" for ground in found.decided.grounds))
+
+
 OCMW = Addressee(addressee="ocmw", role="ocmw", copy=True)
 
 
@@ -279,12 +285,11 @@ def addressees_of(file: LeaseFile, *, kind: Kind, on: date, arrears: bool = Fals
     :param arrears: whether rent owed is among the grounds; then the debt mediator gets a copy of the notice.
     """
     match kind:
-        case "L-05" | "L-07" | "L-08":
+        case "L-05" | "L-07" | "L-08" | "L-11":
             return _copies_last((*parties_on(file, on), *administrators_on(file, on)))
-        case "L-09" | "L-10" | "L-11":
+        case "L-09" | "L-10":
             mediators = debt_mediators_on(file, on) if arrears else ()
-            welfare = (OCMW,) if kind != "L-11" else ()
-            return _copies_last((*parties_on(file, on), *administrators_on(file, on), *mediators, *welfare))
+            return _copies_last((*parties_on(file, on), *administrators_on(file, on), *mediators, OCMW))
         case "L-04":
             copies = tuple(replace(one, copy=True) for one in administrators_on(file, on))
             return (*parties_on(file, on), *copies)

@@ -299,6 +299,55 @@ async def entries_about(
     return [_entry(row) for row in found]
 
 
+_LINE = "position, event, type, service, occurred_on, recorded_at, taken_in_at, actor, mandate"
+
+
+async def lines_about(
+    store: Rows, lease: str, *, by: OfOffice, after: int, until: int, valid_on: Any, limit: int
+) -> list[Any]:
+    """Return what a timeline shows of the entries of ``entries_about``, as rows: no envelopes, no hashes."""
+    return await store.rows(
+        f"select {_LINE} from ledger where office = $1 and lease = $2 and position > $3 and position <= $4"
+        " and ($5::date is null or occurred_on <= $5) order by position limit $6",
+        lease,
+        after,
+        until,
+        valid_on,
+        limit,
+        by=by,
+    )
+
+
+async def erased_evidence(store: Rows, lease: str, *, by: OfOffice, until: int, valid_on: Any) -> Mapping[int, Any]:
+    """Return by position the entries about photos that were erased since, or findings that name one, and the day.
+
+    :param until: what was known: an erasure that stands later in the ledger is none yet. :param valid_on: its day.
+    """
+    data = "convert_from(envelope, 'UTF8')::jsonb -> 'data'"
+    about = "office = $1 and lease = $2 and position <= $3"
+    gone = await store.rows(
+        f"select occurred_on, {data} ->> 'photo' as photo, {data} ->> 'sha256' as sha256 from ledger where {about}"
+        " and type = 'PhotoErased' and ($4::date is null or occurred_on <= $4)",
+        lease,
+        until,
+        valid_on,
+        by=by,
+    )
+    erased: dict[int, Any] = {}
+    for photo in gone:
+        names_it = await store.rows(
+            f"select position from ledger where {about} and ((type = 'PhotoAdded' and {data} ->> 'photo' = $4)"
+            f" or (type = 'FindingEstablished' and {data} -> 'evidence' ?| array[$4, $5]))",
+            lease,
+            until,
+            photo["photo"],
+            photo["sha256"],
+            by=by,
+        )
+        erased.update({row["position"]: photo["occurred_on"] for row in names_it})
+    return erased
+
+
 async def entries_of_types(store: Rows, types: Sequence[str], *, until: int, by: OfOffice) -> list[Entry]:
     """Return the entries about the office itself of certain types, up to and with a position."""
     found = await store.rows(

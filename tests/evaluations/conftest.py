@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import asyncpg
 import httpx
+import msgspec
 import pytest
 
 from services.evaluations.main import SERVICE
@@ -91,7 +92,7 @@ class Evaluations:
             previous=version - 1,
             type=name,
             digest=bytes(32),
-            envelope=b'{"stream":"x/y"}',
+            envelope=msgspec.json.encode({"stream": stream, "data": fact}),
             event_id=str(uuid4()),
             occurred_on=day,
             recorded_at=at,
@@ -126,7 +127,11 @@ class Evaluations:
             subject=f"huurspoor.{OFFICE}.{publisher}.{name}.v1",
             versions=(1,),
         )
-        await SERVICE.reactions.heard[type(fact)](told, self.store)
+        reaction = SERVICE.reactions.heard.get(type(fact))
+        if reaction is None:  # it only goes into the ledger
+            await self.store.keep(by=told)
+        else:
+            await reaction(told, self.store)
 
     async def words(self, lease: str, text: str, *, category: Any = "B", name: str = "what_seen") -> Sealed:
         """Seal a text as another service would."""

@@ -1,7 +1,8 @@
 """Edge cases of domain 14.1 that concern evaluations, by number, over HTTP with a clock that can be set."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from shared.contracts.visits import (
     CounsellorAssignedV1,
@@ -12,6 +13,8 @@ from shared.contracts.visits import (
     FollowUpRecordedV1,
     LeaseEndedV1,
     PartyLeftV1,
+    PhotoAddedV1,
+    PhotoErasedV1,
     RenterInformedOfPolicyV1,
 )
 from tests.evaluations.conftest import Evaluations
@@ -165,6 +168,34 @@ async def test_ec_18_after_the_death_of_the_renter_the_file_lapses_and_nothing_c
     assert "ThresholdNoLongerMet" not in [name for name, _ in await types(lease)]
     visit = {**PROPOSAL, "lease": lease.id, "moment": ids[0], "grounds": []}
     assert reason(await it.act("/evaluations", visit, **FATMA))[0] == 409
+
+
+async def test_ec_19_the_dossier_says_of_a_photo_when_it_was_erased(evaluations: Evaluations) -> None:
+    it = evaluations
+    lease = await begun(it)
+    photo, sha256 = "3b7c1d5e-2222-4a8e-9b57-9b1f4a6f2222", "ab" * 32
+    visit, _ = await lease.visit()
+    said = await it.words(lease.id, "een kind op de foto", name="why")
+    added = PhotoAddedV1(lease=lease.id, photo=photo, sha256=sha256, size=1, kind="jpeg", added_by="fatma")
+    await it.told(added, publisher="visits", stream=f"photo/{photo}")
+    evidence = FindingEstablishedV1(
+        lease=lease.id, finding="5f0e7c9e-8f0a-4a8e-9b57-9b1f4a6f3333", item="SCH-01", checklist_version="CL-1",
+        seen_on=it.clock.today(), source="visit", what_seen=said, visit=visit, evidence=(photo,),
+    )  # fmt: skip
+    await it.told(evidence, publisher="visits", stream=f"finding/{evidence.finding}")
+    it.clock.at += timedelta(seconds=1)
+    before = it.clock.at.isoformat()
+    await it.days_until("2026-02-02")
+    erased = PhotoErasedV1(lease=lease.id, photo=photo, sha256=sha256, why=said, erased_by="dirk")
+    await it.told(erased, publisher="visits", stream=f"photo/{photo}", actor="dirk")
+
+    async def marked(**asked: str) -> list[tuple[str, str]]:
+        answer = await it.read(f"/dossiers/{lease.id}?{urlencode({'limit': '200', **asked})}", **KAREL)
+        return [(entry["type"], entry["erased_on"]) for entry in answer.json()["entries"] if "erased_on" in entry]
+
+    assert await marked() == [("PhotoAdded", "2026-02-02"), ("FindingEstablished", "2026-02-02")]
+    assert await marked(known_at=before) == await marked(valid_on="2026-02-01") == []
+    assert ("PhotoErased", "2026-02-02") in await types(lease)
 
 
 async def test_ec_26_another_counsellor_stands_for_the_proposal_and_never_decides_it(evaluations: Evaluations) -> None:

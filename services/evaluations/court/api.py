@@ -16,15 +16,16 @@ from starlette.responses import Response
 
 from services.evaluations.court.file import LATE, court_file, gathered
 from services.evaluations.ledger import (
-    Entry,
     checkpoint,
     entries_about,
     entries_from,
+    erased_evidence,
     head_at,
     head_known_at,
     head_of,
     instant,
     ledger_file,
+    lines_about,
     public_key,
 )
 from services.evaluations.rules.court_file import COURT_FILE, issue
@@ -43,6 +44,7 @@ READ_TIMELINE = ("counsellor", "coordinator", "director", "auditor")
 READ_COURT_FILE = ("coordinator", "director", "auditor")
 READ_LEDGER = ("coordinator", "director", "auditor")
 WHOLE_LEDGER = 100_000
+WITH_PHOTOS = frozenset({"PhotoAdded", "FindingEstablished"})
 WORDING = Wording(Path(__file__).parent / "wording")
 _JSON = "application/json"
 
@@ -116,22 +118,19 @@ def add_doors(api: Doors, *, standing: StandingOf) -> None:
         shape = ["dossier", by.office, lease, str(valid_on), str(known_at)]
         after = int(cursors.read(cursor, shape)[0]) if cursor is not None else 0
         head = await head_of(store, by=by) if known_at is None else await head_known_at(store, known_at, by=by)
-        found = await entries_about(
-            store,
-            lease,
-            by=by,
-            after=after,
-            until=head.position,
-            valid_on=valid_on,
-            limit=limit + 1,
+        found = await lines_about(
+            store, lease, by=by, after=after, until=head.position, valid_on=valid_on, limit=limit + 1
         )
         language = request.scope["huurspoor"].language
         page = found[:limit]
+        erased: Mapping[int, date] = {}
+        if any(row["type"] in WITH_PHOTOS for row in page):
+            erased = await erased_evidence(store, lease, by=by, until=head.position, valid_on=valid_on)
         return {
             "lease": lease,
             "ledger_position": head.position,
-            "entries": [_line(entry, language) for entry in page],
-            "next": cursors.make([page[-1].position], shape) if len(found) > limit else None,
+            "entries": [_line(row, language, erased) for row in page],
+            "next": cursors.make([page[-1]["position"]], shape) if len(found) > limit else None,
         }
 
     @api.post("/dossiers/{lease}/court", status_code=201)
@@ -235,17 +234,10 @@ def _issued(issued: Any) -> dict[str, Any]:
     }
 
 
-def _line(entry: Entry, language: str) -> dict[str, Any]:
-    return {
-        "position": entry.position,
-        "event": entry.event,
-        "type": entry.type,
-        "service": entry.service,
-        "occurred_on": entry.occurred_on,
-        "recorded_at": entry.recorded_at,
-        "taken_in_at": entry.taken_in_at,
-        "arrived_late": entry.taken_in_at - entry.recorded_at > LATE,
-        "actor": entry.actor,
-        "mandate": entry.mandate,
-        "summary": WORDING.say("events", entry.type, language) or entry.type,
-    }
+def _line(row: Any, language: str, erased: Mapping[int, date]) -> dict[str, Any]:
+    late = row["taken_in_at"] - row["recorded_at"] > LATE
+    summary = WORDING.say("events", row["type"], language) or row["type"]
+    line = {**row, "arrived_late": late, "summary": summary}
+    if row["position"] in erased:
+        line["erased_on"] = erased[row["position"]]  # the bytes are gone; hash, date, author and reason stay
+    return line

@@ -1,7 +1,7 @@
 """Contacts outside home visits, and the counsellors' cards, over HTTP."""
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import uuid4
 
 from pydantic import Field, model_validator
@@ -137,16 +137,7 @@ async def make_counsellor_card(
 ) -> Acted:
     """Make the card of a counsellor."""
     _own_card(by, body.counsellor)
-    sealed = await by.seal("A", OFFICE, name=body.name, phone=body.phone, hours=body.hours)
-    decision = partial(
-        make_card,
-        counsellor=body.counsellor,
-        name=sealed.name,
-        phone=sealed.phone,
-        hours=sealed.hours,
-        channels=tuple(body.channels),
-        photo=body.photo,
-    )
+    decision = partial(make_card, counsellor=body.counsellor, **await _says(by, body))
     return await store.begin(CARD, body.id, decision, by=by)
 
 
@@ -160,16 +151,12 @@ async def change_counsellor_card(
     """Let the card read like this from now on."""
     known: Card = await store.state(CARD, card, by=by)
     _own_card(by, known.counsellor)
+    return await store.decide(CARD, card, partial(change_card, **await _says(by, body)), by=by)
+
+
+async def _says(by: Caller, body: CardTold) -> dict[str, Any]:
     sealed = await by.seal("A", OFFICE, name=body.name, phone=body.phone, hours=body.hours)
-    decision = partial(
-        change_card,
-        name=sealed.name,
-        phone=sealed.phone,
-        hours=sealed.hours,
-        channels=tuple(body.channels),
-        photo=body.photo,
-    )
-    return await store.decide(CARD, card, decision, by=by)
+    return {**vars(sealed), "channels": tuple(body.channels), "photo": body.photo}
 
 
 api.collection(CONTACTS, readers=("counsellor", "coordinator", "director"))

@@ -122,17 +122,10 @@ def one_key_had_one_answer(played: Played) -> None:
 
 
 def the_facts_are_those_of_peace(played: Played, peace: Facts) -> None:
-    """Leaving out ids, instants and order, what became public is what becomes public without faults.
-
-    A refused request may come again under its key, and is then another attempt (contract 2): these are not counted.
-    """
-    found, peace = _attempts_once(truth.facts(played.platform)), _attempts_once(peace)
+    """Leaving out ids, instants and order, what became public is what becomes public without faults."""
+    found = truth.facts(played.platform)
     more, fewer = found - peace, peace - found
     assert not more and not fewer, f"too many: {sorted(more.elements())}; missing: {sorted(fewer.elements())}"
-
-
-def _attempts_once(facts: Facts) -> Facts:
-    return Facts({fact: 1 if ".AttemptRefused." in fact[1] else number for fact, number in facts.items()})
 
 
 def the_file_for_court_verifies(played: Played) -> None:

@@ -101,17 +101,22 @@ class Post:
         return Counter(str(one["Message-ID"]) for one in self.arrived)
 
 
+def free_port() -> int:
+    """Return a port of the loopback address that nobody uses."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
 @contextmanager
 def mail_server(folder: Path) -> Iterator[Post]:
     """Run a mail server that takes nothing before STARTTLS."""
     public, private = certificate(folder)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(public, private)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    post = Post(port, public)
-    controller: Any = Controller(post, hostname="127.0.0.1", port=port, tls_context=context, require_starttls=True)
+    post = Post(free_port(), public)
+    controller: Any = Controller(post, hostname="127.0.0.1", port=post.port, tls_context=context, require_starttls=True)
     controller.start()
     try:
         yield post

@@ -19,13 +19,14 @@ from uuid import uuid4
 import asyncpg
 import pytest
 import pytest_asyncio
+from aiosmtpd.controller import Controller
 
 from operate.nats import Nats
 from operate.postgres import Postgres
 from operate.supervisor import carriers
 from services.notifications import days
 from services.notifications.api import communications
-from services.notifications.delivery import Delivery, Gateway, Mail, carry, channels, said
+from services.notifications.delivery import Delivery, Gateway, Mail, NotSent, carry, channels, said
 from services.notifications.events import SendingQueued
 from services.notifications.main import SERVICE
 from services.notifications.names import sending_named
@@ -44,7 +45,7 @@ from shared.day import Day
 from shared.rebuild import rebuild
 from shared.settings import Settings
 from tests.conftest import ScratchDatabases, settings_of
-from tests.notifications.carriers import SECRET, Counted, Post, gateway, mail_server
+from tests.notifications.carriers import SECRET, Counted, Post, free_port, gateway, mail_server
 from tests.notifications.conftest import Notifications, _dsn, serving
 from tests.notifications.test_doors import AN, FATMA, KAREL, LEASE, POLICY, TOM, VISIT, reason, recorded
 from tests.shared.shop import Issuer
@@ -385,6 +386,28 @@ async def test_a_server_that_is_away_is_tried_until_a_person_must_look(
     assert (await sending(notifications))["state"] == "failed"
 
 
+async def test_nothing_leaves_in_the_clear(notifications: Notifications, delivery: Delivery, post: Post) -> None:
+    """Not to a server without STARTTLS, nor to one that nobody vouches for, nor to a plain gateway."""
+    await a_lease(notifications)
+    await sent(notifications)
+    plain: Any = Controller(post, hostname="127.0.0.1", port=free_port())
+    plain.start()
+    try:
+        for port, trust in ((plain.port, post.trust), (post.port, None)):
+            mail = Mail(f"smtp://127.0.0.1:{port}", password=None, sender="svk@kantoor.example", trust=trust, seconds=1)
+            stubborn = Delivery(notifications.store, {"email": mail}, notifications.clock, delivery._every_office)
+            await carried(stubborn)
+            found = await sending(notifications)
+            assert (found["state"], found["because"], post.arrived) == ("queued", "server_away", [])
+            later(notifications, minutes=5)
+    finally:
+        plain.stop()
+    gateway = Gateway("http://gateway.example", secret=SECRET, clock=notifications.clock, seconds=1)
+    with pytest.raises(NotSent) as why:
+        await gateway.hand_over(None)  # type: ignore[arg-type] # it is not looked at
+    assert why.value.because == "not_encrypted"
+
+
 async def test_nothing_leaves_twice_by_rebuild_repetition_or_a_view_that_lies(
     notifications: Notifications, delivery: Delivery, post: Post
 ) -> None:
@@ -430,10 +453,11 @@ async def test_a_carrier_that_is_slow_keeps_no_message_of_another_channel_back(
     await delivery.look()
     for _ in range(40):
         await asyncio.sleep(0.05)
-        if len(asked.asked) == 3:
+        if len(delivery._under_way) == 4:
             break
-    assert (len(asked.asked), len(delivery._under_way)) == (3, 4)
+    there = (len(asked.asked), len(delivery._under_way))
     await delivery.finish()
+    assert there == (3, 4), "the short messages are gone while the e-mails are still with their carrier"
 
 
 async def many_messages(notifications: Notifications, channels: dict[Any, int]) -> None:

@@ -8,7 +8,6 @@ dead letter with its reason. Neither blocks the messages of other streams; those
 import asyncio
 import contextlib
 import hashlib
-import weakref
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from shared.event_sourcing import LOST, Change, EventStore, Message, StoreBusy
 from shared.fail_points import reach
 from shared.keys import OFFICE as OF_NO_LEASE
 from shared.log import DEAD_LETTER, INBOX, INBOX_STREAM
-from shared.progress import Progress, Ranges
+from shared.progress import Progress, Ranges, Turns
 from shared.sealed import Sealed
 from shared.told import SUBJECT, Letter, Passed, Reactions, Reader, Reason, Told, letter_id
 
@@ -134,7 +133,8 @@ class Inbox:
         self._serial = 0
         self._at_work = 0
         self._outcomes: dict[tuple[str, str], str] = {}
-        self._locks: weakref.WeakValueDictionary[tuple[str, str], asyncio.Lock] = weakref.WeakValueDictionary()
+        self._turns = Turns()
+        self._loading = asyncio.Lock()
         self._again: asyncio.Queue[tuple[str, ...]] = asyncio.Queue()
         self._timers: set[asyncio.TimerHandle] = set()
         self._seldom = Seldom()
@@ -228,7 +228,7 @@ class Inbox:
         holds = letter.reason in ("schema", "unknown-version", "failed") and letter.stream is not None
         if holds:
             assert letter.position is not None and letter.version is not None and letter.stream is not None
-            async with self._lock(letter.office, f"{letter.publisher}:{letter.stream}"):
+            async with self._turns.of((letter.office, f"{letter.publisher}:{letter.stream}")):
                 known = await self._known_of(letter.office, letter)
                 if known.state not in ("taken", "closed"):
                     changes.append(Change(letter.office, INBOX, self._closed_row(letter, reason)))
@@ -292,9 +292,10 @@ class Inbox:
                 # The store is away, or another process of this service writes: let it have them.
                 await asyncio.gather(*(self._come_back(one) for one in deliveries))
                 return
-            read = [self.reader.read(publisher, one.subject, one.data) for one in deliveries]
+            at = self._clock.now()
+            read = [self.reader.read(publisher, one.subject, one.data, at=at) for one in deliveries]
             try:
-                known = await self._known([one for one in read if isinstance(one, Told)])
+                known = await self._known_of_all([one for one in read if isinstance(one, Told)])
             except Exception as why:  # a lost connection has many names; nothing was done yet
                 self._seldom.warn("inbox-waits", type(why).__name__)
                 await asyncio.gather(*(self._come_back(one) for one in deliveries))
@@ -351,7 +352,10 @@ class Inbox:
                 self.loaded.clear()
                 await self._store.writer.ready.wait()
             try:
-                await self._load()
+                # One at a time: the second would put what it read before over what was taken in since the first.
+                async with self._loading:
+                    if not self.loaded.is_set():
+                        await self._load()
             except AWAY as why:
                 self._seldom.warn("inbox-waits", type(why).__name__)
                 await asyncio.sleep(0.5)
@@ -370,7 +374,7 @@ class Inbox:
         message = told.message
         assert message is not None
         key = f"{told.publisher}:{told.stream}"
-        async with self._lock(told.office, key):
+        async with self._turns.of((told.office, key)):
             if known is None:
                 known = (await self._known([told]))[f"{told.office} {_place(told)}"]
             progress = self.progress[told.publisher]
@@ -641,6 +645,24 @@ class Inbox:
             if letter is not None and isinstance(self.reader.read(letter.publisher, letter.subject, letter.body), Told):
                 await self.requeue(id, reason="this version is known now", operator="SYS")
 
+    async def _known_of_all(self, told: Sequence[Told[Any]]) -> dict[str, _Known]:
+        """Return what the store holds about messages; about those that are new and come in order it is not asked.
+
+        The writer compares all of them with the store once more, in the commit of their effect.
+        """
+        known: dict[str, _Known] = {}
+        asked: list[Told[Any]] = []
+        in_turn: dict[tuple[str, str], int] = {}
+        for one in told:
+            stream = (one.office, f"{one.publisher}:{one.stream}")
+            applied = max(in_turn.get(stream, 0), self._moved.get(stream, (0, 0))[0])
+            if one.position in self.progress[one.publisher].known or one.previous > applied:
+                asked.append(one)
+            else:
+                known[f"{one.office} {_place(one)}"] = _Known(None, None, applied)
+                in_turn[stream] = one.version
+        return {**known, **await self._known(asked)}
+
     async def _known(self, told: Sequence[Told[Any]]) -> dict[str, _Known]:
         if not told:
             return {}
@@ -801,12 +823,6 @@ class Inbox:
             await self._every_office.expire_connections()
             rows = await self._every_office.fetch(sql, *values)
         return rows
-
-    def _lock(self, office: str, key: str) -> asyncio.Lock:
-        lock = self._locks.get((office, key))
-        if lock is None:
-            lock = self._locks[(office, key)] = asyncio.Lock()
-        return lock
 
     def _count(self, told: Told[Any], outcome: str) -> None:
         MESSAGES.labels(told.publisher, outcome).inc()

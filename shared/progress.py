@@ -1,9 +1,10 @@
 """How far we have come with what a publisher told: which of its positions arrived, and which had their effect."""
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 
 class Ranges:
@@ -19,7 +20,10 @@ class Ranges:
         self._add(position, position)
 
     def __contains__(self, position: int) -> bool:
-        return any(first <= position <= last for first, last in reversed(self._ranges))
+        for first, last in reversed(self._ranges):
+            if first <= position:
+                return position <= last
+        return False
 
     @property
     def floor(self) -> int:
@@ -91,3 +95,47 @@ class Progress:
         self.dead.discard(position)
         self.done.add(position)
         self.moved.set()
+
+
+class Turns:
+    """Lets those who are about the same thing go one after the other. Who is alone with it waits for nobody."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[Any, deque[asyncio.Future[None]]] = {}
+
+    def of(self, thing: Any) -> "_Turn":
+        """Return a turn about a thing, for ``async with``."""
+        return _Turn(self._waiting, thing)
+
+
+class _Turn:
+    __slots__ = ("_thing", "_waiting")
+
+    def __init__(self, waiting: dict[Any, deque[asyncio.Future[None]]], thing: Any) -> None:
+        self._waiting, self._thing = waiting, thing
+
+    async def __aenter__(self) -> None:
+        before = self._waiting.get(self._thing)
+        if before is None:
+            self._waiting[self._thing] = deque()
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        before.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():
+                self._pass_on()  # it was ours already
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        waiting = self._waiting[self._thing]
+        while waiting:
+            turn = waiting.popleft()
+            if not turn.done():  # else whoever waited gave up
+                turn.set_result(None)
+                return
+        del self._waiting[self._thing]

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import msgspec
 
-from shared.clock import Clock
+from shared.clock import Clock, local_date
 from shared.decisions import AnyStream
 from shared.event_sourcing import EventStore, Message
 from shared.outbox import OFFICE, PLATFORM, event_and_version, subject_of
@@ -173,6 +173,7 @@ SUBJECT = re.compile(
     r"huurspoor\.(?P<office>[^.]+)\.(?P<service>[^.]+)\.(?P<event>[A-Z][A-Za-z0-9]{0,80})\.v(?P<version>[1-9][0-9]{0,5})\Z"
 )
 _arrived = msgspec.json.Decoder(_Arrived)
+_LONG_AGO = datetime(1900, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -210,9 +211,15 @@ class Reader:
         self._heard = heard
         self._clock = clock
         self._decoders: dict[type, msgspec.json.Decoder[Any]] = {}
+        self._day = (_LONG_AGO, _LONG_AGO.date())
 
-    def read(self, publisher: str, subject: str, body: bytes) -> Told[Any] | Letter | Passed:
-        """Read a message that came from the stream of ``publisher``."""
+    def read(
+        self, publisher: str, subject: str, body: bytes, *, at: datetime | None = None
+    ) -> Told[Any] | Letter | Passed:
+        """Read a message that came from the stream of ``publisher``.
+
+        :param at: when it came, for those who read many at once; by default now.
+        """
         named = SUBJECT.match(subject)
         office = named["office"] if named is not None and OFFICE.match(named["office"]) else PLATFORM
 
@@ -268,7 +275,7 @@ class Reader:
             lease = getattr(data, "lease", None)
             if envelope.subject != (f"lease/{lease}" if lease else f"office/{envelope.office}"):
                 return dead("forged", "lease", of=PLATFORM)
-        return self._told(publisher, subject, event, envelope, data, body, versions)
+        return self._told(publisher, subject, event, envelope, data, body, versions, at or self._clock.now())
 
     def again(self, publisher: str, body: bytes) -> Told[Any] | Letter | Passed:
         """Read a message that was parked: it was sound when it came, so its subject follows from it."""
@@ -289,6 +296,7 @@ class Reader:
         data: Any,
         body: bytes,
         versions: Sequence[int],
+        at: datetime,
     ) -> Told[Any]:
         digest = hashlib.sha256(body).digest()
         message = Message(
@@ -332,12 +340,17 @@ class Reader:
             versions=tuple(versions),
             type=event,
             envelope=body,
-            at=self._clock.now(),
-            today=self._clock.today(),
+            at=at,
+            today=self._day_of(at),
             message=message,
             policy_version=envelope.policyversion,
             checklist_version=envelope.checklistversion,
         )
+
+    def _day_of(self, at: datetime) -> date:
+        if self._day[0] != at:
+            self._day = (at, local_date(at))
+        return self._day[1]
 
     def _decoder(self, contract: type) -> msgspec.json.Decoder[Any]:
         found = self._decoders.get(contract)

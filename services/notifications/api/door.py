@@ -37,7 +37,7 @@ def _with_templates(language: str) -> str:
     return language
 
 
-Languages = Annotated[Language, AfterValidator(_with_templates)]
+Languages = Annotated[str, AfterValidator(_with_templates), Field(json_schema_extra={"enum": [*languages()]})]
 """A language of the templates: a further folder adds one."""
 
 

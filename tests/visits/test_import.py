@@ -38,6 +38,7 @@ from services.visits.rules.importing import (
 from services.visits.rules.lease import LEASE, Lease, RenterNotInformed
 from services.visits.rules.visit import VISIT, draft_report
 from shared.decisions import Elsewhere
+from shared.event_sourcing import StoreBusy
 from shared.refusals import DateOrder, OccurredInFuture, WrongState
 from tests.specification import given, state_of
 from tests.visits.conftest import Visits
@@ -285,8 +286,10 @@ class CutOff(BaseException):
     """The process was killed."""
 
 
-async def _cut_off_after(visits: Visits, monkeypatch: pytest.MonkeyPatch, lines_before: int) -> httpx.Response:
-    """Bring the file; kill the work after so many lines were recorded, before their outcome was noted."""
+async def _cut_off_after(
+    visits: Visits, monkeypatch: pytest.MonkeyPatch, lines_before: int, how: type[BaseException]
+) -> httpx.Response:
+    """Bring the file; end the work after so many lines were recorded, before their outcome was noted."""
     recorded = 0
     bring = import_work._Bringing.outcome
 
@@ -295,7 +298,7 @@ async def _cut_off_after(visits: Visits, monkeypatch: pytest.MonkeyPatch, lines_
         done = await bring(self, line)
         recorded += 1
         if recorded == lines_before:
-            raise CutOff
+            raise how
         return done
 
     with monkeypatch.context() as patched:
@@ -309,13 +312,13 @@ async def _cut_off_after(visits: Visits, monkeypatch: pytest.MonkeyPatch, lines_
     return answer
 
 
-@pytest.mark.parametrize("lines_before", [1, 2, 3])
+@pytest.mark.parametrize(("lines_before", "how"), [(1, CutOff), (2, CutOff), (3, CutOff), (2, StoreBusy), (3, OSError)])
 async def test_an_import_that_was_cut_off_goes_on_by_itself_and_its_report_is_whole(
-    visits: Visits, monkeypatch: pytest.MonkeyPatch, lines_before: int
+    visits: Visits, monkeypatch: pytest.MonkeyPatch, lines_before: int, how: type[BaseException]
 ) -> None:
-    """A process killed in the middle: nothing is doubled, and each line says what it brought, before or after."""
+    """Killed, or with the store away: nothing is doubled, and each line says what it brought, before or after."""
     visits.at("2026-03-02T09:00")
-    answer = await _cut_off_after(visits, monkeypatch, lines_before)
+    answer = await _cut_off_after(visits, monkeypatch, lines_before, how)
     every_office: Any = await asyncpg.connect(visits.database.all_offices)
     going_on = asyncio.create_task(import_work.keep_going_on(visits.store, visits.clock, every_office))
     try:

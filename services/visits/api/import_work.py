@@ -92,6 +92,8 @@ class Work:
                 await self._note_overdue()
             await self._decide(rules.finish)
             await import_files.forget(self._store, by=self._by, of=self._id)
+        except AWAY as why:
+            log.warning("import-waits-for-the-store", because=type(why).__name__)
         except Exception as why:  # nobody waits for this: what is not said here is not said at all
             log.error("import-cut-off", exc_info=why)
 
@@ -120,14 +122,13 @@ class Work:
 
 
 async def _never_stopping(do: Outcome, line: Told) -> ImportedLine:
-    """Do a line; whatever goes wrong with it stops neither its neighbours nor the import."""
+    """Do a line; what is wrong with it stops neither its neighbours nor the import. With the store away all wait."""
     try:
         return await do(line)
     except NationalNumberTyped as typed:
         return _refused(line, "invalid-request", columns=(typed.field,))
-    except AWAY as why:
-        log.warning("import-line-store-away", exc_info=why)
-        return _refused(line, "temporarily-unavailable")
+    except AWAY:
+        raise
     except Exception as bug:
         log.error("import-line-failed", exc_info=bug)
         return _refused(line, "internal-error")

@@ -299,23 +299,33 @@ async def entries_about(
     return [_entry(row) for row in found]
 
 
-_LINE = "position, event, type, service, occurred_on, recorded_at, taken_in_at, actor, mandate"
+_LINE = ("position", "event", "type", "service", "occurred_on", "recorded_at", "taken_in_at", "actor", "mandate")
 
 
 async def lines_about(
-    store: Rows, lease: str, *, by: OfOffice, after: int, until: int, valid_on: Any, limit: int
-) -> list[Any]:
-    """Return what a timeline shows of the entries of ``entries_about``, as rows: no envelopes, no hashes."""
-    return await store.rows(
-        f"select {_LINE} from ledger where office = $1 and lease = $2 and position > $3 and position <= $4"
-        " and ($5::date is null or occurred_on <= $5) order by position limit $6",
+    store: Rows, lease: str, *, by: OfOffice, after: int, valid_on: Any, known_at: datetime | None, limit: int
+) -> tuple[int, list[dict[str, Any]]]:
+    """Return the last position of the ledger at an instant, and what a timeline shows of a lease's entries up to it.
+
+    The same entries as ``entries_about``, without envelopes and hashes, in one question.
+    """
+    found = await store.rows(
+        "with head as (select case when $5::timestamptz is null"
+        " then (select position from ledger_head where office = $1)"
+        " else (select max(position) from ledger where office = $1 and taken_in_at <= $5) end as reaches)"
+        f" select coalesce(head.reaches, 0) as reaches, {', '.join(_LINE)} from head left join lateral"
+        f" (select {', '.join(_LINE)} from ledger where office = $1 and lease = $2 and position > $3"
+        " and position <= head.reaches and ($4::date is null or occurred_on <= $4) order by position limit $6) lines"
+        " on true order by position",
         lease,
         after,
-        until,
         valid_on,
+        known_at,
         limit,
         by=by,
     )
+    lines = [dict(zip(_LINE, row[1:], strict=True)) for row in found if row["position"] is not None]
+    return found[0]["reaches"], lines
 
 
 async def erased_evidence(store: Rows, lease: str, *, by: OfOffice, until: int, valid_on: Any) -> Mapping[int, Any]:

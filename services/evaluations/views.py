@@ -17,7 +17,7 @@ from services.evaluations.events import (
 from services.evaluations.rules.case import CASE, Case
 from services.evaluations.rules.checklist import CHECKLISTS
 from services.evaluations.rules.crossing import STANDING
-from services.evaluations.rules.evaluation import EVALUATION, Evaluation
+from services.evaluations.rules.evaluation import BEARS_ON_ITS_PLACE, EVALUATION, Evaluation
 from services.evaluations.rules.hold import HOLD, Hold
 from services.evaluations.rules.lease_file import LeaseFile
 from services.evaluations.rules.moment import MOMENT, Moment
@@ -93,7 +93,8 @@ async def files_with_evaluations(store: Asked, *, by: Any) -> AsyncIterator[Leas
     for begin in range(0, len(leases), AT_ONCE):
         some = leases[begin : begin + AT_ONCE]
         cases = await store.many(CASE, some, by=by, only=(*BEARS_ON_THE_COUNT, LeaseEndedV1))
-        evaluations = await store.many(EVALUATION, [id for lease in some for id in of_lease[lease]], by=by)
+        ids = [id for lease in some for id in of_lease[lease]]
+        evaluations = await store.many(EVALUATION, ids, by=by, only=BEARS_ON_ITS_PLACE)
         for lease in some:
             await asyncio.sleep(0)  # counting is work: others are served in between
             if lease in cases:

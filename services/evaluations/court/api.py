@@ -33,7 +33,7 @@ from shared import problems
 from shared.bodies import is_uuid
 from shared.clock import local_date
 from shared.doors import DEFAULT_LIMIT, Cursor, Limit
-from shared.reception import reception_of
+from shared.reception import Shown, reception_of
 from shared.web import Acted, Body, Caller, Day, Doors, Id, Instant, Store, WebStore, may
 from shared.wording import Wording
 
@@ -113,25 +113,28 @@ def add_doors(api: Doors, *, standing: StandingOf) -> None:
         cursor: Cursor = None,
     ) -> Any:
         """What happened in a lease, in the order in which evaluations took it in."""
-        await _known_lease(store, by, lease)
         cursors = reception_of(request).cursors
         shape = ["dossier", by.office, lease, str(valid_on), str(known_at)]
         after = int(cursors.read(cursor, shape)[0]) if cursor is not None else 0
-        head = await head_of(store, by=by) if known_at is None else await head_known_at(store, known_at, by=by)
-        found = await lines_about(
-            store, lease, by=by, after=after, until=head.position, valid_on=valid_on, limit=limit + 1
+        reaches, found = await lines_about(
+            store, lease, by=by, after=after, valid_on=valid_on, known_at=known_at, limit=limit + 1
         )
-        language = request.scope["huurspoor"].language
+        if not found:
+            await _known_lease(store, by, lease)
         page = found[:limit]
         erased: Mapping[int, date] = {}
         if any(row["type"] in WITH_PHOTOS for row in page):
-            erased = await erased_evidence(store, lease, by=by, until=head.position, valid_on=valid_on)
-        return {
-            "lease": lease,
-            "ledger_position": head.position,
-            "entries": [_line(row, language, erased) for row in page],
-            "next": cursors.make([page[-1]["position"]], shape) if len(found) > limit else None,
-        }
+            erased = await erased_evidence(store, lease, by=by, until=reaches, valid_on=valid_on)
+        language = request.scope["huurspoor"].language
+        says = {type: WORDING.say("events", type, language) or type for type in {row["type"] for row in page}}
+        return Shown(  # it holds no sealed text: nothing of it needs to be opened or withheld
+            {
+                "lease": lease,
+                "ledger_position": reaches,
+                "entries": [_line(row, says[row["type"]], erased) for row in page],
+                "next": cursors.make([page[-1]["position"]], shape) if len(found) > limit else None,
+            }
+        )
 
     @api.post("/dossiers/{lease}/court", status_code=201)
     async def issue_court_file(
@@ -234,10 +237,8 @@ def _issued(issued: Any) -> dict[str, Any]:
     }
 
 
-def _line(row: Any, language: str, erased: Mapping[int, date]) -> dict[str, Any]:
-    late = row["taken_in_at"] - row["recorded_at"] > LATE
-    summary = WORDING.say("events", row["type"], language) or row["type"]
-    line = {**row, "arrived_late": late, "summary": summary}
+def _line(row: Mapping[str, Any], summary: str, erased: Mapping[int, date]) -> dict[str, Any]:
+    line = {**row, "arrived_late": row["taken_in_at"] - row["recorded_at"] > LATE, "summary": summary}
     if row["position"] in erased:
         line["erased_on"] = erased[row["position"]]  # the bytes are gone; hash, date, author and reason stay
     return line

@@ -6,10 +6,11 @@ a fact (``occurred_on``: how things stood **on** a day) and the moment we took i
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Literal, cast
 
+from services.evaluations.rules.states import changed
 from shared.contracts.notifications import (
     CommunicationApprovalTakenBackV1,
     CommunicationApprovedV1,
@@ -382,7 +383,7 @@ def finding_on(id: str, history: Iterable[Recorded[Any]], *, on: date) -> Findin
         event = told.event
         if isinstance(event, FindingDateConfirmedV1):
             if finding is not None:  # the day itself was wrong: the right one holds whenever it was confirmed
-                finding = replace(finding, occurred_on=event.seen_on, date_suspect=False)
+                finding = changed(finding, occurred_on=event.seen_on, date_suspect=False)
             continue
         if isinstance(event, FindingEstablishedV1):
             finding = Finding(
@@ -404,7 +405,7 @@ def _told_more(finding: Finding, told: Recorded[Any]) -> Finding:
     event = cast(FindingFact, told.event)
     match event:
         case FindingAttributedV1():
-            return replace(
+            return changed(
                 finding,
                 attribution=event.to,
                 attributed_by=told.actor,
@@ -412,16 +413,16 @@ def _told_more(finding: Finding, told: Recorded[Any]) -> Finding:
                 consequence=event.consequence,
             )
         case FindingReattributedV1():
-            return replace(finding, attribution=event.to, attributed_by=told.actor)
+            return changed(finding, attribution=event.to, attributed_by=told.actor)
         case FindingDiscussedV1():
-            return replace(finding, discussed_on=event.discussed_on, renter_said=event.renter_said)
+            return changed(finding, discussed_on=event.discussed_on, renter_said=event.renter_said)
         case FindingMarkedMistakenV1():
-            return replace(finding, mistaken=True)
+            return changed(finding, mistaken=True)
         case FindingLinkedAsRepeatV1():
-            return replace(finding, repeats=event.earlier)
+            return changed(finding, repeats=event.earlier)
         case FollowUpRecordedV1():
             seen = FollowUp(on=event.seen_on, outcome=event.outcome, seen_by=event.seen_by)
-            return replace(finding, follow_ups=(*finding.follow_ups, seen))
+            return changed(finding, follow_ups=(*finding.follow_ups, seen))
         case FindingAgreedV1() | FindingEstablishedV1() | FindingDateConfirmedV1():
             return finding
 
@@ -484,25 +485,25 @@ def _note(id: str, history: Iterable[Recorded[Any]]) -> Note:
         event = cast(AgreementFact, told.event)
         match event:
             case AgreementDraftedV1():
-                note = replace(note, findings=event.findings)
+                note = changed(note, findings=event.findings)
             case AgreementProposedV1():
-                note = replace(note, state="proposed", findings=event.findings, commitments=event.commitments)
+                note = changed(note, state="proposed", findings=event.findings, commitments=event.commitments)
             case AgreementAcceptedV1():
-                note = replace(note, state="running", findings=event.findings or note.findings)
+                note = changed(note, state="running", findings=event.findings or note.findings)
             case AgreementRefusedV1():
-                note = replace(note, state="refused")
+                note = changed(note, state="refused")
             case AgreementRevisedV1():
-                note = replace(note, state="revised")
+                note = changed(note, state="revised")
             case AgreementLapsedV1():
-                note = replace(note, state="lapsed")
+                note = changed(note, state="lapsed")
             case CommitmentFollowedUpV1():
-                note = replace(note, outcomes={**note.outcomes, event.commitment: event.outcome})
+                note = changed(note, outcomes={**note.outcomes, event.commitment: event.outcome})
             case AgreementKeptV1():
-                note = replace(note, state="kept", concluded_on=event.concluded_on)
+                note = changed(note, state="kept", concluded_on=event.concluded_on)
             case AgreementPartlyKeptV1():
-                note = replace(note, state="partly", concluded_on=event.concluded_on)
+                note = changed(note, state="partly", concluded_on=event.concluded_on)
             case AgreementBreachedV1():
-                note = replace(note, state="broken", concluded_on=event.concluded_on)
+                note = changed(note, state="broken", concluded_on=event.concluded_on)
     return note
 
 
@@ -520,9 +521,9 @@ def evolve(case: Case, recorded: Recorded[Any]) -> Case:
             | FindingMarkedMistakenV1()
             | FindingDateConfirmedV1()
         ):
-            return replace(case, findings=_with(case.findings, event.finding, recorded))
+            return changed(case, findings=_with(case.findings, event.finding, recorded))
         case VisitRecordedV1() | RenterNotHomeV1() | AccessRefusedV1() | ReportFixedV1():
-            return replace(case, visits=_with(case.visits, event.visit, recorded))
+            return changed(case, visits=_with(case.visits, event.visit, recorded))
         case (
             AgreementDraftedV1()
             | AgreementProposedV1()
@@ -535,11 +536,11 @@ def evolve(case: Case, recorded: Recorded[Any]) -> Case:
             | AgreementBreachedV1()
             | AgreementLapsedV1()
         ):
-            return replace(case, agreements=_with(case.agreements, event.agreement, recorded))
+            return changed(case, agreements=_with(case.agreements, event.agreement, recorded))
         case ContactLoggedV1() | ContactAnsweredV1():
-            return replace(case, contacts=_with(case.contacts, event.contact, recorded))
+            return changed(case, contacts=_with(case.contacts, event.contact, recorded))
         case ReferralOfferedV1() | OcmwConsultedV1() | OcmwAnsweredV1():
-            return replace(case, help=(*case.help, recorded))
+            return changed(case, help=(*case.help, recorded))
         case (
             CommunicationApprovedV1()
             | CommunicationApprovalTakenBackV1()
@@ -547,10 +548,10 @@ def evolve(case: Case, recorded: Recorded[Any]) -> Case:
             | CommunicationDeliveredV1()
             | CommunicationDroppedV1()
         ):
-            return replace(case, letters=_with(case.letters, event.communication, recorded))
+            return changed(case, letters=_with(case.letters, event.communication, recorded))
         case _:
             _of_lease(event)
-            return replace(case, of_lease=(*case.of_lease, recorded))
+            return changed(case, of_lease=(*case.of_lease, recorded))
 
 
 def _of_lease(event: LeaseFact) -> None:

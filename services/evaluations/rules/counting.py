@@ -177,20 +177,23 @@ def standing(
     known_at: datetime | None = None,
     expiry_on: date | None = None,
     supposing: Mapping[str, Status] = NOTHING_SUPPOSED,
+    negatives: tuple[Negative, ...] | None = None,
 ) -> Standing:
     """Return how the lease stands on a day, of what was known at an instant (None: everything).
 
     :param supposing: how certain evaluations would stand instead: what a letter says of the count once it arrived.
     :param expiry_on: the day on which validity is looked at, where it differs from ``on``: once a notice was posted,
         time alone takes nothing from its grounds (domain 4.7).
+    :param negatives: the evaluations ``as_they_stood``, where that is known already: no policy bears on it.
     :raises NoPolicyInForce: the office had no policy on that day, as known then.
     """
     case = case.known(known_at)
     current = policies_.in_force(policies, on=on, known_at=known_at)
     pins = pins_of(case, policies, on=on, current=current)
-    negatives = as_they_stood(
-        case=case, evaluations=evaluations, checklists=checklists, on=on, known_at=known_at, supposing=supposing
-    )
+    if negatives is None:
+        negatives = as_they_stood(
+            case=case, evaluations=evaluations, checklists=checklists, on=on, known_at=known_at, supposing=supposing
+        )
     first_letters = _first_letters(negatives, on=on)
     tracks = tuple(
         count(

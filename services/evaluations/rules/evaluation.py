@@ -1,7 +1,7 @@
 """One evaluation: its state, and the acts that do not judge (domain 3.5). What people decide is in ``judgement``."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Literal, assert_never, cast
 
@@ -27,6 +27,7 @@ from services.evaluations.events import (
 from services.evaluations.rules import refusals
 from services.evaluations.rules.case import Case
 from services.evaluations.rules.checklist import by_code
+from services.evaluations.rules.states import changed
 from shared.contracts.evaluations import Ground, MomentKind, Outcome
 from shared.decisions import DatedStream, Named, Person, Recorded, Refusal
 from shared.refusals import OccurredInFuture, ReasonMissing, WrongState
@@ -47,6 +48,18 @@ State = Literal[
     "annulled",
     "expired",
 ]
+BEARS_ON_ITS_PLACE = (
+    EvaluationProposed,
+    EvaluationAmended,
+    EvaluationDecidedNegative,
+    EvaluationCommunicated,
+    EvaluationCommunicationCorrected,
+    EvaluationWithdrawn,
+    EvaluationContested,
+    LateContestAdmitted,
+    EvaluationUpheld,
+    EvaluationAnnulled,
+)  # what the place of an evaluation in a count can depend on
 LIVE = frozenset({"proposed", "decided_negative", "communicated", "contested", "upheld", "final"})
 
 
@@ -374,11 +387,12 @@ def restate_count(evaluation: Evaluation, *, says: tuple[int, int, int]) -> list
 
 def evolve(evaluation: Evaluation, recorded: Recorded[Any]) -> Evaluation:
     event = cast(EvaluationEvent, recorded.event)
-    evaluation = replace(evaluation, history=(*evaluation.history, recorded))
+    history = (*evaluation.history, recorded)
     match event:
         case EvaluationProposed():
-            return replace(
+            return changed(
                 evaluation,
+                history=history,
                 id=recorded.stream.partition("/")[2],
                 state="proposed",
                 lease=event.lease,
@@ -393,54 +407,73 @@ def evolve(evaluation: Evaluation, recorded: Recorded[Any]) -> Evaluation:
                 proposers=_persons(event.by, event.in_name_of),
             )
         case EvaluationAmended():
-            return replace(
+            return changed(
                 evaluation,
+                history=history,
                 outcome=event.outcome,
                 grounds=event.grounds,
                 why=event.why,
                 proposers=evaluation.proposers | _persons(event.by, event.in_name_of),
             )
         case ProposalAdopted():
-            return replace(
-                evaluation, proposer=event.by, proposers=evaluation.proposers | _persons(event.by, event.in_name_of)
+            return changed(
+                evaluation,
+                history=history,
+                proposer=event.by,
+                proposers=evaluation.proposers | _persons(event.by, event.in_name_of),
             )
         case EvaluationDecidedNegative():
-            return replace(
-                evaluation, state="decided_negative", decided=event, deciders=_persons(event.by, event.in_name_of)
+            return changed(
+                evaluation,
+                history=history,
+                state="decided_negative",
+                decided=event,
+                deciders=_persons(event.by, event.in_name_of),
             )
         case EvaluationCountRestated():
-            return replace(evaluation, restated=event)
+            return changed(evaluation, history=history, restated=event)
         case EvaluationNotUpheld():
-            return replace(evaluation, state="not_upheld", deciders=_persons(event.by, event.in_name_of))
+            return changed(
+                evaluation, history=history, state="not_upheld", deciders=_persons(event.by, event.in_name_of)
+            )
         case EvaluationRecorded():
-            return replace(
+            return changed(
                 evaluation,
+                history=history,
                 state="recorded",
                 outcome=event.outcome,
                 deciders=_persons(event.by, event.in_name_of),
             )
         case EvaluationCommunicated():
-            return replace(
+            return changed(
                 evaluation,
+                history=history,
                 state="communicated",
                 communicated_on=event.communicated_on,
                 contest_until=event.contest_until,
                 contest_days=event.contest_days,
             )
         case EvaluationCommunicationCorrected():
-            return _corrected(evaluation, event)
+            return _corrected(changed(evaluation, history=history), event)
         case EvaluationWithdrawn():
-            return replace(evaluation, state="withdrawn")
+            return changed(evaluation, history=history, state="withdrawn")
         case EvaluationContested() | LateContestAdmitted():
-            return replace(evaluation, state="contested", contested_from=evaluation.state)
+            return changed(evaluation, history=history, state="contested", contested_from=evaluation.state)
         case EvaluationUpheld():
-            return replace(evaluation, state="upheld", struck=evaluation.struck | frozenset(event.grounds_struck))
+            return changed(
+                evaluation, history=history, state="upheld", struck=evaluation.struck | frozenset(event.grounds_struck)
+            )
         case EvaluationAnnulled():
-            return replace(evaluation, state="annulled", struck=evaluation.struck | frozenset(event.grounds_struck))
+            return changed(
+                evaluation,
+                history=history,
+                state="annulled",
+                struck=evaluation.struck | frozenset(event.grounds_struck),
+            )
         case EvaluationFinal():
-            return replace(evaluation, state="final")
+            return changed(evaluation, history=history, state="final")
         case EvaluationExpired():
-            return replace(evaluation, state="expired")
+            return changed(evaluation, history=history, state="expired")
         case _:
             assert_never(event)
 
@@ -451,7 +484,7 @@ def _corrected(evaluation: Evaluation, event: EvaluationCommunicationCorrected) 
         state = "decided_negative"
     elif state == "final":
         state = "communicated"  # its term is computed anew; the day's work makes it final again
-    return replace(evaluation, state=state, communicated_on=event.communicated_on, contest_until=event.contest_until)
+    return changed(evaluation, state=state, communicated_on=event.communicated_on, contest_until=event.contest_until)
 
 
 def _persons(by: str, in_name_of: str | None) -> frozenset[str]:
@@ -503,14 +536,14 @@ def status_on(evaluation: Evaluation, *, on: date, known_at: datetime | None = N
 def _status_after(status: Status, event: EvaluationEvent, occurred_on: date, *, on: date) -> Status:
     match event:
         case EvaluationCommunicated() | EvaluationCommunicationCorrected():
-            return replace(status, communicated_on=event.communicated_on)
+            return changed(status, communicated_on=event.communicated_on)
         case EvaluationContested() | LateContestAdmitted() if event.lodged_on <= on:
-            return replace(status, contested=True)
+            return changed(status, contested=True)
         case EvaluationUpheld() if occurred_on <= on:
-            return replace(status, contested=False, struck=status.struck | frozenset(event.grounds_struck))
+            return changed(status, contested=False, struck=status.struck | frozenset(event.grounds_struck))
         case EvaluationAnnulled() if occurred_on <= on:
-            return replace(status, contested=False, annulled=True)
+            return changed(status, contested=False, annulled=True)
         case EvaluationWithdrawn() if occurred_on <= on:
-            return replace(status, withdrawn=True)
+            return changed(status, withdrawn=True)
         case _:
             return status

@@ -22,7 +22,16 @@ from services.evaluations.rules import gates
 from services.evaluations.rules import policy as policies_
 from services.evaluations.rules.case import CASE, Case
 from services.evaluations.rules.checklist import Published
-from services.evaluations.rules.counting import Standing, Terms, contest_days, pins_of, standing, valid_until
+from services.evaluations.rules.counting import (
+    Negative,
+    Standing,
+    Terms,
+    as_they_stood,
+    contest_days,
+    pins_of,
+    standing,
+    valid_until,
+)
 from services.evaluations.rules.crossing import STANDING, Crossing, note_crossing
 from services.evaluations.rules.evaluation import EVALUATION, Evaluation, Status, expire, restate_count
 from services.evaluations.rules.policy import Adopted
@@ -125,6 +134,7 @@ class LeaseFile:
         known_at: datetime | None = None,
         expiry_on: date | None = None,
         supposing: Mapping[str, Status] | None = None,
+        negatives: tuple[Negative, ...] | None = None,
     ) -> Standing:
         """Return how the lease stands on a day, of what was known at an instant."""
         return standing(
@@ -137,6 +147,17 @@ class LeaseFile:
             known_at=known_at,
             expiry_on=expiry_on,
             supposing=supposing or {},
+            negatives=negatives,
+        )
+
+    def negatives(self, *, on: date) -> tuple[Negative, ...]:
+        """Return the negative evaluations as they stood on a day, whatever the policy."""
+        return as_they_stood(
+            case=self.case,
+            evaluations=self.evaluations.values(),
+            checklists=self.checklists,
+            on=on,
+            known_at=None,
         )
 
     def says_of_count(self, evaluation: str, *, today: date, at: datetime) -> tuple[int, int, int]:

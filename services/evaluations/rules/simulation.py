@@ -44,8 +44,9 @@ def difference(file: LeaseFile, draft: PolicyAdopted, *, on: date, at: datetime)
         taken_in_at=at,
         actor="SYS",
     )
-    before = file.standing(on=on)
-    after = replace(file, policies=(*file.policies, told)).standing(on=on)
+    negatives = file.negatives(on=on)
+    before = file.standing(on=on, negatives=negatives)
+    after = replace(file, policies=(*file.policies, told)).standing(on=on, negatives=negatives)
     moved = tuple(
         Moved(id=place.id, before=_says(place), after=_says(now))
         for place in before.headline.places

@@ -443,3 +443,15 @@ async def test_a_letter_to_the_ocmw_is_a_task_of_the_same_day(notifications: Not
     assert (task["owner_role"], task["due_on"]) == ("coordinator", notifications.today.isoformat())
     answer = await notifications.act(f"/communications/{letter['id']}/approve", **KAREL)
     assert recorded(answer) == ["CommunicationApproved", "TaskClosed"]
+
+
+async def test_a_letter_calls_nobody_by_the_number_of_an_account(notifications: Notifications) -> None:
+    await a_lease(notifications)
+    await decided_negative(notifications, decided_by="a1b2-c3", proposed_by="a1b2-c4")
+    assigned = CounsellorAssignedV1(
+        lease=LEASE, counsellor="oidc|4711", assigned_from=notifications.today, previous="fatma"
+    )
+    await notifications.told(assigned)
+    texts = " ".join(one["text_nl"] for one in await notifications.letters(LEASE))
+    assert "4711" not in texts and "a1b2" not in texts
+    assert "iemand van ons kantoor is uw huurbegeleider" in texts

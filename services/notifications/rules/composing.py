@@ -46,9 +46,18 @@ class Facts:
     tongue: Tongue
 
     def person(self, id: str | None) -> str | None:
-        """Return the name of one of the office's people: as on the card, else as they sign in."""
+        """Return the name of one of the office's people: as on the card, else as they sign in if that is a name."""
         card = self.office.counsellors.get(id or "")
-        return (self.read(card.name) if card else None) or id
+        signs_in = id if id and all(char.isalpha() or char in " .'’-" for char in id) else None
+        return (self.read(card.name) if card else None) or signs_in
+
+    def somebody(self, id: str | None) -> str:
+        """Return the name of one of the office's people, else that it was somebody of the office."""
+        return self.person(id) or self.tongue.say("somebody")
+
+    def guide(self, id: str | None) -> str:
+        """Return the name of a counsellor, else what they are to the renter."""
+        return self.person(id) or self.tongue.say("counsellor")
 
     def own(self, sealed: Sealed | None) -> str | None:
         """Return somebody's own words, as they stand in a letter."""
@@ -69,7 +78,7 @@ def common(facts: Facts) -> Values:
         "landlord": facts.read(file.landlord_on(facts.on)),
         "dwelling": facts.read(file.registered.dwelling_address) if file.registered else None,
         "names": tongue.listed(names) or None,
-        "counsellor": facts.person(file.counsellor) or tongue.say("counsellor"),
+        "counsellor": facts.guide(file.counsellor),
         "counsellor_phone": (facts.read(card.phone) if card else None)
         or (details.phone if details else None)
         or tongue.say("via_office"),
@@ -145,7 +154,7 @@ def visit(facts: Facts, id: str) -> Values:
     if found is None:
         return {}
     return {
-        "counsellor": facts.person(found.counsellor),
+        "counsellor": facts.guide(found.counsellor),
         "visit_day": facts.tongue.weekday(found.visit_on),
         "visit_time": found.slot,
         "visit_purpose": facts.tongue.say(f"purpose_{found.purpose}"),
@@ -219,7 +228,7 @@ def negative_evaluation(facts: Facts, id: str) -> Values:
             "ground",
             label=tongue.label(ground.label),
             day=tongue.day(ground.occurred_on),
-            person=facts.person(ground.seen_by) or "",
+            person=facts.somebody(ground.seen_by),
             seen=_sentence(facts, ground.what_seen),
             said=tongue.say("said", words=_sentence(facts, ground.renter_said))
             if facts.read(ground.renter_said)
@@ -277,7 +286,7 @@ def contest_decision(facts: Facts, id: str) -> Values:
         "reasons": facts.own(outcome.reasons),
         "count_after": tongue.number_told(outcome.count_after),
         "threshold": tongue.number_told(outcome.threshold),
-        "remedies": tongue.say(remedies, counsellor=facts.person(facts.file.counsellor) or tongue.say("counsellor")),
+        "remedies": tongue.say(remedies, counsellor=facts.guide(facts.file.counsellor)),
     }
 
 
@@ -288,7 +297,7 @@ def _upheld(facts: Facts, told: EvaluationTold) -> str:
 
 
 def _heard(facts: Facts, outcome: EvaluationUpheldV1 | EvaluationAnnulledV1) -> str | None:
-    heard, tongue, person = outcome.heard, facts.tongue, facts.person(outcome.decided_by) or ""
+    heard, tongue, person = outcome.heard, facts.tongue, facts.somebody(outcome.decided_by)
     if heard is not None and heard.on:
         return tongue.say("heard_on", day=tongue.day(heard.on), person=person)
     if heard is not None and heard.invited_on:
@@ -317,7 +326,7 @@ def notice(facts: Facts, id: str) -> Values:
     return {
         "grounds": _list(*grounds) or None,
         "decided_on": tongue.day(decided.decided_on),
-        "decided_by": facts.person(decided.decided_by),
+        "decided_by": facts.somebody(decided.decided_by),
         "reasons": facts.own(decided.reasons),
         "notice_months": tongue.months_told(decided.notice_months),
     }
@@ -386,7 +395,7 @@ def _renter_knows(tongue: Tongue, told_on: date | None) -> str:
 
 def change_of_counsellor(facts: Facts, told: CounsellorAssignedV1) -> Values:
     """L-14: another counsellor, and from when."""
-    tongue, name = facts.tongue, facts.person(told.counsellor) or ""
+    tongue, name = facts.tongue, facts.somebody(told.counsellor)
     day = tongue.day(told.assigned_from)
     before = facts.person(told.previous) or tongue.say("previous_counsellor")
     return {
@@ -430,7 +439,7 @@ def appointment(facts: Facts, id: str) -> Values:
     found, tongue = facts.file.visits.get(id), facts.tongue
     if found is None:
         return {}
-    person, day = facts.person(found.counsellor) or "", tongue.weekday(found.visit_on)
+    person, day = facts.guide(found.counsellor), tongue.weekday(found.visit_on)
     return {
         "counsellor": person,
         "reminder_short": tongue.say("appointment_short", day=day, time=found.slot),

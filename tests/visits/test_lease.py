@@ -450,10 +450,15 @@ def test_a_new_landlord_starts_after_the_present_one() -> None:
 
 def test_a_new_office_starts_after_the_present_one() -> None:
     changed = OfficeChanged(to_office="kantoor-midden", starts_on=date(2026, 7, 1))
-    given(LEASE, *RUNNING).when(change_office, to="kantoor-midden", from_=date(2026, 7, 1)).then(changed)
-    given(LEASE, *RUNNING, changed).when(change_office, to="kantoor-zuid", from_=date(2026, 6, 1)).then_refused(
-        PeriodOverlap
+    given(LEASE, *RUNNING).when(change_office, to="kantoor-midden", from_=date(2026, 7, 1), own="kantoor-noord").then(
+        changed
     )
+    for history, present in (((), "kantoor-noord"), ((changed,), "kantoor-midden")):
+        asked = {"to": present, "from_": date(2026, 8, 1), "own": "kantoor-noord"}
+        given(LEASE, *RUNNING, *history).when(change_office, **asked).then_nothing_happens()
+    given(LEASE, *RUNNING, changed).when(
+        change_office, to="kantoor-zuid", from_=date(2026, 6, 1), own="kantoor-noord"
+    ).then_refused(PeriodOverlap)
 
 
 def test_the_end_of_the_head_lease_is_a_mark_and_nothing_against_the_renter() -> None:

@@ -154,7 +154,7 @@ LEASE_ACTS: Mapping[str, tuple[Decision, set[str]]] = {
         NOT_CLOSED,
     ),
     "change_landlord": (partial(leases.change_landlord, to=WHY, from_=ON), GOING_ON),
-    "change_office": (partial(leases.change_office, to="kantoor-zuid", from_=ON), GOING_ON),
+    "change_office": (partial(leases.change_office, to="kantoor-zuid", from_=ON, own="kantoor-noord"), GOING_ON),
     "report_head_lease_end": (partial(leases.report_head_lease_end, on=ON), GOING_ON),
     "set_cadence": (
         partial(leases.set_cadence, months=3, reason=WHY, on=ON, today=ON, by=KAREL, policies=POLICIES),

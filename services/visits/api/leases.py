@@ -199,7 +199,9 @@ async def change_office(
     lease: str, body: ChangeOffice, by: Annotated[Caller, may("change_office", "director", of=LEASE)], store: Store
 ) -> Acted:
     """Note that another office is competent."""
-    return await store.decide(LEASE, lease, partial(rules.change_office, to=body.to, from_=body.from_), by=by)
+    return await store.decide(
+        LEASE, lease, partial(rules.change_office, to=body.to, from_=body.from_, own=by.office), by=by
+    )
 
 
 class ReportHeadLeaseEnd(DatedAct):

@@ -442,13 +442,16 @@ def change_landlord(lease: Lease, *, to: Sealed, from_: date) -> list[LeaseEvent
     return [LandlordChanged(landlord=to, starts_on=from_)]
 
 
-def change_office(lease: Lease, *, to: str, from_: date) -> list[LeaseEvent]:
+def change_office(lease: Lease, *, to: str, from_: date, own: str) -> list[LeaseEvent]:
     """Note that another office is competent.
 
+    :param own: the office in which the lease was registered.
     :raises PeriodOverlap: the present one's period begins on that day or later.
     """
     if not lease.runs or lease.registered is None:
         raise WrongState
+    if to == (lease.offices[-1].to_office if lease.offices else own):
+        return []
     begun = lease.offices[-1].starts_on if lease.offices else lease.registered.start
     if from_ <= begun:
         raise PeriodOverlap

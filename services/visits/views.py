@@ -841,7 +841,7 @@ LEASE_FACTS = Table(
     name="lease_facts",
     columns={
         "lease": "text not null",
-        "started_on": "date not null",
+        "started_on": "date",
         "ended_on": "date",
         "ended_ground": "text",
         "first_visit_due": "date not null",
@@ -899,13 +899,13 @@ BALANCE_FACTS = Table(
 def lease_facts(lease: Lease, recorded: Recorded[Any]) -> Iterable[Row]:
     """What figures ask of a lease."""
     id, known = _id(recorded), lease.registered
-    if known is None or lease.state == "prepared":
+    if known is None:
         return
     yield Row(
         LEASE_FACTS,
         {
             "lease": id,
-            "started_on": known.start,
+            "started_on": None if lease.state == "prepared" else known.start,
             "ended_on": lease.ended.ended_on if lease.ended else None,
             "ended_ground": lease.ended.ground if lease.ended else None,
             "first_visit_due": known.first_visit_due,

@@ -22,6 +22,7 @@ from services.visits.rules.figures import (
     report_in_time,
 )
 from tests.visits.conftest import Visits
+from tests.visits.test_doors import LEASE as LEASE_TOLD
 from tests.visits.test_doors import a_lease, a_visit, was_there
 
 YEAR = Period(since=date(2026, 1, 1), until=date(2026, 12, 31))
@@ -42,8 +43,10 @@ def test_k_01_a_first_visit_on_its_due_day_is_in_time() -> None:
     late = replace(LEASE, lease="late", first_visit_on=DUE + timedelta(days=1))
     never = replace(LEASE, lease="never", first_visit_on=None)
     before = replace(LEASE, lease="before", first_visit_due=date(2025, 12, 31))
-    figure = first_visit_in_time([*FIVE, late, never, before], YEAR)
-    assert (figure.part, figure.whole, figure.share) == (5, 7, 0.7143)
+    unguided = replace(LEASE, lease="unguided", started_on=None, first_visit_on=None)
+    figure = first_visit_in_time([*FIVE, late, never, before, unguided], YEAR)
+    assert (figure.part, figure.whole, figure.share) == (5, 8, 0.625)
+    assert not unguided.runs_on(DUE) and unguided.days_in(YEAR) == 0
     assert ("late", False) in figure.counted
 
 
@@ -135,13 +138,15 @@ def test_k_16_own_duties_are_overdue_when_nobody_saw_them_done() -> None:
 async def test_the_figures_name_the_lists_they_were_counted_from(visits: Visits) -> None:
     visits.at("2026-01-12T09:00")
     leases = [await a_lease(visits, start="2026-01-05", informed_on="2026-01-05") for _ in range(5)]
+    alone = {**LEASE_TOLD, "start": "2026-01-05", "informed_on": "2026-01-05"}
+    leases.append((await visits.done("/leases", alone, who="tom"))["id"])
     visit = await a_visit(visits, leases[0], "2026-01-19", announced="2026-01-12")
     visits.at("2026-01-19T11:00")
     await visits.done(f"/visits/{visit}/record", was_there("2026-01-19"))
     answer = await visits.seen("/kpis?from=2026-01-01&until=2026-01-31", who="rita")
     shown = {figure["id"]: figure for figure in answer["kpis"]}
     assert list(shown) == ["K-01", "K-02", "K-03", "K-04", "K-05", "K-06", "K-09", "K-14", "K-16"]
-    assert (shown["K-01"]["numerator"], shown["K-01"]["denominator"], shown["K-01"]["value"]) == (1, 5, 0.2)
+    assert (shown["K-01"]["numerator"], shown["K-01"]["denominator"], shown["K-01"]["value"]) == (1, 6, 0.1667)
     assert shown["K-02"]["suppressed"] is True
     listed = await visits.seen(shown["K-01"]["list"], who="rita")
     assert {one["id"] for one in listed["items"]} == set(leases)

@@ -21,7 +21,7 @@ from shared import problems
 from shared.authority import MANDATES
 from shared.decisions import AnyStream
 from shared.event_sourcing import Read
-from shared.keys import Category
+from shared.keys import Category, refuse_national_number
 from shared.problems import Fault
 from shared.sealed import Sealed
 from shared.web import Body, Caller, Day, Line, Time, one
@@ -161,8 +161,13 @@ class Seals:
         self._by, self._rehearsal = by, rehearsal
 
     async def all(self, category: Category, subject: str, texts: Mapping[str, str | None]) -> dict[str, Any]:
-        """Return the texts sealed, None for one that is missing."""
+        """Return the texts sealed, None for one that is missing.
+
+        :raises NationalNumberTyped: one holds a national register number.
+        """
         if self._rehearsal:
+            for name, text in texts.items():
+                refuse_national_number(name, text or "")
             return {name: Sealed("", "", "", len(text)) if text else None for name, text in texts.items()}
         return vars(await self._by.seal(category, subject, **texts))
 

@@ -24,10 +24,13 @@ class Period:
 
 @dataclass(frozen=True, kw_only=True)
 class LeaseFacts:
-    """Of a lease: when it ran, why it ended, when its first visit was due and done."""
+    """Of a lease: when it ran, why it ended, when its first visit was due and done.
+
+    :ivar started_on: None while nobody guides it; a visit that was due is missed all the same.
+    """
 
     lease: str
-    started_on: date
+    started_on: date | None
     ended_on: date | None
     ended_ground: str | None
     first_visit_due: date
@@ -35,13 +38,15 @@ class LeaseFacts:
 
     def days_in(self, period: Period) -> int:
         """Return on how many days of a period it ran."""
+        if self.started_on is None:
+            return 0
         first = max(self.started_on, period.since)
         last = min(self.ended_on or period.until, period.until)
         return max(0, (last - first).days + 1)
 
     def runs_on(self, day: date) -> bool:
         """Whether it ran on a day."""
-        return self.started_on <= day and (self.ended_on is None or self.ended_on > day)
+        return self.started_on is not None and self.started_on <= day and (self.ended_on is None or self.ended_on > day)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -440,7 +440,8 @@ def add_months(when: date, months: int) -> date:
 
 def naive(history: History, on: date, known: datetime) -> list[dict[str, Any]]:
     """Count every track, step by step as 4.1 and 4.2 say; each answers its count, threshold and places."""
-    current = [p for p in history.policies if day(p.from_) <= on and instant(p.adopted) <= known][-1]
+    effective = [p for p in history.policies if day(p.from_) <= on and instant(p.adopted) <= known]
+    current = max(enumerate(effective), key=lambda one: (one[1].from_, one[0]))[1]
     told_on, imported = history.informed
     late = told_on > 30 or (imported and told_on > 0)  # then only facts after that day (4.1)
     pins: list[tuple[Policy, date | None]] = [(history.policies[0], day(told_on) if late else None)]

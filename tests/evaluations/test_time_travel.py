@@ -1,11 +1,11 @@
-"""Any question about the past, asked again after more has happened, is answered by the same bytes (issue 5).
+"""Random lives of a lease over HTTP, with the clock that can be set (issue 5).
 
-Random lives of a lease over HTTP; each step some questions are asked, in both dimensions and together, and at the end
-all of them again.
+Any question about the past, asked again after more has happened, is answered by the same bytes; and the count of every
+day is that of an outside reference, which is told only what was done and accepted.
 """
 
-from dataclasses import dataclass, field
-from datetime import date, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any
 from urllib.parse import urlencode
@@ -21,8 +21,10 @@ from shared.contracts.visits import (
     RenterInformedOfPolicyV1,
 )
 from tests.evaluations.conftest import Evaluations
+from tests.evaluations.random_histories import Evaluated, Fact, History, Inform, Policy, day, naive
 from tests.evaluations.test_doors import FATMA, KAREL, RITA, TOM, WIM, Lease, an_office, recorded
 
+EVERYTHING = datetime(2100, 1, 1, tzinfo=UTC)
 STEPS = 22
 ASKED_EACH_STEP = 5
 
@@ -39,6 +41,23 @@ class Life:
     instants: list[str] = field(default_factory=list)
     answers: dict[str, bytes] = field(default_factory=dict)
     steps: list[str] = field(default_factory=list)
+    # what the reference is told
+    adopted: list[Policy] = field(default_factory=lambda: [Policy(n=3, validity=24, cure=30, suspends=True)])
+    informs: list[Inform] = field(default_factory=list)
+    facts: list[Fact] = field(default_factory=list)
+    evaluated: list[Evaluated] = field(default_factory=list)
+
+    def note(self, id: str, answer: httpx.Response, **became: Any) -> None:
+        """Tell the reference what became of an evaluation, where that was accepted."""
+        if answer.status_code == 200 and answer.json()["events"]:
+            place = self.evaluations.index(id)
+            self.evaluated[place] = replace(self.evaluated[place], **became)
+
+    @property
+    def history(self) -> History:
+        """What the reference counts."""
+        evaluated = (replace(one, facts=(fact,)) for one, fact in zip(self.evaluated, self.facts, strict=True))
+        return History(policies=tuple(self.adopted), informs=tuple(self.informs), evaluations=tuple(evaluated))
 
     def tick(self) -> None:
         """Let a moment pass: two acts never happen at the same instant."""
@@ -72,46 +91,65 @@ class Life:
         self.tick()
         evaluation = await self.lease.evaluated(visit, finding)
         self.evaluations.append(evaluation)
+        today = offset(self.it.clock.today())
+        self.facts.append(Fact(on=today, item="ONH-02"))
+        self.evaluated.append(Evaluated(moment=len(self.evaluated), facts=(), decided=today))
         if self.random.random() < 0.9:
             self.tick()
             await self.it.days_until((self.it.clock.today() + timedelta(days=16)).isoformat())
-            await self.lease.reached(evaluation, self.earlier())
+            reached_on = self.earlier()
+            await self.lease.reached(evaluation, reached_on)
+            told = (offset(reached_on), 0)
+            self.evaluated[-1] = replace(self.evaluated[-1], communicated=told)
 
     async def _contest(self) -> None:
         if (id := self.some(self.evaluations)) is not None:
-            contest = {"lodged_on": self.earlier().isoformat(), "channel": "letter", "words": "niet akkoord"}
-            await self.it.act(f"/evaluations/{id}/contest", contest, **TOM)
+            lodged = self.earlier()
+            contest = {"lodged_on": lodged.isoformat(), "channel": "letter", "words": "niet akkoord"}
+            contested = await self.it.act(f"/evaluations/{id}/contest", contest, **TOM)
+            self.note(id, contested, contested=(offset(lodged), 0))
 
     async def _settle(self) -> None:
         if (id := self.some(self.evaluations)) is not None:
             outcome = self.random.choice(["upheld", "annulled"])
             heard = {"on": self.it.clock.today().isoformat()}
             settled = {"outcome": outcome, "reasons": "gewogen", "heard": heard}
-            await self.it.act(f"/evaluations/{id}/decide-contest", settled, **WIM)
+            decided = await self.it.act(f"/evaluations/{id}/decide-contest", settled, **WIM)
+            self.note(id, decided, **{outcome: (offset(self.it.clock.today()), 0)})
 
     async def _annul(self) -> None:
         if (id := self.some(self.evaluations)) is not None:
-            body = {"why": "verkeerd gezien", "occurred_on": self.earlier().isoformat()}
-            await self.it.act(f"/evaluations/{id}/annul", body, **RITA)
+            on = self.earlier()
+            body = {"why": "verkeerd gezien", "occurred_on": on.isoformat()}
+            annulled = await self.it.act(f"/evaluations/{id}/annul", body, **RITA)
+            self.note(id, annulled, annulled=(offset(on), 0))
 
     async def _withdraw(self) -> None:
         if (id := self.some(self.evaluations)) is not None:
-            await self.it.act(f"/evaluations/{id}/withdraw", {"why": "te streng"}, **KAREL)
+            withdrawn = await self.it.act(f"/evaluations/{id}/withdraw", {"why": "te streng"}, **KAREL)
+            self.note(id, withdrawn, withdrawn=(offset(self.it.clock.today()), 0))
 
     async def _turn(self) -> None:
         if (finding := self.some(self.findings)) is not None:
+            place, on = self.findings.index(finding), self.earlier()
+            if self.facts[place].turned is not None:
+                return  # the reference knows of one turn only
             to: Any = self.random.choice(["owner", "renter"])
+            self.facts[place] = replace(self.facts[place], turned=(offset(on), to, 0))
             why = await self.it.words(self.lease.id, "anders bekeken", name="why")
             fact = FindingReattributedV1(
                 lease=self.lease.id, finding=finding, item="ONH-02", to=to, previously="renter", why=why
             )
-            await self.it.told(fact, publisher="visits", stream=f"finding/{finding}", on=self.earlier(), actor="karel")
+            await self.it.told(fact, publisher="visits", stream=f"finding/{finding}", on=on, actor="karel")
 
     async def _mistake(self) -> None:
         if self.random.random() < 0.3 and (finding := self.some(self.findings)) is not None:
+            place, on = self.findings.index(finding), self.earlier()
+            first = self.facts[place].mistaken
+            self.facts[place] = replace(self.facts[place], mistaken=min(first or (offset(on), 0), (offset(on), 0)))
             why = await self.it.words(self.lease.id, "andere woning", name="why")
             fact = FindingMarkedMistakenV1(lease=self.lease.id, finding=finding, why=why)
-            await self.it.told(fact, publisher="visits", stream=f"finding/{finding}", on=self.earlier())
+            await self.it.told(fact, publisher="visits", stream=f"finding/{finding}", on=on)
 
     async def _policy(self) -> None:
         from_ = self.it.clock.today() + timedelta(days=self.random.choice([0, 10]))
@@ -120,7 +158,11 @@ class Life:
             "cure_days": self.random.choice([14, 30, 60]),
             "validity_months": self.random.choice([6, 12, 24]),
         }
-        await self.it.act("/policies", {"in_force_from": from_.isoformat(), **chosen}, **RITA)
+        adopted = await self.it.act("/policies", {"in_force_from": from_.isoformat(), **chosen}, **RITA)
+        if adopted.json()["events"]:
+            n, cure, validity = chosen["threshold_n"], chosen["cure_days"], chosen["validity_months"]
+            begins = offset(from_)
+            self.adopted.append(Policy(n=n, validity=validity, cure=cure, suspends=True, from_=begins, adopted=0))
 
     async def _inform(self) -> None:
         versions = [one["version"] for one in (await self.it.read("/policies", **KAREL)).json()["items"]]
@@ -128,6 +170,8 @@ class Life:
             lease=self.lease.id, policy_version=self.random.choice(versions), delivered_on=self.earlier()
         )
         await self.it.told(fact, publisher="visits", stream=f"lease/{self.lease.id}", on=fact.delivered_on)
+        version = int(fact.policy_version.removeprefix("P-"))
+        self.informs.append(Inform(version=version, on=offset(fact.delivered_on), known=0))
 
     async def _mend(self) -> None:
         if (finding := self.some(self.findings)) is not None:
@@ -173,6 +217,35 @@ def said(answer: httpx.Response) -> bytes:
     return answer.content if answer.status_code == 200 else b"404"
 
 
+def offset(on: date) -> int:
+    """Return a day as the reference counts days."""
+    return (on - day(0)).days
+
+
+async def compare(life: Life) -> None:
+    """Compare the count of many days with the outside reference."""
+    today = life.it.clock.today()
+    for ahead in range(-400, 40, 11):
+        on = today + timedelta(days=ahead)
+        if on < date(2025, 11, 3):
+            continue
+        stood = await life.lease.standing(on=on.isoformat())
+        expected = naive(life.history, on, EVERYTHING)
+        assert [(one["count"], one["threshold"]) for one in stood["tracks"]] == [
+            (one["count"], one["threshold"]) for one in expected
+        ], (on, life.steps)
+        names = {f"E{place}": id for place, id in enumerate(life.evaluations)}
+        places: dict[str, Any] = {id: "counted" for id in stood["counted"]}
+        places |= {one["id"]: (one["reason"], one["into"]) for one in stood["merged"]}
+        places |= {one["id"]: one["reason"] for one in stood["excluded"]}
+        track = next(place for place, one in enumerate(stood["tracks"]) if one["pin"] == stood["track"])
+        wanted = {
+            names[id]: place if isinstance(place, str) else (place[0], names[place[1]])
+            for id, place in expected[track]["places"].items()
+        }
+        assert places == wanted, (on, life.steps)
+
+
 @pytest.mark.parametrize("seed", range(6))
 async def test_an_answer_for_a_past_instant_never_changes(evaluations: Evaluations, seed: int) -> None:
     it = evaluations
@@ -190,6 +263,7 @@ async def test_an_answer_for_a_past_instant_never_changes(evaluations: Evaluatio
     assert {"dossiers", "dossiers+standing", "evaluations"} <= kinds
     changed = [url for url, answer in life.answers.items() if said(await it.read(url, **KAREL)) != answer]
     assert changed == [], life.steps
+    await compare(life)
 
 
 async def test_both_dimensions_meet_in_one_question(evaluations: Evaluations) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import prometheus_client
@@ -30,7 +30,7 @@ POLL_SECONDS = (
     0.25  # a commit of this process wakes the relay; the poll finds those of others (scripts, a second process)
 )
 LOOK_SECONDS = 0.5  # how often the stream is looked at: it may have been lost
-BATCH = 400  # the server takes at most 1000 in one
+BATCH = 1000  # the server takes no more in one
 BATCH_BYTES = 4_000_000
 WINDOW = 64
 LONGEST_PAUSE_SECONDS = 4.0
@@ -219,8 +219,7 @@ def envelopes(
     ]
 
 
-@dataclass(frozen=True)
-class _Row:
+class _Row(NamedTuple):
     position: int
     version: int
     subject: str
@@ -380,33 +379,65 @@ class Relay:
         self._seldom.warn("outbox-waits", self.why_not, unpublished=max(0, self._head - self._cursor))
 
     async def _send(self) -> bool:
-        """Send one batch; whether there may be more at once."""
-        async with self._turn:
-            connection = await self._connected()
-            self._head = await connection.fetchval("select published from head")
+        """Send what there is, a batch at a time, until it is time to look at the stream; whether there may be more.
+
+        While the bus stores one batch the next one is read, and while it stores that one the cursor behind the first is
+        saved. The cursor moves in order and behind acknowledgements only.
+        """
         if self._bus.client is None:
+            async with self._turn:
+                connection = await self._connected()
+                self._head = await connection.fetchval("select published from head")
             raise BusAway("not connected")
         stream = await self._look()
-        async with self._turn:
-            rows = await self._read(self._cursor, self._head)
-        if not rows:
-            return False
-        reach("before the publish")
-        fresh = await self._hand_over(rows, stream)
-        reach("after the publish")
+        rows = await self._next(self._cursor)
+        saving: asyncio.Task[None] | None = None
+        try:
+            while rows:
+                full = rows[-1].position < self._head
+                reading = asyncio.create_task(self._next(rows[-1].position)) if full else None
+                try:
+                    fresh = await self._hand_over(rows, stream)
+                finally:
+                    following = await reading if reading is not None else []
+                reach("after the publish")
+                if saving is not None:
+                    await saving
+                saving = asyncio.create_task(self._save(rows[-1].position, stream, fresh))
+                rows = following
+                if seconds_running() - self._looked >= LOOK_SECONDS:
+                    break
+        finally:
+            if saving is not None:
+                await saving
+        return self._cursor < self._head
+
+    async def _save(self, position: int, stream: StreamState, fresh: int) -> None:
         async with self._turn:
             connection = await self._connected()
             # When the stream was exchanged meanwhile the row speaks of the lost one, and the next look rewinds.
             await connection.execute(
                 "update relay set position = $1, stream_messages = stream_messages + $3 where stream_created = $2",
-                rows[-1].position,
+                position,
                 stream.created,
                 fresh,
             )
-        reach("after the cursor")
-        self._cursor = rows[-1].position
+        self._cursor = position
         self._progress = seconds_running()
-        return self._cursor < self._head
+
+    async def _next(self, after: int) -> list[_Row]:
+        """Read the head, and the rows behind ``after`` that go into one batch, in one round trip."""
+        async with self._turn:
+            connection = await self._connected()
+            found = await connection.fetch(
+                "select head.published, o.* from head left join lateral (select position, version, subject, msg_id,"
+                " envelope from outbox where position > $1 and position <= head.published"
+                " order by position, version limit $2) o on true order by o.position, o.version",
+                after,
+                BATCH,
+            )
+        self._head = found[0]["published"]
+        return _batch(found) if found[0]["position"] is not None else []
 
     async def _look(self) -> StreamState:
         """Look whether the stream is still the one the cursor speaks of, and holds what it held; if not, rewind."""
@@ -485,17 +516,7 @@ class Relay:
             last,
             BATCH,
         )
-        rows: list[_Row] = []
-        size = 0
-        for row in found:
-            size += len(row["envelope"]) + 300
-            if rows and size > BATCH_BYTES and row["position"] != rows[-1].position:
-                return rows
-            rows.append(_Row(row["position"], row["version"], row["subject"], row["msg_id"], row["envelope"]))
-        if len(rows) == BATCH and rows[0].position != rows[-1].position:
-            # The last position may have further versions behind the limit.
-            rows = [row for row in rows if row.position != rows[-1].position]
-        return rows
+        return _batch(found)
 
     async def _count(self, up_to: int | None = None) -> None:
         connection = await self._connected()
@@ -523,3 +544,18 @@ class Relay:
 
 def _again(row: _Row, nonce: str) -> _Row:
     return _Row(row.position, row.version, row.subject, f"{row.msg_id}-again-{nonce}", row.body)
+
+
+def _batch(found: Sequence[Any]) -> list[_Row]:
+    """Return whole positions, as many as go into one batch."""
+    rows: list[_Row] = []
+    size = 0
+    for row in found:
+        size += len(row["envelope"]) + 300
+        if rows and size > BATCH_BYTES and row["position"] != rows[-1].position:
+            return rows
+        rows.append(_Row(row["position"], row["version"], row["subject"], row["msg_id"], row["envelope"]))
+    if len(rows) == BATCH and rows[0].position != rows[-1].position:
+        # The last position may have further versions behind the limit.
+        rows = [row for row in rows if row.position != rows[-1].position]
+    return rows

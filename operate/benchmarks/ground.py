@@ -164,7 +164,8 @@ async def single_rows(on: Ground, callers: int, *, filled: int = 0) -> Stretch:
     )
     await owner.close()
     if filled:
-        on.sql(database, "vacuum (analyze) row; checkpoint")
+        on.sql(database, "vacuum (analyze) row")
+        on.sql(database, "checkpoint")
     script = on.folder / f"{database}.sql"
     state = "\\\\x" + ("78" * stored_bytes())
     script.write_text(

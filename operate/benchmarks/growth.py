@@ -66,7 +66,8 @@ async def growth_cells(on: Ground) -> AsyncIterator[Cell]:
 
 async def _grow(on: Ground, database: str, events: int) -> None:
     await fill(on, database, events)
-    on.sql(database, "vacuum (analyze) stored_events; checkpoint")
+    on.sql(database, "vacuum (analyze) stored_events")
+    on.sql(database, "checkpoint")
 
 
 class _Growing:
@@ -145,7 +146,8 @@ async def _selecting(on: Ground, callers: int) -> Stretch:
         f" decode(repeat('78', {stored_bytes()}), 'hex'), n from generate_series(1, {MANY}::bigint) n"
     )
     await owner.close()
-    on.sql(database, "vacuum (analyze) row; checkpoint")
+    on.sql(database, "vacuum (analyze) row")
+    on.sql(database, "checkpoint")
     script = on.folder / f"{database}.sql"
     script.write_text(
         f"\\set s random(0, {MANY // LOADED - 1})\n"

@@ -121,8 +121,8 @@ def _store(rows: Cursor[DictRow], page: list[tuple[str, Row]]) -> None:
     for (name, gone), values in grouped.items():
         table = tables[name]
         fresh = Table(name + FRESH, table.columns, table.key)
-        sql = delete_sql(fresh) if gone else upsert_sql(fresh)
-        rows.execute(sql.replace("$1", "%s::jsonb"), (msgspec.json.encode(values).decode(),))
+        sql = delete_sql if gone else upsert_sql
+        rows.execute(sql(fresh, rows="%s::jsonb"), (msgspec.json.encode(values).decode(),))
 
 
 def _exchange(rows: Cursor[DictRow], table: Table, service: str, made_by: str) -> None:

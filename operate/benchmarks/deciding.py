@@ -167,7 +167,8 @@ async def _filled(on: Ground, database: str) -> list[str]:
     await owner.execute(
         "insert into stored_events (originator_id, originator_version, topic, state, notification_id)"
         f" select '{OFFICE}/notes/' || id, version, 'Noted', $2, (number - 1) * {LOADED} + version"
-        f" from unnest($1::text[]) with ordinality s(id, number), generate_series(1, {LOADED}) version",
+        f" from unnest($1::text[]) with ordinality s(id, number), generate_series(1, {LOADED}) version"
+        " order by number, version",
         streams,
         state,
     )
@@ -220,7 +221,7 @@ async def _select_and_insert(on: Ground, callers: int) -> Callable[[float], Any]
         " create unique index on row (notification_id);"
         f" insert into row (originator_id, originator_version, topic, state) select '{OFFICE}/notes/' || s, v, 'Noted',"
         f" decode(repeat('78', {stored_bytes()}), 'hex') from generate_series(1, {STREAMS}) s,"
-        f" generate_series(1, {LOADED}) v; analyze row"
+        f" generate_series(1, {LOADED}) v order by s, v; analyze row"
     )
     await owner.close()
     script = on.folder / f"{database}.sql"

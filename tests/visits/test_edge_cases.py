@@ -232,6 +232,13 @@ async def test_ec_27_a_daughter_of_fifteen_does_not_interpret(visits: Visits) ->
     contact = (await visits.done("/contacts", coffee))["id"]
     heard = fact(lease, visit, VISITED, source={"kind": "contact", "contact": contact})
     assert reason(await visits.act("/findings", heard)) == (409, "presence-no-finding")
+    for otherwise in ({"kind": "letter"}, {"kind": "third_party", "identity": "De buur"}, {"kind": "technical"}):
+        called = fact(lease, visit, VISITED, source={**otherwise, "contact": contact})
+        assert reason(await visits.act("/findings", called)) == (409, "presence-no-finding"), (
+            "by another name it is one"
+        )
+    as_visit = fact(lease, visit, VISITED, source={"kind": "visit", "visit": contact})
+    assert reason(await visits.act("/findings", as_visit)) == (409, "presence-no-finding")
     moved = await visits.done(f"/visits/{visit}/reschedule", {"new_date": "2026-01-26", "asked_by": "fatma"})
     assert moved["state"] == "rescheduled"
 

@@ -80,7 +80,7 @@ async def establish_finding(
         place=sealed.place,
         what_seen=sealed.what_seen,
         on=on,
-        source=body.source.kind,
+        source=body.source.kind if body.source.contact is None else "contact",
         visit_id=body.source.visit,
         source_identity=await by.seal_one("G", body.lease, "source_identity", body.source.identity),
         evidence=tuple(body.evidence),

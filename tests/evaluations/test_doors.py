@@ -603,12 +603,30 @@ async def test_figures_hide_groups_under_five(evaluations: Evaluations) -> None:
     assert (figures["K-12"]["suppressed"], figures["K-12"]["denominator"]) == (False, 0)
     listed = (await it.read(figures["K-13"]["list"], **RITA)).json()["items"]
     assert [one["id"] for one in listed] == ids
+    assert {kpi: sorted(figure["lists"]) for kpi, figure in figures.items()} == {
+        "K-10": ["dwellings"], "K-11": [], "K-12": ["serious_facts", "threshold"], "K-13": ["decided"],
+    }  # fmt: skip
+    contest = {"lodged_on": it.clock.today().isoformat(), "channel": "letter", "words": "niet akkoord"}
+    await it.act(f"/evaluations/{ids[2]}/contest", contest, **TOM)
+    settled = {"outcome": "annulled", "reasons": "gewogen", "heard": {"on": it.clock.today().isoformat()}}
+    await it.act(f"/evaluations/{ids[2]}/decide-contest", settled, **WIM)
+    review = (await it.read(f"/terminations?lease={lease.id}", **KAREL)).json()["items"][0]["id"]
+    await it.act(f"/terminations/{review}/decide", {"outcome": "continue", "reasons": "een kans"}, **RITA)
+    assert (await it.read(figures["K-13"]["lists"]["decided"], **RITA)).json()["items"] == [
+        {"id": ids[2], "counts": True, "days": 0}
+    ]
+    assert (await it.read(figures["K-12"]["lists"]["threshold"], **RITA)).json()["items"] == [
+        {"id": review, "counts": True}
+    ]
+    assert (await it.read(figures["K-12"]["lists"]["serious_facts"], **RITA)).json()["items"] == []
+    dwellings = (await it.read(figures["K-10"]["lists"]["dwellings"], **RITA)).json()["items"]
+    assert dwellings == [{"id": lease.id, "counts": True}]
     for _ in range(4):
         other = await Lease(it).begins()
         visit, finding = await other.visit()
         await other.reached(await other.evaluated(visit, finding))
     figures = {one["id"]: one for one in (await it.read(f"/kpis?{asked}", **RITA)).json()["kpis"]}
-    assert (figures["K-13"]["numerator"], figures["K-13"]["denominator"]) == (0, 7)
+    assert (figures["K-13"]["numerator"], figures["K-13"]["denominator"]) == (1, 7)
     assert (figures["K-11"]["numerator"], figures["K-11"]["denominator"]) == (0, 5)
     assert reason(await it.read(f"/kpis/K-99/list?{asked}", **RITA)) == (404, "not-found")
 

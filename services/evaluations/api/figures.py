@@ -1,9 +1,9 @@
 """Figures per office and period that evaluations answers for: K-10 to K-13 (domain 12). Never per renter."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from statistics import median
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 from fastapi import Depends, Query
@@ -16,6 +16,12 @@ from shared.web import Caller, Day, Store, WebStore, may
 
 STAFF = (*READERS, "administration", "technical", "auditor", "dpo")
 FEWEST = 5  # a smaller group could be recognised (domain 11, I)
+NUMBERS = {
+    "K-10": ("dwellings",),
+    "K-11": (),
+    "K-12": ("threshold", "serious_facts"),
+    "K-13": ("decided",),
+}  # the further numbers of a figure that have a list of their own
 NAMES = {
     "K-10": "judicial evictions",
     "K-11": "turn to good",
@@ -98,11 +104,13 @@ def _figure(kpi: str, counted: Counted, since: date, until: date) -> Mapping[str
 
 
 def _part(kpi: str, part: int, whole: int, since: date, until: date) -> Mapping[str, Any]:
+    asked = urlencode({"from": since, "until": until})
     return {
         "id": kpi,
         "name": NAMES[kpi],
         **_share(part, whole),
-        "list": f"/kpis/{kpi}/list?{urlencode({'from': since, 'until': until})}",
+        "list": f"/kpis/{kpi}/list?{asked}",
+        "lists": {number: f"/kpis/{kpi}/list?{asked}&number={number}" for number in NUMBERS[kpi]},
     }
 
 
@@ -133,18 +141,32 @@ async def counted_from(
     until: Day,
     by: Annotated[Caller, _MAY_LIST],
     store: Store,
+    number: Annotated[Literal["dwellings", "threshold", "serious_facts", "decided"] | None, Query()] = None,
 ) -> Any:
-    """What a figure was counted from, and which of it counts."""
-    counted: Counted
+    """What a figure was counted from, and which of it counts.
+
+    ``number`` names one of the further lists of a figure; without it, the list of the figure itself.
+    """
+    if number is not None and number not in NUMBERS[kpi]:
+        return {"items": []}
     match kpi:
-        case "K-10":
+        case "K-10" if number is None:
             evicted = await views.evictions(store, since=from_, until=until, by=by)
             return {"items": [{"id": termination, "counts": True, "ground": ground} for termination, ground in evicted]}
+        case "K-10":
+            dwellings = await views.running_leases(store, on=date(from_.year, 1, 1), by=by)
+            return _listed((lease, True) for lease in dwellings)
         case "K-11":
-            counted = await _turned(store, until, by)
+            return _listed(await _turned(store, until, by))
         case "K-12":
             closed = await views.reviews_closed(store, since=from_, until=until, by=by)
-            counted = [(termination, goes_on) for termination, goes_on, _ in closed]
+            return _listed((id, goes_on) for id, goes_on, route in closed if number in (None, route))
+        case _ if number is None:
+            return _listed(await views.communicated_in(store, since=from_, until=until, by=by))
         case _:
-            counted = await views.communicated_in(store, since=from_, until=until, by=by)
+            decided = await views.contests_decided(store, since=from_, until=until, by=by)
+            return {"items": [{"id": id, "counts": annulled, "days": days} for id, annulled, days in decided]}
+
+
+def _listed(counted: Iterable[tuple[str, bool]]) -> Mapping[str, Any]:
     return {"items": [{"id": id, "counts": counts} for id, counts in counted]}

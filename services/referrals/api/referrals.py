@@ -265,6 +265,7 @@ async def _sealed_each(by: Caller, referral: str, field: str, texts: Iterable[st
     return [one for one in sealed if one is not None]
 
 
-# Nobody who decides on a lease without guiding it learns here what its renters answered to an offer of help.
+# A director, who decides on a lease and takes no step of a referral, learns nothing here of what its renters answered;
+# a coordinator, who may take one, reads how far it is and not what it is about.
 api.collection(views.REFERRALS, readers=(*GUIDES, "dpo"))
 api.collection(views.NEEDS, readers=GUIDES)

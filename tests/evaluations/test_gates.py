@@ -53,6 +53,17 @@ def test_a_proven_file_passes_all_ten() -> None:
     assert list(stood) == list(gates.GATES)
 
 
+def test_each_gate_that_others_fill_names_the_event_that_proves_it() -> None:
+    lease = a_lease()
+    tested = gates.tested(state_of(TERMINATION, *PROVEN), **facts(lease), on=TODAY, grounds=(ground(lease, SERIOUS),))
+    by_id = {told.id: type(told.event).__name__ for told in lease.told}
+    assert [by_id[gate.proof or ""] for gate in tested if gate.gate in ("G4", "G7")] == [
+        "OcmwAnsweredV1",
+        "ReferralOfferedV1",
+    ]
+    assert all(gate.proof for gate in tested if gate.gate not in ("G5", "G6", "G10"))
+
+
 def test_a_new_file_has_what_events_gave_and_lacks_what_people_record() -> None:
     stood = stands(a_lease(), OPENED)
     assert [gate for gate, (passes, _) in stood.items() if not passes] == ["G1", "G2", "G3", "G8", "G9"]

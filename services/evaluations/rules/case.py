@@ -210,15 +210,19 @@ class Case:
             for told in self._of(StandstillStartedV1)
         )
 
-    def offered(self, *, by: date) -> date | None:
-        """Return the first day on which help was offered, if that was by a day. What help is not known here."""
-        days = [told.event.offered_on for told in self.help if isinstance(told.event, ReferralOfferedV1)]
-        return min((day for day in days if day <= by), default=None)
+    def offered(self, *, by: date) -> str | None:
+        """Return the event that tells of the first help offered by a day. What help is not known here."""
+        told = [
+            (one.event.offered_on, place, one.id)
+            for place, one in enumerate(self.help)
+            if isinstance(one.event, ReferralOfferedV1) and one.event.offered_on <= by
+        ]
+        return min(told)[2] if told else None
 
     def ocmw(self, *, by: date) -> "tuple[Consultation, ...]":
         """Return the consultations of the OCMW by a day."""
         answers = {
-            told.event.consultation: told.event.answered_on
+            told.event.consultation: told
             for told in self.help
             if isinstance(told.event, OcmwAnsweredV1) and told.event.answered_on <= by
         }
@@ -227,7 +231,8 @@ class Case:
                 id=told.event.consultation,
                 on=told.event.consulted_on,
                 ground=told.event.ground,
-                answered_on=answers.get(told.event.consultation),
+                answered=told.event.consultation in answers,
+                event=answers.get(told.event.consultation, told).id,
             )
             for told in self.help
             if isinstance(told.event, OcmwConsultedV1) and told.event.consulted_on <= by
@@ -321,12 +326,13 @@ class Case:
 
 @dataclass(frozen=True, kw_only=True)
 class Consultation:
-    """The OCMW was asked for its view."""
+    """The OCMW was asked for its view; ``event`` tells of its answer, or as long as there is none of the question."""
 
     id: str
     on: date
     ground: str
-    answered_on: date | None
+    answered: bool
+    event: str
 
 
 @dataclass(frozen=True, kw_only=True)

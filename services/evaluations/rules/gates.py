@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from services.evaluations.events import ChecklistPublished, HearingDeclined, HearingHeld, HearingMissed, PolicyAdopted
-from services.evaluations.rules.case import ARREARS, MUST_BE_REACHED, Case, persistence
+from services.evaluations.rules.case import ARREARS, MUST_BE_REACHED, Case, Consultation, persistence
 from services.evaluations.rules.checklist import by_code
 from services.evaluations.rules.evaluation import Evaluation
 from services.evaluations.rules.termination import NonTerminableGround, Termination
@@ -183,16 +183,24 @@ def _recorded(termination: Termination, gate: str, why: str | None) -> Gate:
 
 def _ocmw(grounds: Sequence[TerminationGround], case: Case, policy: PolicyAdopted, on: date) -> Gate:
     consultations = case.ocmw(by=on)
-    if not any(named.category == ARREARS for named in grounds):
-        passes = bool(consultations)
-        return Gate(gate="G4", passes=passes, why="ocmw_consulted" if passes else "ocmw_not_consulted")
-    about_arrears = [asked for asked in consultations if asked.ground == "arrears"]
-    if not about_arrears:
+    if any(named.category == ARREARS for named in grounds):
+        return _ocmw_about_arrears([asked for asked in consultations if asked.ground == "arrears"], policy, on)
+    if not consultations:
         return Gate(gate="G4", passes=False, why="ocmw_not_consulted")
-    if any(asked.answered_on is not None for asked in about_arrears):
-        return Gate(gate="G4", passes=True, why="ocmw_answered")
-    waited = any(on >= asked.on + timedelta(days=policy.ocmw_answer_days) for asked in about_arrears)
-    return Gate(gate="G4", passes=waited, why="ocmw_did_not_answer" if waited else "ocmw_may_still_answer")
+    return Gate(gate="G4", passes=True, why="ocmw_consulted", proof=consultations[0].event)
+
+
+def _ocmw_about_arrears(consultations: Sequence[Consultation], policy: PolicyAdopted, on: date) -> Gate:
+    """Of arrears the OCMW must have answered, or have had its time to."""
+    if not consultations:
+        return Gate(gate="G4", passes=False, why="ocmw_not_consulted")
+    for asked in consultations:
+        if asked.answered:
+            return Gate(gate="G4", passes=True, why="ocmw_answered", proof=asked.event)
+    for asked in consultations:
+        if on >= asked.on + timedelta(days=policy.ocmw_answer_days):
+            return Gate(gate="G4", passes=True, why="ocmw_did_not_answer", proof=asked.event)
+    return Gate(gate="G4", passes=False, why="ocmw_may_still_answer", proof=consultations[0].event)
 
 
 def _no_standstill(grounds: Sequence[TerminationGround], case: Case, on: date) -> Gate:
@@ -209,8 +217,10 @@ def _no_contest(
 
 
 def _offered(case: Case, on: date) -> Gate:
-    offered = case.offered(by=on) is not None
-    return Gate(gate="G7", passes=offered, why="help_offered" if offered else "no_help_offered")
+    offered = case.offered(by=on)
+    return Gate(
+        gate="G7", passes=offered is not None, why="help_offered" if offered else "no_help_offered", proof=offered
+    )
 
 
 def _addressees(termination: Termination, case: Case, on: date) -> Gate:

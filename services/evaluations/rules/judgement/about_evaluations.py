@@ -144,7 +144,9 @@ def record_outcome(
 ) -> list[EvaluationEvent]:
     """Record a positive or mixed evaluation. It is shown beside the negative ones and never subtracts.
 
-    :raises WrongState: it is not proposed, or proposed as negative. :raises OccurredInFuture:
+    A proposal for a negative one may be recorded as better than that.
+
+    :raises WrongState: it is not proposed. :raises OccurredInFuture:
     """
     if evaluation.state == "recorded" and evaluation.outcome == outcome:
         return []

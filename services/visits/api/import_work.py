@@ -3,7 +3,7 @@
 import asyncio
 import json
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -30,7 +30,7 @@ from services.visits.rules.importing import IMPORT, Import
 from services.visits.rules.lease import LEASE, note_overdue
 from services.visits.rules.policy import OFFICE, POLICIES, Policies
 from services.visits.views import lines_done, not_noted_overdue
-from shared.clock import Clock
+from shared.clock import Clock, seconds_running
 from shared.decisions import Elsewhere, Person, Refusal
 from shared.event_sourcing import LOST, Decided, EventStore, One, StoreBusy
 from shared.keys import NationalNumberTyped
@@ -40,6 +40,7 @@ from shared.web import AWAY, Caller
 AT_A_TIME: Final = 100  # of the writer's 2,000 places: everybody else goes on working meanwhile
 TRIES: Final = 20
 LOOK_SECONDS: Final = 2.0
+LONGEST_PAUSE_SECONDS: Final = 600.0
 FORSAKEN: Final = timedelta(hours=1)  # a file whose import never began: the request that brought it has failed
 ACT: Final = "import_leases"
 _under_way: dict[str, "asyncio.Task[None]"] = {}
@@ -50,10 +51,11 @@ Outcome = Callable[[Told], Awaitable[ImportedLine]]
 Asking = Callable[[Told], Awaitable[Asks]]
 
 
-def at_work(id: str, work: Coroutine[Any, Any, None]) -> None:
-    """Let an import go on in this process, beside everything else."""
-    _under_way[id] = asyncio.create_task(work)
-    _under_way[id].add_done_callback(lambda _done: _under_way.pop(id, None))
+def at_work(id: str, work: "Work") -> None:
+    """Let an import go on in this process, beside everything else; once, whoever saw first that it waits."""
+    if id not in _under_way:
+        _under_way[id] = asyncio.create_task(work.run())
+        _under_way[id].add_done_callback(lambda _done: _under_way.pop(id, None))
 
 
 class Work:
@@ -245,14 +247,23 @@ class OfEveryOffice(Protocol):
 
 async def keep_going_on(store: EventStore, clock: Clock, every_office: OfEveryOffice) -> None:
     """Go on with every import that was cut off, until cancelled; only the process that writes does."""
+    tried: dict[str, int] = {}
+    not_before: dict[str, float] = {}
     while True:
         await store.writer.ready.wait()
         try:
             for row in await every_office.fetch(import_files.LEFT):
-                if row["of_import"] not in _under_way:
-                    await _go_on(row["office"], row["of_import"], row["at"], store, clock)
-        except (*LOST, StoreBusy, TimeoutError, asyncpg.PostgresError) as why:
+                id = row["of_import"]
+                if id in _under_way or seconds_running() < not_before.get(id, 0.0):
+                    continue
+                # Whatever is wrong with one is said ever more seldom, and stops no other.
+                tried[id] = tried.get(id, 0) + 1
+                not_before[id] = seconds_running() + min(LONGEST_PAUSE_SECONDS, LOOK_SECONDS * 2 ** tried[id])
+                await _go_on(row["office"], id, row["at"], store, clock)
+        except (*AWAY, *LOST, asyncpg.PostgresError) as why:
             log.warning("imports-wait-for-the-store", because=type(why).__name__)
+        except Exception as why:
+            log.error("import-cannot-go-on", exc_info=why)
         await asyncio.sleep(LOOK_SECONDS)
 
 
@@ -282,4 +293,4 @@ async def _go_on(office: str, id: str, since: datetime, store: EventStore, clock
     # The act is still that of the person who brought the file.
     by = replace(by, person=Person(id=known.started.brought_by, roles=frozenset()), act=ACT)
     told = await asyncio.to_thread(read_lines, raw)
-    at_work(id, Work(id, known.started, told, by, store, policies).run())
+    at_work(id, Work(id, known.started, told, by, store, policies))

@@ -70,7 +70,7 @@ async def import_leases(
         await import_files.forget(files, by=by, of=id)
     else:
         quiet = replace(by, once=None, digest=None, if_match=None)
-        at_work(id, Work(id, started, told, quiet, files, policies).run())
+        at_work(id, Work(id, started, told, quiet, files, policies))
     return acted
 
 

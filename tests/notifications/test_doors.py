@@ -709,8 +709,9 @@ async def test_the_contest_term_is_told_and_reminded_of(notifications: Notificat
 # Good news, visits, notes
 
 
-async def test_other_letters_are_drafted_with_all_they_must_say(notifications: Notifications) -> None:
-    await a_lease(notifications)
+@pytest.mark.parametrize("language", ["nl", "fr", "en"])
+async def test_other_letters_are_drafted_with_all_they_must_say(notifications: Notifications, language: str) -> None:
+    await a_lease(notifications, language=language)
     seal, today = notifications.seal, notifications.today
     planned = VisitPlannedV1(
         lease=LEASE, visit=VISIT, visit_on=today, slot="14:00", purpose="individual", counsellor="fatma"
@@ -783,6 +784,12 @@ async def test_other_letters_are_drafted_with_all_they_must_say(notifications: N
     assert "De huur is altijd op tijd." in letters["L-03"]["text_nl"]
     assert "Het fornuis poetsen" in letters["L-04"]["text_nl"]
     assert [one["role"] for one in letters["L-13"]["addressees"]] == ["ocmw"]
+    annexes = [(kind, annex) for kind, letter in letters.items() for annex in letter["annexes"]]
+    assert sorted(kind for kind, _ in annexes) == ([] if language == "nl" else sorted({*letters} - {"L-13"}))
+    for kind, annex in annexes:
+        assert annex["language"] == language
+        assert not set("…{}⟦") & set(annex["text"])
+        assert bool(annex["untranslated"]) == (kind in ("L-03", "L-04", "L-06")), "those quote people's own words"
     for letter in letters.values():
         answer = await notifications.act(f"/communications/{letter['id']}/approve", **TOM)
         assert recorded(answer)[0] == "CommunicationApproved", answer.text

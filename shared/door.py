@@ -22,7 +22,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.routing import Match
 
 from shared import problems, strict_json
-from shared.observability import DURATION, REFUSED, REQUESTS, UNDER_WAY, method_label, route_label
+from shared.observability import REFUSED, UNDER_WAY, count_request, method_label, route_label
 from shared.problems import Problem
 from shared.straight import DoorRoute
 from shared.tokens import Identity, IssuerAway, NotAuthenticated, Tokens
@@ -111,7 +111,6 @@ class Door:
         started, sent, correlation_id = perf_counter(), _Sent(), str(uuid.uuid4())
         headers = Headers(scope=scope)
         language = language_of(headers.get("accept-language"))
-        scope["huurspoor"] = Entry(correlation_id=correlation_id, language=language)
         route: APIRoute | None = None
 
         async def answered(message: Message) -> None:
@@ -140,13 +139,17 @@ class Door:
         structlog.contextvars.bind_contextvars(correlation_id=correlation_id)
         try:
             route, matched, allowed = self._match(scope)
-            receive = await self._let_in(scope, receive, headers, route, allowed)
+            raw, let_in = await self._let_in(scope, receive, headers, route, allowed)
+            entry = scope["huurspoor"] = Entry(correlation_id=correlation_id, language=language, **let_in)
             if isinstance(route, DoorRoute) and route.straight is not None:
                 scope.update(matched, app=self._app)
-                entry: Entry = scope["huurspoor"]
                 response = await route.straight(Request(scope, receive), entry.told)
                 await response(scope, receive, answered)
             else:
+                if raw is not None:
+                    receive = _replayed(raw, receive)
+                    if entry.told is not None:
+                        _set_content_type(scope)
                 await self._app(scope, receive, answered)
         except Problem as problem:
             if not sent.started:
@@ -166,8 +169,7 @@ class Door:
             UNDER_WAY.dec()
             taken = perf_counter() - started
             method, label = method_label(scope["method"]), route_label(route.path if route else None)
-            REQUESTS.labels(method, label, str(sent.status or 499)).inc()
-            DURATION.labels(method, label).observe(taken)
+            count_request(method, label, sent.status or 499, taken)
             if sent.reason is not None:
                 REFUSED.labels(sent.reason).inc()
             log.info(
@@ -187,10 +189,13 @@ class Door:
 
     async def _let_in(
         self, scope: Scope, receive: Receive, headers: Headers, route: APIRoute | None, allowed: list[str]
-    ) -> Receive:
+    ) -> tuple[bytes | None, dict[str, Any]]:
+        """Return the bytes of a command's body (JSON with its names in order), and what the door knows of the request.
+
+        :raises Problem: it is not let in.
+        """
         if scope["method"] in ("TRACE", "CONNECT", "OPTIONS"):  # no CORS: no page of another origin is let in
             raise Problem(405, "method-not-allowed", headers={"Allow": ", ".join(allowed)})
-        entry: Entry = scope["huurspoor"]
         identity = None
         if route is None or route.path not in self._open:
             identity = await self._identity(headers)
@@ -200,7 +205,7 @@ class Door:
                 if allowed
                 else problems.not_found()
             )
-        digest, told = b"", None
+        raw, digest, told = None, b"", None
         if scope["method"] in ("POST", "PUT", "PATCH", "DELETE"):
             form = route.path in self._forms
             limit = LARGEST_PHOTO + _AROUND_A_PHOTO if form else LARGEST_BODY
@@ -212,12 +217,7 @@ class Door:
                 told = _json_body(route, raw, kind, headers)
                 raw = _in_order.encode(told).encode()
                 digest = hashlib.sha256(f"{scope['method']} {scope['path']}\n".encode() + raw).digest()
-                _set_content_type(scope)
-            receive = _replayed(raw, receive)
-        scope["huurspoor"] = Entry(
-            correlation_id=entry.correlation_id, language=entry.language, identity=identity, digest=digest, told=told
-        )
-        return receive
+        return raw, {"identity": identity, "digest": digest, "told": told}
 
     async def _identity(self, headers: Headers) -> Identity:
         given = headers.getlist("authorization")

@@ -8,6 +8,7 @@ import logging
 import sys
 import traceback
 from collections.abc import MutableMapping
+from functools import cache
 from typing import Any, Final
 
 import structlog
@@ -59,6 +60,18 @@ def configure(service: str, level: str = "info") -> None:
     for name in ("uvicorn", "uvicorn.error", "faststream"):
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True
+
+
+@cache
+def _counted(method: str, route: str, status: int) -> tuple[Any, Any]:
+    return REQUESTS.labels(method, route, str(status)), DURATION.labels(method, route)
+
+
+def count_request(method: str, route: str, status: int, seconds: float) -> None:
+    """Count an answered request; method and route are labels from their closed sets."""
+    number, time = _counted(method, route, status)
+    number.inc()
+    time.observe(seconds)
 
 
 def route_label(route: str | None) -> str:

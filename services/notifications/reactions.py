@@ -24,7 +24,7 @@ from services.notifications.rules.communication import (
     take_back_approval,
 )
 from services.notifications.rules.following import Closing, Opening, and_tasks, take_in, task_events, to_approve
-from services.notifications.rules.kinds import OFFICIAL, POLICIES
+from services.notifications.rules.kinds import OFFICIAL, POLICIES, Policies
 from services.notifications.rules.lease_file import LEASE_FILE, LeaseFile, addressees_of, rests_on_arrears
 from services.notifications.rules.office import OFFICE_CARD, OFFICE_DETAILS
 from services.notifications.rules.task import TASK
@@ -274,8 +274,14 @@ async def when_office_founded(told: Told[OfficeFoundedV1], store: EventStore) ->
 
 @reactions.to(PolicyAdoptedV1)
 async def when_policy_adopted(told: Told[PolicyAdoptedV1], store: EventStore) -> None:
-    """Keep it; of one that is not the first, somebody informs the renters, for only then can it hold against them."""
+    """Keep it; of one that is not the first, somebody informs the renters, for only then can it hold against them.
+
+    Nobody needs to tell of one before it any more.
+    """
     task = task_named("inform_of_policy", told.data.version)
+    before: Policies = await store.state(POLICIES, OFFICE, by=told)
+    earlier = tuple(policy.version for policy in before if not policy.founding)
+    others = tuple(task_named("inform_of_policy", version) for version in earlier)
     opening = Opening(
         kind="inform_of_policy",
         about_kind="policy",
@@ -290,11 +296,12 @@ async def when_policy_adopted(told: Told[PolicyAdoptedV1], store: EventStore) ->
             _with_office_task,
             told=told.data,
             opens=() if told.data.founding else (opening,),
-            closes=(),
+            closes=tuple(Closing(kind="inform_of_policy", about_id=version) for version in earlier),
             task=task,
+            others=others,
         ),
         by=told,
-        reads={"held": one(TASK, task)},
+        reads={"held": one(TASK, task), **{f"held_{number}": one(TASK, id) for number, id in enumerate(others)}},
     )
 
 
@@ -318,7 +325,15 @@ async def when_counsellor_card_made(told: Told[CounsellorCardMadeV1], store: Eve
 
 
 def _with_office_task(
-    state: Any, *, told: Any, opens: Iterable[Opening], closes: Iterable[Closing], task: str, held: Any
+    state: Any,
+    *,
+    told: Any,
+    opens: Iterable[Opening],
+    closes: Iterable[Closing],
+    task: str,
+    held: Any,
+    others: tuple[str, ...] = (),
+    **held_others: Any,
 ) -> list[Any]:
     return and_tasks(
         state,
@@ -327,7 +342,7 @@ def _with_office_task(
         closes=lambda _events: closes,
         lease=None,
         named=task_named,
-        tasks={task: held},
+        tasks={**{id: held_others[f"held_{number}"] for number, id in enumerate(others)}, task: held},
     )
 
 

@@ -487,6 +487,20 @@ def test_of_a_notice_that_was_not_collected_a_copy_goes_by_ordinary_post() -> No
     ).then_it_holds(lambda events: events[0].method == "letter")
 
 
+def test_a_notice_that_came_back_leaves_again_only_while_the_dates_it_states_hold() -> None:
+    notice = drafted(kind="L-09", about_kind="termination", about_id="t-1")
+    back = CommunicationReturned(addressee=AN, returned_on=date(2026, 5, 20))
+    again: dict[str, Any] = {
+        "id": LETTER,
+        "again": AGAIN,
+        "method": "registered_electronic",
+        "post_until": date(2026, 5, 26),
+    }
+    base = given(COMMUNICATION, notice, APPROVED, sent(), back)
+    base.when(send_again, **again, on=date(2026, 5, 26)).then_it_holds(lambda events: len(events) == 2)
+    base.when(send_again, **again, on=date(2026, 5, 27)).then_refused(ContentMissing, "notice_dates")
+
+
 # Corrected proofs
 
 

@@ -85,6 +85,9 @@ async def test_ec_07_a_new_policy_is_a_task_to_inform_the_renters(notifications:
     (task,) = await notifications.tasks(kind="inform_of_policy")
     assert (task["owner_role"], task["due_on"], task["about"]["id"]) == ("administration", "2026-06-01", "P-2")
     assert await notifications.letters(LEASE, kind="L-05") == []
+    await notifications.told(replace(stricter, version="P-3", in_force_from=date(2026, 7, 1)))
+    asked = {task["about"]["id"]: task["state"] for task in await notifications.tasks(kind="inform_of_policy")}
+    assert asked == {"P-2": "closed", "P-3": "open"}
 
 
 async def test_ec_10_an_annulment_is_told_and_what_was_not_sent_about_it_is_dropped(

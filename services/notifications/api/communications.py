@@ -130,6 +130,7 @@ async def send_letter_again(
         if (sealed := await by.seal_one(category, lease, "address", given.address)) is not None
     }
     again = new_id(body.id, uuid4())
+    first: Communication = letter if letter.first is None else await store.state(COMMUNICATION, letter.first, by=by)
     decision = partial(
         send_again,
         id=communication,
@@ -139,6 +140,7 @@ async def send_letter_again(
         addressees=body.addressees or (),
         addresses=addresses,
         tracking=said.tracking,
+        post_until=first.approved.post_until if first.approved else None,
     )
     return await act_on(
         store,

@@ -534,16 +534,19 @@ def send_again(
     addressees: tuple[str, ...] = (),
     addresses: Mapping[str, Sealed] | None = None,
     tracking: Sealed | None = None,
+    post_until: date | None = None,
 ) -> list[CommunicationEvent | Elsewhere]:
     """Send the frozen letter again to those whom it did not reach, as a communication of its own.
 
     :param again: the id of the new communication.
     :param addressees: only these; empty: all whom it did not reach.
     :param addresses: new addresses, by addressee.
+    :param post_until: the last day on which the dates of a notice hold; one that came back was not given (9.3).
     :raises WrongState: it reached everybody, or nothing is known yet.
     :raises ChannelNotAllowed: this kind may not go this way.
     :raises DateOrder: before the outcome it answers.
     :raises AddressUnchanged: it came back, and would go the same way to the same address.
+    :raises ContentMissing: a notice that came back, on a day for which its dates do not hold; draft it anew.
     """
     new = addresses or {}
     if any(done == again for done in communication.again):
@@ -566,6 +569,8 @@ def send_again(
         one.state == "returned" and one.to.addressee not in new for one in failed
     ):
         raise AddressUnchanged
+    if post_until is not None and on > post_until and any(one.state == "returned" for one in failed):
+        raise ContentMissing(Named("notice_dates"))
     repeated = CommunicationRepeated(
         lease=communication.lease or "",
         kind=communication.kind,

@@ -108,6 +108,43 @@ async def files_with_evaluations(store: Asked, *, by: Any) -> AsyncIterator[Leas
                 )
 
 
+async def files_that_time_can_change(store: Asked, *, on: date, by: Any) -> AsyncIterator[LeaseFile]:
+    """Yield the file of each lease in which a day alone can change something, as far as that depends on it."""
+    policies = await store.state(POLICIES, OFFICE_ID, by=by)
+    checklists = await store.state(CHECKLISTS, OFFICE_ID, by=by)
+    leases = await leases_that_time_can_change(store, on=on, by=by)
+    for begin in range(0, len(leases), AT_ONCE):
+        some = leases[begin : begin + AT_ONCE]
+        cases = await store.many(CASE, some, by=by, only=(*BEARS_ON_THE_COUNT, LeaseEndedV1))
+        crossings = await store.many(STANDING, some, by=by)
+        evaluations = await _of_leases(store, EVALUATION, "select lease, evaluation as id from followed", some, by)
+        files = "select lease, termination as id from open_files"
+        terminations = await _of_leases(store, TERMINATION, files, some, by)
+        for lease in some:
+            await asyncio.sleep(0)  # counting is work: others are served in between
+            yield LeaseFile(
+                lease=lease,
+                policies=policies,
+                checklists=checklists,
+                case=cases.get(lease, CASE.initial),
+                evaluations=evaluations.get(lease, {}),
+                terminations=terminations.get(lease, {}),
+                crossing=crossings.get(lease, STANDING.initial),
+            )
+
+
+async def _of_leases(
+    store: Asked, stream: AnyStream, select: str, leases: Sequence[str], by: Any
+) -> dict[str, dict[str, Any]]:
+    rows = await store.rows(f"{select} where office = $1 and lease = any ($2) order by 1, 2", list(leases), by=by)
+    states = await store.many(stream, [row["id"] for row in rows], by=by)
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        if row["id"] in states:
+            found.setdefault(row["lease"], {})[row["id"]] = states[row["id"]]
+    return found
+
+
 async def entry_of_event(store: Asked, event: str, *, by: Any) -> Any:
     """Return the entry of an event in the office's ledger: place, type, lease, when it was taken in; None if none."""
     found = await store.rows(

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import pytest
 
 from services.evaluations.rules.evaluation import EVALUATION
 from services.evaluations.rules.notice import compute
@@ -566,6 +567,26 @@ async def test_ec_08_a_milder_policy_takes_the_threshold_back_the_day_it_takes_f
     assert (await lease.standing())["reached"]  # milder still counts until told otherwise: P-1 was the pin, and N is 3
     timeline = (await it.read(f"/dossiers/{lease.id}?limit=200", **KAREL)).json()["entries"]
     assert [entry["type"] for entry in timeline].count("ThresholdReached") == 2
+
+
+async def test_a_day_on_which_nothing_changes_asks_for_no_decision(
+    evaluations: Evaluations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it = evaluations
+    await an_office(it)
+    lease = await Lease(it).begins()
+    await lease.three_evaluations()
+    decide, asked = it.store.decide, []
+
+    async def noted(*given: Any, **more: Any) -> Any:
+        asked.append((it.clock.today().isoformat(), given[0].kind))
+        return await decide(*given, **more)
+
+    monkeypatch.setattr(it.store, "decide", noted)
+    await it.days_until("2026-06-05")
+    assert asked == [("2026-06-05", "evaluation")]  # the contest term of the third is over; the count stays
+    await it.days_until("2026-06-06")
+    assert len(asked) == 1
 
 
 async def test_longer_validity_brings_back_what_had_expired_and_crosses_again_that_day(

@@ -15,11 +15,11 @@ from services.evaluations.api.door import READERS, Who, act_of, api
 from services.evaluations.events import ChecklistPublished, MandateEnded, MandateGiven, PolicyAdopted
 from services.evaluations.rules.checklist import CHECKLISTS, publish
 from services.evaluations.rules.crossing import STANDING
-from services.evaluations.rules.lease_file import pass_the_day
+from services.evaluations.rules.lease_file import pass_the_day, what_follows
 from services.evaluations.rules.mandates import MANDATES, end, give
 from services.evaluations.rules.office import OFFICE, OFFICE_ID, found
 from services.evaluations.rules.policy import POLICIES, adopt
-from services.evaluations.views import leases_that_time_can_change, whole_file
+from services.evaluations.views import files_that_time_can_change, whole_file
 from shared import problems
 from shared.contracts.evaluations import (
     Attribution,
@@ -234,11 +234,13 @@ async def _count_again(store: WebStore, by: Caller, in_force_from: date, acted: 
     if in_force_from > by.today or not acted.events:
         return
     by_itself = replace(by, act=None, mandated=False, once=None, digest=None, if_match=None)
-    for lease in await leases_that_time_can_change(store, on=by.today, by=by):
+    yesterday = by.today - timedelta(days=1)
+    async for file in files_that_time_can_change(store, on=by.today, by=by):
         act = act_of(by_itself)
-        decision = partial(pass_the_day, act=act, yesterday=by.today - timedelta(days=1), lease=lease)
-        reads = {name: read for name, read in whole_file(lease).items() if name != "crossing"}
-        await store.decide(STANDING, lease, decision, by=by_itself, reads=reads)
+        if what_follows(file, file, act, since=yesterday):
+            decision = partial(pass_the_day, act=act, yesterday=yesterday, lease=file.lease)
+            reads = {name: read for name, read in whole_file(file.lease).items() if name != "crossing"}
+            await store.decide(STANDING, file.lease, decision, by=by_itself, reads=reads)
 
 
 @api.get("/checklists")

@@ -164,7 +164,11 @@ def _play(platform: Platform, picture: Picture, *, dutch: bool) -> bool:
         story.say(f"The timeline of the first lease: {len(timeline)} facts", f"De tijdlijn: {len(timeline)} feiten"),
         [_entry(entry) for entry in timeline],
     )
-    midden = [entry for entry in story.timeline(MIDDEN) if entry["service"] == "referrals"]
+    of_midden = story.timeline(MIDDEN)
+    lost = story.not_read_back(timeline, of_midden)
+    if lost:
+        raise WentWrong(f"shown as recorded, and in no timeline: {', '.join(lost)}")
+    midden = [entry for entry in of_midden if entry["service"] == "referrals"]
     picture.saw(
         story.say(
             "Of the referral in Kantoor Midden evaluations knows only that help was offered, and when",

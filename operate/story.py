@@ -13,6 +13,7 @@ from operate.client import Client, Done, Refused, Somebody
 
 NOORD, MIDDEN = "kantoor-noord", "kantoor-midden"
 BEGINS = "2025-11-03T08:00"
+OF_NO_LEASE = {"policies", "mandates", "office-details", "counsellors"}
 
 
 def _of(office: str, *people: tuple[str, str]) -> dict[str, Somebody]:
@@ -1189,6 +1190,21 @@ class Story:
             cursor = page.get("next")
             if not cursor:
                 return entries
+
+    def not_read_back(self, *timelines: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Return what was shown as recorded about the two leases, and published, but stands in no timeline.
+
+        Of referrals a timeline holds only that one was offered; what is the office's own stands in none.
+        """
+        held = {(entry["event"], entry["type"]) for timeline in timelines for entry in timeline}
+        shown = [
+            (event["id"], event["type"])
+            for path, done in self.acts
+            if path.split("/")[1] not in OF_NO_LEASE and done.service != "referrals"
+            for event in done.body.get("events", ())
+            if event["position"]
+        ]
+        return [f"{type} ({id})" for id, type in shown if (id, type) not in held]
 
     def standing(self) -> Mapping[str, Any]:
         """Return the count of the first lease, with the reason for each evaluation."""

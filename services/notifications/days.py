@@ -8,7 +8,8 @@ from typing import Any, assert_never
 from services.notifications import views
 from services.notifications.delivery import channels_here, keep_back_after_restore, to_settle
 from services.notifications.events import CommunicationApproved, SendingChannel
-from services.notifications.letters import OFFICE, ContestTerm, drafted_from_fact, facts_of, frozen_reminder, wishes_of
+from services.notifications.freezing import frozen_reminder
+from services.notifications.letters import OFFICE, ContestTerm, drafted_from_fact, facts_of, wishes_of
 from services.notifications.names import letter_named, sending_named, task_named
 from services.notifications.rules.carrying import CARRYING, Carrying
 from services.notifications.rules.communication import (

@@ -33,7 +33,8 @@ from prometheus_client import Counter
 
 from services.notifications import views
 from services.notifications.events import Addressee, SendingBegun, SendingChannel, SendingQueued
-from services.notifications.letters import HERE, OFFICE, from_letters, wishes_of
+from services.notifications.freezing import from_letters
+from services.notifications.letters import HERE, OFFICE, wishes_of
 from services.notifications.names import task_named
 from services.notifications.rules.carrying import CARRYING, Carrying, notice_restore
 from services.notifications.rules.communication import COMMUNICATION, Communication

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import date
 
-from services.notifications.letters import from_letters, in_letters
+from services.notifications.freezing import from_letters, in_letters
 from services.notifications.typesetting import Block, Recipient, Sheet, Translation, parts_of, set_in_type
 
 SHEET = Sheet(

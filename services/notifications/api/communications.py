@@ -12,7 +12,8 @@ from pydantic import Field
 from services.notifications import views
 from services.notifications.api.door import POSTERS, READERS, SENDERS, Name, act_on, api, policy_of, sender_of
 from services.notifications.delivery import channels_here
-from services.notifications.letters import from_letters, frozen, wishes_of
+from services.notifications.freezing import from_letters, frozen
+from services.notifications.letters import wishes_of
 from services.notifications.names import sending_named
 from services.notifications.rules.communication import COMMUNICATION, Communication, approve, drop, send, send_again
 from services.notifications.rules.following import Closing

@@ -10,7 +10,8 @@ from pydantic import Field
 
 from services.notifications import views
 from services.notifications.api.door import POSTERS, Name, api, plain, sha256_of
-from services.notifications.letters import facts_of, from_letters, recipient_of
+from services.notifications.freezing import from_letters, recipient_of
+from services.notifications.letters import facts_of
 from services.notifications.names import task_named
 from services.notifications.post import Printed, Row, as_zip, rows_in
 from services.notifications.rules.communication import COMMUNICATION, Communication, Proof

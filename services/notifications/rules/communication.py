@@ -445,36 +445,41 @@ def record_not_collected(
     communication: Communication, *, id: str, letters: Letters, addressee: str, on: date
 ) -> list[CommunicationEvent | Elsewhere]:
     """Record that one addressee did not fetch it. :raises: as ``record_delivered``."""
-    one = _addressed(communication, addressee)
-    if (one.state, one.on) == ("not_collected", on):
-        return []
-    _outcome_is_open(communication, one, on=on)
-    event = CommunicationNotCollected(addressee=one.to.addressee, not_collected_on=on)
-    return [event, *_reached_then(communication, event, id=id, letters=letters)]
+    told = CommunicationNotCollected(addressee=addressee, not_collected_on=on)
+    return _record(communication, "not_collected", told, id=id, letters=letters, addressee=addressee, on=on)
 
 
 def record_refused(
     communication: Communication, *, id: str, letters: Letters, addressee: str, on: date
 ) -> list[CommunicationEvent | Elsewhere]:
     """Record that one addressee refused to take it; that day they got to know. :raises: as ``record_delivered``."""
-    one = _addressed(communication, addressee)
-    if (one.state, one.on) == ("refused", on):
-        return []
-    _outcome_is_open(communication, one, on=on)
-    event = CommunicationRefused(addressee=one.to.addressee, refused_on=on)
-    return [event, *_reached_then(communication, event, id=id, letters=letters)]
+    told = CommunicationRefused(addressee=addressee, refused_on=on)
+    return _record(communication, "refused", told, id=id, letters=letters, addressee=addressee, on=on)
 
 
 def record_returned(
     communication: Communication, *, id: str, letters: Letters, addressee: str, on: date
 ) -> list[CommunicationEvent | Elsewhere]:
     """Record that it came back from one addressee. :raises: as ``record_delivered``."""
+    told = CommunicationReturned(addressee=addressee, returned_on=on)
+    return _record(communication, "returned", told, id=id, letters=letters, addressee=addressee, on=on)
+
+
+def _record(
+    communication: Communication,
+    state: Outcome,
+    told: CommunicationEvent,
+    *,
+    id: str,
+    letters: Letters,
+    addressee: str,
+    on: date,
+) -> list[CommunicationEvent | Elsewhere]:
     one = _addressed(communication, addressee)
-    if (one.state, one.on) == ("returned", on):
+    if (one.state, one.on) == (state, on):
         return []
     _outcome_is_open(communication, one, on=on)
-    event = CommunicationReturned(addressee=one.to.addressee, returned_on=on)
-    return [event, *_reached_then(communication, event, id=id, letters=letters)]
+    return [told, *_reached_then(communication, told, id=id, letters=letters)]
 
 
 def correct_proof(

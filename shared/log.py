@@ -364,15 +364,15 @@ def lay_out(
     log.create_table()
     views = tuple(views)
     with log.datastore.transaction(commit=True) as rows:
-        stale = [table for table in views if _filled_by(rows, table) not in (None, _mark_of(table, made_by))]
-        missing = [table for table in views if _filled_by(rows, table) is None]
-        for table in stale:
-            rows.execute(f'drop table "{table.name}"', prepare=False)
+        laid = {table.name: _filled_by(rows, table) for table in views}
+        anew = [table for table in views if laid[table.name] != _mark_of(table, made_by)]
+        for table in anew:
+            rows.execute(f'drop table if exists "{table.name}"', prepare=False)
         for statement in schema_sql(service, views, companions):
             rows.execute(statement, prepare=False)
         for table in views:
             rows.execute(mark_sql(table, made_by), prepare=False)
-    return bool(stale or missing) and bool(log.max_notification_id())
+    return bool(anew) and bool(log.max_notification_id())
 
 
 def mark_sql(table: Table, made_by: str) -> str:

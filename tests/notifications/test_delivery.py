@@ -628,6 +628,59 @@ async def test_the_platform_hands_the_settings_of_carriers_to_the_service() -> N
     assert carriers(told) == {"HUURSPOOR_SMTP": "smtp://m", "HUURSPOOR_GATEWAY_SECRET_FILE": "f"}
 
 
+def with_carriers(folder: Path, post: Post, asked: Counted) -> dict[str, str]:
+    """Return the environment of a service of its own with both carriers."""
+    (folder / "master").write_bytes(base64.b64encode(bytes(32)))
+    (folder / "secret").write_bytes(SECRET)
+    return {
+        **os.environ,
+        "HUURSPOOR_PORT": "0",
+        "HUURSPOOR_MASTER_KEY_FILE": str(folder / "master"),
+        "HUURSPOOR_JWKS": str(folder / "jwks.json"),
+        "HUURSPOOR_SMTP": f"smtp://127.0.0.1:{post.port}",
+        "HUURSPOOR_SMTP_FROM": "svk@kantoor.example",
+        "HUURSPOOR_SMTP_TRUST_FILE": str(post.trust),
+        "HUURSPOOR_GATEWAY": asked.address,
+        "HUURSPOOR_GATEWAY_SECRET_FILE": str(folder / "secret"),
+    }
+
+
+async def test_a_service_that_starts_on_a_restored_database_sends_nothing_that_waited_in_it(
+    postgres: Postgres, nats: Nats, tmp_path: Path, post: Post, asked: Counted
+) -> None:
+    databases = ScratchDatabases(postgres)
+    database, keys = databases.of("notifications"), databases.of("keys")
+    async with serving(database, keys, Issuer(tmp_path)) as service:
+        notifications = replace(service, office="kantoor-noord")
+        await a_lease(notifications)
+        await many_messages(notifications, {"email": 3, "sms": 3})
+    post.arrived.clear()
+    asked.keys.clear()
+    owner = await asyncpg.connect(database.owner)
+    await owner.execute("update head set epoch = 2")  # as a restore does
+    await owner.close()
+    child = subprocess.Popen(
+        [sys.executable, "-m", "services.notifications.main"],
+        env={**with_carriers(tmp_path, post, asked), **settings_of(database, keys, nats)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    states: dict[str, str] = {}
+    try:
+        for _ in range(240):
+            await asyncio.sleep(0.25)
+            states = await _states(database.all_offices)
+            if set(states.values()) == {"unknown"}:
+                break
+        await asyncio.sleep(1)
+    finally:
+        child.terminate()
+        assert await asyncio.to_thread(child.wait, 60) == 0
+    assert list(states.values()) == ["unknown"] * 6
+    assert (post.arrived, asked.keys) == ([], [])
+    databases.drop()
+
+
 MESSAGES: dict[Any, int] = {"email": 50, "sms": 25, "whatsapp": 25}
 KILLS = 6
 
@@ -646,20 +699,7 @@ async def test_killed_at_any_moment_each_of_a_hundred_leaves_once_or_is_visibly_
     post.plan[:] = chance.choices(["250", "250", "451", "cut", "slow", "twice", "dead"], k=40)
     asked.keys.clear()
     asked.plan[:] = chance.choices(["202", "202", "503", "cut", "slow", "twice", "500"], k=40)
-    (tmp_path / "master").write_bytes(base64.b64encode(bytes(32)))
-    (tmp_path / "secret").write_bytes(SECRET)
-    environment = {
-        **os.environ,
-        **settings_of(database, keys, nats),
-        "HUURSPOOR_PORT": "0",
-        "HUURSPOOR_MASTER_KEY_FILE": str(tmp_path / "master"),
-        "HUURSPOOR_JWKS": str(tmp_path / "jwks.json"),
-        "HUURSPOOR_SMTP": f"smtp://127.0.0.1:{post.port}",
-        "HUURSPOOR_SMTP_FROM": "svk@kantoor.example",
-        "HUURSPOOR_SMTP_TRUST_FILE": str(post.trust),
-        "HUURSPOOR_GATEWAY": asked.address,
-        "HUURSPOOR_GATEWAY_SECRET_FILE": str(tmp_path / "secret"),
-    }
+    environment = {**with_carriers(tmp_path, post, asked), **settings_of(database, keys, nats)}
     states: dict[str, str] = {}
     places = ["before the send:3", "after the send:4", *["at random"] * KILLS, ""]
     for place in places:

@@ -62,8 +62,6 @@ SECONDS_TO_ANSWER = 3.0  # a server that stands still must not pile up whoever a
 
 
 STATEMENT_TIMEOUTS = {"statement_timeout": "15s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "15s"}
-_NONE = ", ".join(["'{}'"] * 10)
-_OF_STREAM = f"select b, c, d from before_batch($1, $2, {_NONE})"
 
 
 def reading_pool(address: str) -> asyncpg.Pool:
@@ -227,11 +225,11 @@ class EventStore:
         await self._in_office(by.office, sql, by.office, *values)
 
     async def _stream(self, office: str, stream: AnyStream, id: str) -> list[Any]:
-        """Return a stream's events by one round trip: the writer's function sets the office in its own transaction."""
+        """Return a stream's events by one round trip: a function sets the office in its own transaction."""
         key = f"{office}/{stream.kind}/{id}"
 
         async def ask(connection: asyncpg.Connection) -> list[Any]:
-            return list(await connection.fetch(_OF_STREAM, [office], [key]))
+            return list(await connection.fetch("select * from events_of_stream($1, $2)", office, key))
 
         return await self.with_connection(ask)
 

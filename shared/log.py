@@ -236,6 +236,7 @@ def schema_sql(service: str, views: Iterable[Table], companions: Iterable[Table]
         *wall_sql("outbox", service, rights="select, insert"),
         "drop function if exists before_batch, record_batch, change_rows",  # a parameter cannot be renamed in place
         _BEFORE.replace("{keep_plans}", KEEP_PLANS),
+        _OF_STREAM,
         _RECORD.replace("{keep_plans}", KEEP_PLANS),
         "drop index if exists inbox_publisher_state, inbox_waits_for",  # of earlier versions; see INBOX
     ]
@@ -310,6 +311,18 @@ begin
                     where o.office = one and o.publisher = x.publisher and o.stream = x.stream offset 0) i;
         end if;
     end loop;
+end $body$
+"""
+
+# One stream, within its office's wall, in one round trip: for readers beside the writer.
+_OF_STREAM = """
+create or replace function events_of_stream(of text, stream text)
+returns table (version bigint, topic text, state bytea) language plpgsql as $body$
+begin
+    perform set_config('app.office', of, true);
+    return query
+        select s.originator_version, s.topic, s.state from stored_events s
+        where s.originator_id = stream order by s.originator_version;
 end $body$
 """
 

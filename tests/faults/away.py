@@ -46,8 +46,9 @@ class Stretch:
         return f"{self.what:<14} {self.commands:6} commands, {self.failed} not 2xx; {took}; {grown}"
 
 
-def away(minutes: float, *, usual_minutes: float = 1.0) -> int:
-    """Measure, print, and return the exit code."""
+def away(minutes: float) -> int:
+    """Measure, print, and return the exit code. Before and after, the usual is measured for up to a minute each."""
+    usual_minutes = min(1.0, minutes / 4)
     with tempfile.TemporaryDirectory() as folder, a_house(Path(folder)) as house:
         with Load(house, callers=CALLERS, pause=PAUSE, of_partners=True) as load:
             machine.sleep(10)  # the first commands warm everything up

@@ -37,8 +37,13 @@ class Figure:
     less_is_better: bool = False
 
     def ratio(self, ours: Run, against: Run) -> float:
-        """Return how we compare in one pair, turned so that larger is better."""
+        """Return how we compare in one pair, turned so that larger is better.
+
+        :raises NotAsAcknowledged: one side did nothing at all.
+        """
         above, below = (against, ours) if self.less_is_better else (ours, against)
+        if not (self.of(above) and self.of(below)):
+            raise NotAsAcknowledged("one side did nothing at all")
         return self.of(above) / self.of(below)
 
 

@@ -82,7 +82,7 @@ def history(lease: str, number: int) -> Iterator[Fact]:
     for place in range(8):
         on = start + timedelta(days=30 + 85 * place)
         yield from (told("visits", fact, on) for fact in _visit(lease, _id(), on))
-        if place % 2 and place // 2 <= number % 5:  # none to four of them
+        if place % 2 and place // 2 < number % 5:  # none to four of them
             finding = _id()
             yield from (told("visits", fact, on) for fact in _finding(lease, finding, on))
             yield from _evaluation(lease, _id(), finding, on, contested=number % 7 == 0)
@@ -332,7 +332,7 @@ async def counts(one: Whole, leases: dict[str, list[str]]) -> dict[str, Any]:
     taken: dict[str, list[float]] = {office: [] for office in leases}
     for turn in range(80):
         for office, ids in leases.items():
-            lease = ids[(5 * turn + 3) % len(ids)]  # each with four evaluations, most of them not held in memory
+            lease = ids[(5 * turn + 4) % len(ids)]  # each with four evaluations, most of them not held in memory
             begun = perf_counter()
             status, body = await connection.ask(_get(f"/dossiers/{lease}/standing", heads[office]))
             taken[office].append(perf_counter() - begun)

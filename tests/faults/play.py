@@ -10,6 +10,7 @@ from random import Random
 from typing import Any
 
 from operate.client import Client, Done, Refused, Somebody
+from operate.door import Away, Door
 from operate.platform import Platform
 from operate.state import SERVICES
 from operate.story import BEGINS, PEOPLE, Story
@@ -186,9 +187,9 @@ def played(
 
 
 def _first_commands(platform: Platform) -> dict[str, float]:
-    """Return how long each service took for its first command once every part runs again."""
+    """Return how long each service took for its first command once every part runs again, and the services answer."""
     until = machine.monotonic() + SECONDS_TO_COME_BACK
-    while any(seen["pid"] is None for seen in platform.components.values()):
+    while not _all_run(platform):
         assert machine.monotonic() < until, "a part was not started again"
         machine.sleep(0.02)
     took = {}
@@ -202,6 +203,15 @@ def _first_commands(platform: Platform) -> dict[str, float]:
         assert isinstance(done, Done), f"{service}: {path}: {done}"
         took[service] = machine.monotonic() - began
     return took
+
+
+def _all_run(platform: Platform) -> bool:
+    if any(seen["pid"] is None for seen in platform.components.values()):
+        return False
+    try:
+        return all(Door(url, patience=2).get("/health/live").status == 200 for url in platform.urls.values())
+    except Away:
+        return False
 
 
 # For each service an act that changes nothing the story tells of.

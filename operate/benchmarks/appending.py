@@ -6,14 +6,23 @@ import uuid
 from collections.abc import AsyncIterator
 from functools import partial
 from time import perf_counter
-from typing import Any
 
-import asyncpg
 from eventsourcing.persistence import StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
 
 from operate.benchmarks.cell import Cell, NotAsAcknowledged, Run
-from operate.benchmarks.ground import CALLERS, NOTES, OFFICE, By, Ground, Noted, followed, stored_bytes, writing
+from operate.benchmarks.ground import (
+    CALLERS,
+    NOTES,
+    OFFICE,
+    By,
+    Ground,
+    Noted,
+    followed,
+    single_rows,
+    stored_bytes,
+    writing,
+)
 from shared.writer import ChangedMeanwhile, Writer
 
 
@@ -26,7 +35,7 @@ async def append_cells(on: Ground) -> AsyncIterator[Cell]:
                 name=f"append@{callers}",
                 unit="events/s",
                 ours=partial(bench.append, callers=callers),
-                against=await _single_rows(on, callers),
+                against=await single_rows(on, callers),
                 check=bench.check,
             )
 
@@ -45,26 +54,6 @@ async def library_cells(on: Ground) -> AsyncIterator[Cell]:
                 check=bench.check,
             )
             library.close()
-
-
-async def _single_rows(on: Ground, callers: int) -> Any:
-    database = on.fresh()
-    owner = await asyncpg.connect(on.url(database, "visits_owner"))
-    await owner.execute(
-        "create table row (originator_id text not null, originator_version bigint not null, topic text, state bytea,"
-        " notification_id bigserial, primary key (originator_id, originator_version));"
-        " create unique index on row (notification_id)"
-    )
-    await owner.close()
-    script = on.folder / f"{database}.sql"
-    state = "\\\\x" + ("78" * stored_bytes())
-    script.write_text(
-        "\\set a random(1, 1000000000000)\n\\set b random(1, 1000000000000)\n"
-        f"insert into row (originator_id, originator_version, topic, state) values"
-        f" ('{OFFICE}/notes/' || :a || '-' || :b, 1, 'Noted', '{state[1:]}'::bytea);\n",
-        encoding="ascii",
-    )
-    return partial(on.pgbench, callers=callers, database=database, script=script)
 
 
 class _Appending:

@@ -1,9 +1,10 @@
 """An HTTP command as shipped, beside the same route on the plain library; and its door alone, beside a plain no-op.
 
 What is measured is planning a visit, with a token, validation and an Idempotency-Key each, on 32 kept connections. All
-servers are processes of their own, and one generator (``knocking``) asks them. With our service run the other three of
-the platform, its bus and its relay, and take in what it publishes; before a stretch of the reference begins all of
-that is done, so that nobody pays for the other.
+servers are processes of their own, and one generator (``knocking``) asks them. Our service runs as shipped, with its
+relay publishing to the bus; the other three services stand still, as the reference has none that would take in what it
+stores. Beside the pairs stands how many commands there are while all of them take it in. Before a stretch of the
+reference begins all is published, so that nobody pays for the other.
 """
 
 import contextlib
@@ -39,16 +40,26 @@ async def _as_shipped(one: Whole) -> AsyncIterator[Cell]:
         _library_route(one) as library,
         await Callers.of(one.visits, CONNECTIONS) as ours,
         await Callers.of(library, CONNECTIONS) as theirs,
+        contextlib.AsyncExitStack() as still,
     ):
+        still.enter_context(one.only("visits"))
 
         async def against(seconds: float) -> Run:
-            await one.settled()
+            await one.published()
             return await theirs.busy(seconds, others, status=201)
 
-        async def alone() -> Mapping[str, Any]:
-            await one.settled()
+        async def besides() -> Mapping[str, Any]:
+            await one.published()
             run = await ours.busy(2.0, mine, connections=1, status=201)
-            return {"p50_ms_of_one_connection": run.p50, "p99_ms_of_one_connection": run.p99}
+            await still.aclose()
+            await one.settled()
+            together = await ours.busy(2.0, mine, status=201)
+            await one.settled()
+            return {
+                "p50_ms_of_one_connection": run.p50,
+                "p99_ms_of_one_connection": run.p99,
+                "while_all_services_take_in": round(together.rate, 1),
+            }
 
         async def check() -> None:
             await one.ask_again(mine)
@@ -64,7 +75,7 @@ async def _as_shipped(one: Whole) -> AsyncIterator[Cell]:
             lambda seconds: ours.busy(seconds, mine, status=201),
             against,
             check,
-            beside=alone,
+            beside=besides,
         )
 
 

@@ -2,18 +2,24 @@
 
 import asyncio
 import json
+import os
+import signal
+import urllib.error
+import urllib.request
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from operate import postgres
 from operate.benchmarks.cell import NotAsAcknowledged
 from operate.benchmarks.ground import Ground
 from operate.benchmarks.knocking import Callers, Connection, post
 from operate.platform import Platform
+from operate.state import SERVICES
 
 OFFICE = "bench-office"
 PATIENT = 120.0
@@ -40,6 +46,25 @@ class Whole:
     async def settled(self) -> None:
         """Wait until all that was published is taken in everywhere."""
         await asyncio.to_thread(self.platform.settled, seconds=PATIENT)
+
+    async def published(self) -> None:
+        """Wait until the relay of visits has published all that was committed."""
+        while (await asyncio.to_thread(_ready, self.visits))["outbox"]["unpublished"]:
+            await asyncio.sleep(0.05)
+
+    @contextmanager
+    def only(self, service: str) -> Iterator[None]:
+        """Let a service run beside its database and the bus, while the other services stand still."""
+        others = [
+            int(seen["pid"]) for name, seen in self.platform.components.items() if name in SERVICES and name != service
+        ]
+        for pid in others:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in others:
+                os.kill(pid, signal.SIGCONT)
 
     async def ask_again(self, planning: "Planning") -> None:
         """Ask again for what was done: the same key gets its answer, another one is refused.
@@ -78,6 +103,14 @@ class Planning:
         """Return the bytes of one request."""
         told = {"id": visit, "lease": lease, "date": self._day, "slot": "10:00", "purpose": "individual"}
         return post("/visits", json.dumps(told).encode(), *self._head, f"Idempotency-Key: {key}")
+
+
+def _ready(address: str) -> Any:
+    try:
+        with urllib.request.urlopen(f"{address}/health/ready", timeout=10) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as not_ready:
+        return json.load(not_ready)
 
 
 @asynccontextmanager

@@ -306,7 +306,7 @@ def test_no_office_code(code: str) -> None:
 async def test_a_token_seen_before_costs_no_second_signature(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
     tokens, token = judge(issuer), issuer.token("dpo")
     first = await tokens.identity(token)
-    monkeypatch.setattr(module.jwt, "decode", _never)
+    monkeypatch.setattr(jwt, "decode", _never)
     assert await tokens.identity(token) == first
 
 
@@ -315,7 +315,7 @@ async def test_a_token_seen_before_ends_when_its_time_is_over(issuer: Issuer, mo
     await tokens.identity(token)
     later = machine_time() + timedelta(seconds=60 + module.LEEWAY_SECONDS)
     monkeypatch.setattr(module, "machine_time", lambda: later)
-    monkeypatch.setattr(module.jwt, "decode", _ended)
+    monkeypatch.setattr(jwt, "decode", _ended)
     with pytest.raises(NotAuthenticated):
         await tokens.identity(token)
 

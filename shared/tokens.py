@@ -172,7 +172,7 @@ class Tokens:
             key = await self._keys.key(judged.kid, judged.algorithm)
             if judged.holds(key, machine_time().timestamp()):
                 return judged.identity
-            del self._judged[place]
+            self._judged.pop(place, None)  # somebody who asked meanwhile may have been first
         judged = await self._judge(token)
         while len(self._judged) >= _MOST_JUDGED:
             del self._judged[next(iter(self._judged))]

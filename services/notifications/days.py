@@ -100,6 +100,9 @@ async def _do(thing: Due, day: Day, store: EventStore) -> None:
         case "arrived":
             task = task_named("parked_too_long", thing.id)
             await store.decide(TASK, task, partial(close_task, because="arrived"), by=day.about(f"close {task}"))
+        case "told_to_all":
+            task = task_named("inform_of_policy", thing.id)
+            await store.decide(TASK, task, partial(close_task, because="told_to_all"), by=day.about(f"close {task}"))
         case _:
             assert_never(thing.what)
 

@@ -1,11 +1,12 @@
 """What notifications does when another service tells it something: it keeps it, drafts letters, opens tasks."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from typing import Any, Literal
 
+from services.notifications import views
 from services.notifications.events import Addressee, CommunicationDrafted
 from services.notifications.letters import (
     OFFICE,
@@ -23,11 +24,11 @@ from services.notifications.rules.communication import (
     post_with_notice,
     take_back_approval,
 )
-from services.notifications.rules.following import Closing, Opening, and_tasks, take_in, task_events, to_approve
+from services.notifications.rules.following import Closing, Opening, Tasks, and_tasks, take_in, task_events, to_approve
 from services.notifications.rules.kinds import OFFICIAL, POLICIES, Policies
 from services.notifications.rules.lease_file import LEASE_FILE, LeaseFile, addressees_of, rests_on_arrears
 from services.notifications.rules.office import OFFICE_CARD, OFFICE_DETAILS
-from services.notifications.rules.task import TASK
+from services.notifications.rules.task import TASK, Task
 from shared.authority import MANDATES
 from shared.codec import events_of
 from shared.contracts.evaluations import (
@@ -107,6 +108,7 @@ from shared.contracts.visits import (
     OfficeChangedV1,
     PartyAddedV1,
     PartyLeftV1,
+    RenterInformedOfPolicyV1,
     ReportFixedV1,
     StandstillEndedV1,
     StandstillStartedV1,
@@ -148,10 +150,12 @@ async def follow(
     dropped: Mapping[str, tuple[Because, str | None]] | None = None,
     taken_back: Iterable[str] = (),
     ask: Opening | None = None,
+    over: Iterable[Closing] = (),
 ) -> None:
     """Keep a fact about a lease and record in one commit what follows from it: drafts, drops, tasks.
 
     :param ask: a further task, whose id may lie outside the lease.
+    :param over: tasks outside the lease whose cause the fact takes away.
     """
     lease: str = told.data.lease
     file: LeaseFile = await store.state(LEASE_FILE, lease, by=told)
@@ -161,35 +165,55 @@ async def follow(
         raise TooEarly(f"visits:lease/{lease}")
     # Nobody who died is written to (EC-18).
     drafts = [(_id_of(want, told), await _draft(want, told, store, after)) for want in wanted if not after.died]
-    asked = {} if ask is None else {"asked": one(TASK, task_named(ask.kind, ask.about_id))}
+    opens, closes = () if ask is None else (ask,), tuple(over)
+    beyond = [task_named(each.kind, each.about_id or "") for each in (*opens, *closes)]
     await store.decide(
         LEASE_FILE,
         lease,
         partial(
             _taken_in,
-            ask=ask,
             told=told.data,
-            kept=kept,
-            lease=lease,
-            today=told.today,
-            named=task_named,
-            drafts=drafts,
-            dropped=dropped,
-            taken_back=tuple(taken_back),
+            within=partial(
+                take_in,
+                told=told.data,
+                kept=kept,
+                lease=lease,
+                today=told.today,
+                named=task_named,
+                drafts=drafts,
+                dropped=dropped,
+                taken_back=tuple(taken_back),
+            ),
+            opens=opens,
+            closes=closes,
+            beyond=beyond,
         ),
         by=told,
-        reads={"letters": every(COMMUNICATION, lease), "tasks": every(TASK, lease), **asked},
+        reads={
+            "letters": every(COMMUNICATION, lease),
+            "tasks": every(TASK, lease),
+            **{f"held_{number}": one(TASK, id) for number, id in enumerate(beyond)},
+        },
     )
 
 
 def _taken_in(
-    file: LeaseFile, *, ask: Opening | None, asked: Any = None, lease: str, told: Any, **facts: Any
+    file: LeaseFile,
+    *,
+    told: Any,
+    within: Callable[..., list[Any]],
+    opens: Iterable[Opening],
+    closes: Iterable[Closing],
+    beyond: Sequence[str],
+    letters: Letters,
+    tasks: Tasks,
+    **held: Task,
 ) -> list[Any]:
-    events = take_in(file, told=told, lease=lease, **facts)
-    if ask is None:
-        return events
-    id = task_named(ask.kind, ask.about_id)
-    return [*events, *task_events((ask,), (), lease=None, tasks={id: asked}, named=task_named, told=told)]
+    known = {id: held[f"held_{number}"] for number, id in enumerate(beyond)}
+    return [
+        *within(file, letters=letters, tasks=tasks),
+        *task_events(opens, closes, lease=None, tasks=known, named=task_named, told=told),
+    ]
 
 
 def _id_of(want: Wanted, told: Told[Any]) -> str:
@@ -470,11 +494,27 @@ async def when_addressees_changed(told: Told[Any], store: EventStore) -> None:
 
 @reactions.to(LeaseEndedV1)
 async def when_lease_ended(told: Told[LeaseEndedV1], store: EventStore) -> None:
-    """Write no letter to somebody who died: what was not sent is dropped."""
+    """Write no letter to somebody who died: what was not sent is dropped. Who left is told of no policy any more."""
     letters: Letters = await store.every(COMMUNICATION, told.data.lease, by=told)
     died = told.data.ground == "death_last_renter"
     gone: dict[str, tuple[Because, str | None]] = {id: ("cause_gone", None) for id, _ in _unsent(letters) if died}
-    await follow(told, store, dropped=gone)
+    left = await views.policies_left_for(store, told.data.lease, by=told)
+    await follow(told, store, dropped=gone, over=[_informed_of(policy) for policy in left])
+
+
+@reactions.to(RenterInformedOfPolicyV1)
+async def when_renter_informed_of_policy(told: Told[RenterInformedOfPolicyV1], store: EventStore) -> None:
+    """Keep it; once the renters of every lease that runs were told of a policy, nobody has to tell of it any more.
+
+    Two leases that are told at one moment do not see each other here; the day's work sees both.
+    """
+    left = await views.policies_left_for(store, told.data.lease, by=told)
+    policy = told.data.policy_version
+    await follow(told, store, over=[_informed_of(policy)] if policy in left else ())
+
+
+def _informed_of(policy: str) -> Closing:
+    return Closing(kind="inform_of_policy", about_id=policy)
 
 
 # -- visits -----------------------------------------------------------------------------------------------------------

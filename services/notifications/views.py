@@ -13,6 +13,7 @@ from services.notifications.rules.post import POST_BATCH, PostBatch
 from services.notifications.rules.preferences import PREFERENCES, Preferences
 from services.notifications.rules.sending import SENDING, Sending
 from services.notifications.rules.task import TASK, Task
+from shared.contracts.visits import CounsellorAssignedV1, LeaseEndedV1, LeaseRegisteredV1, RenterInformedOfPolicyV1
 from shared.decisions import Recorded
 from shared.sealed import Sealed
 from shared.views import Resource, Row, Table, View
@@ -198,6 +199,40 @@ async def undelivered_bad_news(store: Asked, *, since: date, until: date, by: An
     return found[0]["missed"], found[0]["sent"]
 
 
+# Policies that renters are told of
+
+
+GUIDED = Table(name="guided", columns={"lease": "text not null"}, key=("lease",))
+POLICY_TOLD = Table(
+    name="policy_told",
+    columns={"policy": "text not null", "lease": "text not null"},
+    key=("policy", "lease"),
+)
+
+
+def keep_policies_told(file: LeaseFile, recorded: Recorded[Any]) -> Iterable[Row]:
+    """Each lease that runs, and of which policies its renters were told."""
+    lease = recorded.stream.partition("/")[2]
+    match recorded.event:
+        case LeaseRegisteredV1(policy_version=policy) | RenterInformedOfPolicyV1(policy_version=policy):
+            yield Row(POLICY_TOLD, {"policy": policy, "lease": lease})
+        case CounsellorAssignedV1() | LeaseEndedV1():
+            yield Row(GUIDED, {"lease": lease}, gone=not file.is_guided)
+
+
+TOLD_TO_ALL = (
+    " from tasks where tasks.office = $1 and tasks.kind = 'inform_of_policy' and tasks.state = 'open'"
+    " and not exists (select from guided where guided.office = $1 and not exists (select from policy_told"
+    " where policy_told.office = $1 and policy_told.policy = tasks.about and policy_told.lease = guided.lease)"
+)
+
+
+async def policies_left_for(store: Asked, lease: str, *, by: Any) -> list[str]:
+    """Return the policies of which the renters of at most this lease have still to be told."""
+    found = await store.rows(f"select about {TOLD_TO_ALL} and guided.lease <> $2) order by about", lease, by=by)
+    return [row["about"] for row in found]
+
+
 # Terms and appointments
 
 
@@ -258,7 +293,7 @@ def keep_dates(file: LeaseFile, recorded: Recorded[Any]) -> Iterable[Row]:
 class Due:
     """Something that a day brings: ``what`` it is, the id of the thing, its lease, and the day it is about."""
 
-    what: Literal["contest_term", "appointment", "reminder", "unheard", "parked", "arrived"]
+    what: Literal["contest_term", "appointment", "reminder", "unheard", "parked", "arrived", "told_to_all"]
     id: str
     lease: str | None
     day: date | None
@@ -277,7 +312,7 @@ async def due_on(
     """Return all that a day brings, in one question: it is asked for every office on every day.
 
     Contest terms and announced visits that come near; the system's reminders that are drafts still; official letters
-    sent long ago, and messages parked long ago, that are nobody's task yet.
+    sent long ago, and messages parked long ago, that are nobody's task yet; tasks whose cause went away unseen.
     """
     found = await store.rows(
         "select 'contest_term' as what, evaluation as id, lease, until as day from contest_term"
@@ -296,6 +331,7 @@ async def due_on(
         " union all select 'arrived', about, null, null from tasks where office = $1 and kind = 'parked_too_long'"
         " and state = 'open' and not exists (select from inbox where inbox.office = $1 and inbox.state = 'parked'"
         " and inbox.waits_for = tasks.about)"
+        f" union all select 'told_to_all', about, null, null {TOLD_TO_ALL})"
         " order by 1, 4, 2",
         day,
         terms_until,
@@ -572,6 +608,7 @@ VIEWS: tuple[View, ...] = (
     View(COMMUNICATION, keep_bytes, (LETTER_BYTES,)),
     View(COMMUNICATION, keep_addressed, (ADDRESSED,)),
     View(LEASE_FILE, keep_dates, (CONTEST_TERM, APPOINTMENT)),
+    View(LEASE_FILE, keep_policies_told, (GUIDED, POLICY_TOLD)),
     View(CALENDAR, keep_address, (CALENDAR_ADDRESS,)),
     View(POST_BATCH, keep_posted, (POSTED,)),
     View(SENDING, keep_queue, (SENDING_QUEUE,)),

@@ -7,6 +7,7 @@ from typing import Any
 from services.notifications.rules.lease_file import OCMW, addressees_of, administrators_on, required_on
 from shared.contracts.visits import (
     AdministratorEndedV1,
+    CounsellorAssignedV1,
     LandlordChangedV1,
     LeaseEndedV1,
     PartyAddedV1,
@@ -92,3 +93,10 @@ def test_ec_18_after_the_death_of_the_last_renter_nobody_is_an_addressee() -> No
     assert required_on(file, date(2026, 3, 2)) == ()
     moved = file_of(registered(), replace(died, ground="moved_within_landlord"))
     assert [one.party for one in required_on(moved, date(2026, 3, 2))] == [AN]
+
+
+def test_a_lease_is_guided_from_its_first_counsellor_until_it_ends() -> None:
+    guided = CounsellorAssignedV1(lease=LEASE, counsellor="fatma", assigned_from=MARCH)
+    ended = LeaseEndedV1(lease=LEASE, mode="renter_notice", ground="moved_on", ended_on=MAY)
+    files = [file_of(registered(), *told) for told in ((), (guided,), (guided, ended))]
+    assert [file.is_guided for file in files] == [False, True, False]

@@ -41,6 +41,7 @@ from shared.contracts.visits import (
     PartyAddedV1,
     PartyLeftV1,
     PartyV1,
+    RenterInformedOfPolicyV1,
     StandstillEndedV1,
     StandstillStartedV1,
     VisitAnnouncedV1,
@@ -56,6 +57,7 @@ from shared.sealed import Sealed
 FileEvent = (
     LeaseRegisteredV1
     | CounsellorAssignedV1
+    | RenterInformedOfPolicyV1
     | PartyAddedV1
     | PartyLeftV1
     | AdministratorAppointedV1
@@ -204,6 +206,11 @@ class LeaseFile:
     terminations: Mapping[str, TerminationTold] = field(default_factory=dict)
     consultations: Mapping[str, OcmwConsultedV1] = field(default_factory=dict)
 
+    @property
+    def is_guided(self) -> bool:
+        """Whether it runs, or will on its first day, for it has a counsellor."""
+        return self.registered is not None and self.counsellor is not None and self.ended_on is None
+
     def landlord_on(self, day: date) -> Sealed | None:
         """Return the name of the landlord valid on ``day``."""
         return next((name for starts_on, name in reversed(self.landlords) if starts_on <= day), None)
@@ -347,7 +354,7 @@ def evolve(file: LeaseFile, event: FileEvent) -> LeaseFile:
         case LandlordChangedV1():
             names = sorted((*file.landlords, (event.starts_on, event.landlord)), key=lambda one: one[0])
             return replace(file, landlords=tuple(names))
-        case OfficeChangedV1():
+        case OfficeChangedV1() | RenterInformedOfPolicyV1():
             return file
         case BalanceRecordedV1():
             return replace(file, balance=event)

@@ -1,10 +1,25 @@
-"""Edge cases of domain 14.1 that concern evaluations, by number, over HTTP with a clock that can be set."""
+"""Edge cases of domain 14.1 that concern evaluations, by number: over HTTP, and through the inbox where it orders."""
 
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 from urllib.parse import urlencode
+from uuid import uuid4
 
+import asyncpg
+import msgspec
+
+from services.evaluations.main import SERVICE
+from services.evaluations.rules.case import CASE
 from shared.contracts.visits import (
+    AgreementAcceptedV1,
+    AgreementDraftedV1,
+    AgreementProposedV1,
+    CommitmentFollowedUpV1,
+    CommitmentV1,
     CounsellorAssignedV1,
     FindingAttributedV1,
     FindingDiscussedV1,
@@ -17,7 +32,9 @@ from shared.contracts.visits import (
     PhotoErasedV1,
     RenterInformedOfPolicyV1,
 )
-from tests.evaluations.conftest import Evaluations
+from shared.inbox import Inbox, Itself
+from shared.outbox import event_and_version, subject_of
+from tests.evaluations.conftest import OFFICE, Evaluations
 from tests.evaluations.test_doors import FATMA, KAREL, RITA, WIM, Lease, an_office, reason, recorded
 
 PROPOSAL: dict[str, Any] = {"outcome": "negative", "why": "het blijft vuil"}
@@ -152,6 +169,138 @@ async def test_ec_10_a_leak_in_the_roof_takes_the_mould_out_of_the_count_at_once
     annulled = await evaluations.act(f"/evaluations/{evaluation}/annul", {"why": "het was het dak"}, **KAREL)
     assert recorded(annulled) == ["EvaluationAnnulled"]
     assert (await lease.standing())["excluded"] == [{"id": evaluation, "reason": "annulled"}]
+
+
+@dataclass
+class Delivered:
+    """A message of visits as the bus hands it over."""
+
+    subject: str
+    data: bytes
+    acknowledged: bool = False
+
+    async def ack(self) -> None:
+        self.acknowledged = True
+
+    async def nak(self, delay: float | None = None) -> None: ...
+    async def in_progress(self) -> None: ...
+
+
+def from_visits(it: Evaluations, fact: Any, *, stream: str, version: int, position: int) -> Delivered:
+    """Return a fact as visits publishes it: the ``version``-th of its stream, the ``position``-th of all."""
+    event, number = event_and_version(type(fact))
+    envelope = {
+        "specversion": "1.0",
+        "id": str(uuid4()),
+        "source": "/services/visits",
+        "type": f"huurspoor.visits.{event}.v{number}",
+        "subject": f"lease/{fact.lease}",
+        "time": it.clock.now(),
+        "datacontenttype": "application/json",
+        "dataschema": f"/schemas/visits.{event}.v{number}.json",
+        "office": OFFICE,
+        "position": position,
+        "epoch": 1,
+        "stream": stream,
+        "streamversion": version,
+        "streamprevious": version - 1,
+        "occurredon": it.clock.today(),
+        "actor": "fatma",
+        "correlationid": "c",
+        "clock": "simulated",
+        "versions": str(number),
+        "arrived": "web",
+        "data": fact,
+    }
+    return Delivered(subject_of(OFFICE, "visits", event, number), msgspec.json.encode(envelope))
+
+
+@asynccontextmanager
+async def inbox_of(it: Evaluations) -> AsyncIterator[Inbox]:
+    """The service's own inbox at work, without a bus."""
+    async with asyncpg.create_pool(it.database.all_offices, min_size=0, max_size=2) as every_office:
+        inbox = Inbox("evaluations", SERVICE.reactions, it.store, it.clock, every_office, publishers=("visits",))
+        working = asyncio.create_task(inbox.run())
+        try:
+            yield inbox
+        finally:
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+
+
+async def arrive_backwards(it: Evaluations, inbox: Inbox, stream: str, facts: Sequence[Any]) -> None:
+    """Let what happened to one thing arrive the last first; what has come waits until the first is there."""
+    first = it.positions["visits"] + 1
+    it.positions["visits"] += len(facts)
+    sent = [
+        from_visits(it, fact, stream=stream, version=number + 1, position=first + number)
+        for number, fact in enumerate(facts)
+    ]
+    for waiting, message in enumerate(reversed(sent[1:]), start=1):
+        await inbox.take_in("visits", [message])
+        assert message.acknowledged
+        assert len(inbox.progress["visits"].parked) == waiting
+        case = await it.store.state(CASE, facts[0].lease, by=Itself(office=OFFICE))
+        assert stream.partition("/")[2] not in {**case.findings, **case.agreements}, "nothing of it is known yet"
+    await inbox.take_in("visits", sent[:1])
+    async with asyncio.timeout(10):
+        await inbox.seen("visits", it.positions["visits"], office=OFFICE)
+    assert not inbox.progress["visits"].parked
+
+
+async def test_ec_11_follow_ups_before_the_finding_they_are_about_wait_for_it(evaluations: Evaluations) -> None:
+    it = evaluations
+    lease = await begun(it)
+    finding, day, said = str(uuid4()), it.clock.today(), await it.words(lease.id, "vuil fornuis")
+    of: dict[str, Any] = {"lease": lease.id, "finding": finding}
+    facts = [
+        FindingEstablishedV1(
+            **of, item="ONH-02", checklist_version="CL-1", seen_on=day, source="visit", what_seen=said
+        ),
+        FindingAttributedV1(**of, item="ONH-02", to="renter", severity=2, why=said),
+        FindingDiscussedV1(**of, discussed_with=("renter",), discussed_on=day, renter_said=said),
+        FollowUpRecordedV1(**of, item="ONH-02", seen_on=day, outcome="partly", seen_by="fatma"),
+        FollowUpRecordedV1(**of, item="ONH-02", seen_on=day, outcome="resolved", seen_by="mia"),
+    ]
+    async with inbox_of(it) as inbox:
+        await arrive_backwards(it, inbox, f"finding/{finding}", facts)
+    stood = (await it.store.state(CASE, lease.id, by=Itself(office=OFFICE))).findings_on()[finding]
+    assert (stood.attribution, stood.discussed_on) == ("renter", day)
+    assert [seen.outcome for seen in stood.follow_ups] == ["partly", "resolved"]
+    assert [name for name, _ in await types(lease)][-5:] == [
+        "FindingEstablished",
+        "FindingAttributed",
+        "FindingDiscussed",
+        "FollowUpRecorded",
+        "FollowUpRecorded",
+    ]
+
+
+async def test_ec_11_what_became_of_a_commitment_waits_for_the_note_it_stands_in(evaluations: Evaluations) -> None:
+    it = evaluations
+    lease = await begun(it)
+    note, day, said = str(uuid4()), it.clock.today(), await it.words(lease.id, "de keuken poetsen")
+    of: dict[str, Any] = {"lease": lease.id, "agreement": note}
+    mends = CommitmentV1(
+        id=str(uuid4()), by="office", action=said, place=said, measure="seen_at_visit", target=said, due_on=day
+    )
+    facts = [
+        AgreementDraftedV1(
+            **of, findings=("f-1",), goes_wrong=said, why_renter_says=said, goal=said, renter_needs=said
+        ),
+        AgreementProposedV1(**of, findings=("f-1",), commitments=(mends,)),
+        AgreementAcceptedV1(**of, findings=("f-1",), accepted_on=day, signed=True, read_in_language="nl"),
+        CommitmentFollowedUpV1(
+            **of, commitment=mends.id, by="office", seen_on=day, outcome="not_kept", seen_by="fatma"
+        ),
+        CommitmentFollowedUpV1(**of, commitment=mends.id, by="office", seen_on=day, outcome="kept", seen_by="fatma"),
+    ]
+    async with inbox_of(it) as inbox:
+        await arrive_backwards(it, inbox, f"agreement/{note}", facts)
+    case = await it.store.state(CASE, lease.id, by=Itself(office=OFFICE))
+    (stood,) = case.notes()
+    # By arrival the note would still be proposed, and the last word that the office did not keep it.
+    assert (stood.state, stood.outcomes, stood.office_owes) == ("running", {mends.id: "kept"}, False)
 
 
 async def test_ec_18_after_the_death_of_the_renter_the_file_lapses_and_nothing_crosses(

@@ -23,6 +23,7 @@ from shared.event_sourcing import EventStore
 from shared.inbox import Told
 from shared.keys import Seals, migrate
 from shared.log import event_log, lay_out
+from shared.rebuild import rebuild
 from shared.sealed import Sealed
 from shared.settings import Settings
 from shared.web import application
@@ -146,6 +147,18 @@ class Notifications:
         while day <= last:
             await self.day(day)
             day += timedelta(days=1)
+
+    async def rebuild(self) -> None:
+        """Throw all views away and build them again from the events."""
+        await asyncio.to_thread(
+            rebuild,
+            "notifications",
+            _dsn(self.database.owner),
+            codec=Codec(SERVICE.streams),
+            streams=SERVICE.streams,
+            resources=SERVICE.resources,
+            views=SERVICE.views,
+        )
 
     async def envelopes(self) -> list[bytes]:
         """Return the exact bytes of everything that the office published."""

@@ -28,10 +28,8 @@ from services.notifications import days
 from services.notifications.api import communications
 from services.notifications.delivery import Delivery, Gateway, Mail, NotSent, carry, channels, said
 from services.notifications.events import SendingQueued
-from services.notifications.main import SERVICE
 from services.notifications.names import sending_named
 from services.notifications.rules.sending import SENDING, begin, queue
-from shared.codec import Codec
 from shared.contracts.evaluations import EvaluationCommunicatedV1, OfficeFoundedV1
 from shared.contracts.visits import (
     ContactPointV1,
@@ -42,11 +40,10 @@ from shared.contracts.visits import (
     VisitPlannedV1,
 )
 from shared.day import Day
-from shared.rebuild import rebuild
 from shared.settings import Settings
 from tests.conftest import ScratchDatabases, settings_of
 from tests.notifications.carriers import SECRET, Counted, Post, free_port, gateway, mail_server
-from tests.notifications.conftest import Notifications, _dsn, serving
+from tests.notifications.conftest import Notifications, serving
 from tests.notifications.test_doors import AN, FATMA, KAREL, LEASE, POLICY, TOM, VISIT, reason, recorded
 from tests.shared.shop import Issuer
 
@@ -415,15 +412,7 @@ async def test_nothing_leaves_twice_by_rebuild_repetition_or_a_view_that_lies(
     letter = await sent(notifications)
     await carried(delivery)
     owner = notifications.database.owner
-    await asyncio.to_thread(
-        rebuild,
-        "notifications",
-        _dsn(owner),
-        codec=Codec(SERVICE.streams),
-        streams=SERVICE.streams,
-        resources=SERVICE.resources,
-        views=SERVICE.views,
-    )
+    await notifications.rebuild()
     await carried(delivery)
     body = {"on": notifications.today.isoformat(), "method": "email"}
     assert recorded(await notifications.act(f"/communications/{letter['id']}/send", body, **TOM)) == []
@@ -560,15 +549,7 @@ async def test_a_reminder_leaves_once_whatever_is_told_or_done_again(
         await notifications.told(communicated, id=id)  # delivered again, or published again after a loss
         await notifications.day(tomorrow)
         await carried(delivery)
-        await asyncio.to_thread(
-            rebuild,
-            "notifications",
-            _dsn(notifications.database.owner),
-            codec=Codec(SERVICE.streams),
-            streams=SERVICE.streams,
-            resources=SERVICE.resources,
-            views=SERVICE.views,
-        )
+        await notifications.rebuild()
         await carried(delivery)
     assert len(post.arrived) == 1
     assert (await sending(notifications))["state"] == "sent"

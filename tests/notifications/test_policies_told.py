@@ -9,11 +9,8 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from services.notifications.main import SERVICE
-from shared.codec import Codec
 from shared.contracts.visits import CounsellorAssignedV1, LeaseEndedV1, RenterInformedOfPolicyV1
-from shared.rebuild import rebuild
-from tests.notifications.conftest import Notifications, _dsn
+from tests.notifications.conftest import Notifications
 from tests.notifications.letters import registered
 from tests.notifications.test_doors import POLICY
 
@@ -133,15 +130,7 @@ async def test_who_was_told_is_known_after_the_views_were_built_again(notificati
     kept += " where office = $1 order by 1, 2"
     before = await rows(notifications, kept)
     assert len(before) == 6
-    await asyncio.to_thread(
-        rebuild,
-        "notifications",
-        _dsn(notifications.database.owner),
-        codec=Codec(SERVICE.streams),
-        streams=SERVICE.streams,
-        resources=SERVICE.resources,
-        views=SERVICE.views,
-    )
+    await notifications.rebuild()
     assert await rows(notifications, kept) == before
     assert await asked(notifications) == {"P-2": ("open", None)}
     await notifications.told(informed(second))

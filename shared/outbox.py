@@ -396,6 +396,7 @@ class Relay:
             while rows:
                 full = rows[-1].position < self._head
                 reading = asyncio.create_task(self._next(rows[-1].position)) if full else None
+                reach("before the publish")
                 try:
                     fresh = await self._hand_over(rows, stream)
                 finally:
@@ -422,6 +423,7 @@ class Relay:
                 stream.created,
                 fresh,
             )
+        reach("after the cursor")
         self._cursor = position
         self._progress = seconds_running()
 

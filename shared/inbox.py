@@ -88,11 +88,12 @@ class Itself:
 
 @dataclass(frozen=True)
 class _Known:
-    """What the store holds about a message that arrives."""
+    """What the store holds about a message that arrives; or, not looked up, what is known of its stream here."""
 
     state: str | None
     digest: bytes | None
     applied: int
+    looked_up: bool = True
 
 
 class Inbox:
@@ -391,6 +392,8 @@ class Inbox:
                 self._count(told, "repeat")
                 return
             applied = max(known.applied, self._moved.get((told.office, key), (0, 0))[0])
+            if told.previous > applied and not known.looked_up:
+                applied = (await self._known([told]))[f"{told.office} {_place(told)}"].applied
             if told.previous > applied:
                 await self._park(told, waits_for=key)
                 if self._moved.get((told.office, key), (0, 0))[1] > began:
@@ -659,7 +662,10 @@ class Inbox:
             if one.position in self.progress[one.publisher].known or one.previous > applied:
                 asked.append(one)
             else:
-                known[f"{one.office} {_place(one)}"] = _Known(None, None, applied)
+                # What comes before it in this batch may fail: only what has moved by then counts as applied.
+                known[f"{one.office} {_place(one)}"] = _Known(
+                    None, None, self._moved.get(stream, (0, 0))[0], looked_up=False
+                )
                 in_turn[stream] = one.version
         return {**known, **await self._known(asked)}
 

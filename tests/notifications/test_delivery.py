@@ -707,7 +707,8 @@ async def test_killed_at_any_moment_each_of_a_hundred_leaves_once_or_is_visibly_
         finally:
             if child.poll() is None:
                 child.terminate()
-                assert await asyncio.to_thread(child.wait, 60) == 0
+                # Where nothing was left to do it may be told to end before it listens to signals.
+                assert await asyncio.to_thread(child.wait, 60) in (0, -signal.SIGTERM)
     arrived = Counter(
         [str(one["Message-ID"]).strip(" <").partition("@")[0] for one in post.arrived]
         + [key.partition("@")[0] for key in asked.keys]

@@ -253,12 +253,12 @@ def schema_sql(service: str, views: Iterable[Table], companions: Iterable[Table]
 # A LATERAL with OFFSET 0 is not turned round by the planner: each asked row is one look at an index.
 _BEFORE = """
 create or replace function before_batch(
-    s_office text[], s_stream text[], l_office text[], l_kind text[], l_lease text[], o_office text[], o_key text[],
+    offices text[], s_office text[], s_stream text[], l_office text[], l_kind text[], l_lease text[], o_office text[], o_key text[],
     m_office text[], m_publisher text[], m_epoch int[], m_position bigint[], m_stream text[])
 returns table (what text, of text, a text, b bigint, c text, d bytea, e bigint) language plpgsql {keep_plans} as $body$
 declare one text;
 begin
-    for one in select distinct x from unnest(s_office || l_office || o_office || m_office) x loop
+    foreach one in array offices loop
         perform set_config('app.office', one, true);
         if cardinality(s_office) + cardinality(l_office) > 0 then
             return query
@@ -331,7 +331,7 @@ end $body$
 _RECORD = """
 create or replace function record_batch(
     was_batch text, now_batch text, now_log bigint, now_published bigint, now_hash bytea, now_at timestamptz,
-    e_office text[], e_stream text[], e_version bigint[], e_topic text[], e_state bytea[], e_position bigint[],
+    offices text[], e_office text[], e_stream text[], e_version bigint[], e_topic text[], e_state bytea[], e_position bigint[],
     o_office text[], o_position bigint[], o_version int[], o_type text[], o_subject text[], o_msg_id text[],
     o_envelope bytea[], r_office text[], r_change text[], r_rows jsonb[])
 returns void language plpgsql {keep_plans} as $body$
@@ -342,7 +342,7 @@ begin
     if not found then
         raise exception 'somebody else wrote' using errcode = 'HS001';
     end if;
-    for one in select distinct x from unnest(e_office || o_office || r_office) x loop
+    foreach one in array offices loop
         perform set_config('app.office', one, true);
         if one = any (e_office) then
             insert into stored_events (originator_id, originator_version, topic, state, notification_id)
@@ -355,7 +355,7 @@ begin
             select x.* from unnest(o_office, o_position, o_version, o_type, o_subject, o_msg_id, o_envelope)
                 x(office, position, version, type, subject, msg_id, envelope) where x.office = one;
         end if;
-        for number in select generate_subscripts(r_office, 1) loop
+        for number in 1 .. cardinality(r_office) loop
             if r_office[number] = one then
                 perform change_rows(r_change[number], r_rows[number]);
             end if;

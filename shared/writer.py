@@ -672,7 +672,8 @@ class Writer:
     ) -> None:
         assert self._connection is not None
         found = await self._connection.fetch(
-            "select * from before_batch($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12)",
+            "select * from before_batch($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13)",
+            list({*streams.values(), *(asked[0] for rows in (leases, keys, messages) for asked in rows)}),
             list(streams.values()),
             list(streams),
             *_columns(leases, 3),
@@ -1092,13 +1093,15 @@ class Writer:
             rows = grouped.setdefault((change.office, change_name(change.table, change.how)), {})
             rows[key] = {"office": change.office, **change.values}
         await self._connection.fetchval(
-            "select record_batch($1,$2,$3,$4,$5,$6, $7,$8,$9,$10,$11,$12, $13,$14,$15,$16,$17,$18,$19, $20,$21,$22)",
+            "select record_batch($1,$2,$3,$4,$5,$6, $7, $8,$9,$10,$11,$12,$13, $14,$15,$16,$17,$18,$19,$20,"
+            " $21,$22,$23)",
             self._batch_id,
             batch_id,
             batch.log,
             batch.published,
             batch.hash,
             batch.moment,
+            list({office for office, *_ in (*batch.events, *batch.sent, *grouped)}),
             *_columns(batch.events, 6),
             *_columns(batch.sent, 7),
             [office for office, _ in grouped],

@@ -253,8 +253,8 @@ def schema_sql(service: str, views: Iterable[Table], companions: Iterable[Table]
 # A LATERAL with OFFSET 0 is not turned round by the planner: each asked row is one look at an index.
 _BEFORE = """
 create or replace function before_batch(
-    offices text[], s_office text[], s_stream text[], l_office text[], l_kind text[], l_lease text[], o_office text[], o_key text[],
-    m_office text[], m_publisher text[], m_epoch int[], m_position bigint[], m_stream text[])
+    offices text[], s_office text[], s_stream text[], l_office text[], l_kind text[], l_lease text[],
+    o_office text[], o_key text[], m_office text[], m_publisher text[], m_epoch int[], m_position bigint[], m_stream text[])
 returns table (what text, of text, a text, b bigint, c text, d bytea, e bigint) language plpgsql {keep_plans} as $body$
 declare one text;
 begin

@@ -254,7 +254,8 @@ def schema_sql(service: str, views: Iterable[Table], companions: Iterable[Table]
 _BEFORE = """
 create or replace function before_batch(
     offices text[], s_office text[], s_stream text[], l_office text[], l_kind text[], l_lease text[],
-    o_office text[], o_key text[], m_office text[], m_publisher text[], m_epoch int[], m_position bigint[], m_stream text[])
+    o_office text[], o_key text[], m_office text[], m_publisher text[], m_epoch int[], m_position bigint[],
+    m_stream text[])
 returns table (what text, of text, a text, b bigint, c text, d bytea, e bigint) language plpgsql {keep_plans} as $body$
 declare one text;
 begin
@@ -331,7 +332,8 @@ end $body$
 _RECORD = """
 create or replace function record_batch(
     was_batch text, now_batch text, now_log bigint, now_published bigint, now_hash bytea, now_at timestamptz,
-    offices text[], e_office text[], e_stream text[], e_version bigint[], e_topic text[], e_state bytea[], e_position bigint[],
+    offices text[], e_office text[], e_stream text[], e_version bigint[], e_topic text[], e_state bytea[],
+    e_position bigint[],
     o_office text[], o_position bigint[], o_version int[], o_type text[], o_subject text[], o_msg_id text[],
     o_envelope bytea[], r_office text[], r_change text[], r_rows jsonb[])
 returns void language plpgsql {keep_plans} as $body$

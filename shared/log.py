@@ -165,7 +165,7 @@ def wall_sql(name: str, service: str, *, rights: str) -> list[str]:
     ]
 
 
-def upsert_sql(table: Table, *, rows: str = "$1") -> str:
+def upsert_sql(table: Table, *, rows: str) -> str:
     """Return the statement that stores rows given as one JSON array, the last state of each key."""
     key = ", ".join(f'"{column}"' for column in ("office", *table.key))
     changed = ", ".join(f'"{c}" = excluded."{c}"' for c in table.columns if c not in table.key)
@@ -173,14 +173,14 @@ def upsert_sql(table: Table, *, rows: str = "$1") -> str:
     return f"{insert_sql(table, rows=rows)} on conflict ({key}) {then}"
 
 
-def insert_sql(table: Table, *, rows: str = "$1") -> str:
+def insert_sql(table: Table, *, rows: str) -> str:
     """Return the statement that adds rows given as one JSON array; a key that is there already is an error."""
     names = ", ".join(f'"{column}"' for column in ("office", *table.columns))
     given = f'jsonb_populate_recordset(null::"{table.name}", {rows})'
     return f'insert into "{table.name}" ({names}) select {names} from {given}'
 
 
-def delete_sql(table: Table, *, rows: str = "$1") -> str:
+def delete_sql(table: Table, *, rows: str) -> str:
     """Return the statement that takes away the rows whose keys are given as one JSON array."""
     same = " and ".join(f't."{column}" = d."{column}"' for column in ("office", *table.key))
     return f'delete from "{table.name}" t using jsonb_populate_recordset(null::"{table.name}", {rows}) d where {same}'

@@ -22,6 +22,7 @@ from services.evaluations.views import (
 )
 from shared import problems
 from shared.bodies import is_uuid
+from shared.decisions import AnyStream
 from shared.reception import Shown, reception_of
 from shared.views import Resource
 from shared.web import Acted, Caller, Day, Instant, Store, may
@@ -41,10 +42,7 @@ async def read_evaluation(
     known_at: KnownAt = None,
 ) -> Any:
     """One of the evaluations: as it is, or as it stood on a day and as known at an instant."""
-    found = await store.found(EVALUATION, evaluation, by=by) if is_uuid(evaluation) else None
-    if found is None or found.version == 0:
-        raise problems.not_found()
-    state, version = found.state, found.version
+    state, version = await _found(store, EVALUATION, evaluation, by)
     if valid_on is not None or known_at is not None:
         state, version = as_it_stood(EVALUATION, state.history, valid_on=valid_on, known_at=known_at)
     shown = show_evaluation(evaluation, state)
@@ -67,10 +65,7 @@ async def read_termination(
     known_at: KnownAt = None,
 ) -> Any:
     """One of the terminations, with its gates as they stand today, or on a day and as known at an instant."""
-    found = await store.found(TERMINATION, termination, by=by) if is_uuid(termination) else None
-    if found is None or found.version == 0:
-        raise problems.not_found()
-    state, version = found.state, found.version
+    state, version = await _found(store, TERMINATION, termination, by)
     if valid_on is not None or known_at is not None:
         history = await store.history(TERMINATION, termination, by=by)
         state, version = as_it_stood(TERMINATION, history, valid_on=valid_on, known_at=known_at)
@@ -88,6 +83,13 @@ async def read_termination(
     for step in (body["notice"] or {}).get("steps", ()):
         step["sentence"] = WORDING.say("steps", step["rule"], language) or step["rule"]
     return await _shown(request, TERMINATIONS, body, version, by)
+
+
+async def _found(store: Store, stream: AnyStream, id: str, by: Caller) -> tuple[Any, int]:
+    found = await store.found(stream, id, by=by) if is_uuid(id) else None
+    if found is None or found.version == 0:
+        raise problems.not_found()
+    return found.state, found.version
 
 
 async def _shown(request: Request, of: Resource, body: Mapping[str, Any], version: int, by: Caller) -> Shown:

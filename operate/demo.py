@@ -15,7 +15,7 @@ from rich.text import Text
 from operate.client import Client, Done, NotAnswered, Refused, Somebody
 from operate.platform import Platform
 from operate.state import PROJECT
-from operate.story import BEGINS, MIDDEN, NOORD, Story, WentWrong
+from operate.story import BEGINS, MIDDEN, NOORD, Story, WentWrong, play
 
 OUT = Path("out")
 _ROLES = {
@@ -157,7 +157,7 @@ def _play(platform: Platform, picture: Picture, *, dutch: bool) -> bool:
         found_office=lambda code, name, director: platform.create_office(code, name=name, director=director),
         dutch=dutch,
     )
-    story.play()
+    play(story)
     picture.chapter(story.say("What anybody can look up afterwards", "Wat iedereen achteraf kan nakijken"))
     timeline = story.timeline()
     picture.saw(

@@ -13,7 +13,7 @@ from operate.client import Client, Done, Refused, Somebody
 from operate.door import Away, Door
 from operate.platform import Platform
 from operate.state import SERVICES
-from operate.story import BEGINS, PEOPLE, Story
+from operate.story import BEGINS, PEOPLE, Story, a_lease_begins, an_agreement_is_broken, play
 from tests.faults.hand import Hand
 from tests.faults.schedule import Schedule
 from tests.journeys import truth
@@ -79,25 +79,24 @@ def _agree(one: tuple[int, dict[str, str], Any], other: tuple[int, dict[str, str
     return bool(one[2]["events"] == other[2]["events"] and one[2]["version"] == other[2]["version"])
 
 
-class StoryWithMessages(Story):
-    """The story, in which the office also sends short messages by itself: what no fault may double."""
+def two_messages(story: Story) -> None:
+    """Send short messages through the gateway, beside the story: what no fault may double."""
+    _send_a_message(story, "Fatma would like to hear from you.")
+    _send_a_message(story, "The office is closed on Thursday.")
 
-    def _a_lease_begins(self) -> None:
-        super()._a_lease_begins()
-        self._send_a_message("Fatma would like to hear from you.")
-        self._send_a_message("The office is closed on Thursday.")
 
-    def _an_agreement_is_broken(self) -> None:
-        super()._an_agreement_is_broken()
-        self._send_a_message("Please bring the papers next time.")
+def a_message_more(story: Story) -> None:
+    """Send one more."""
+    _send_a_message(story, "Please bring the papers next time.")
 
-    def _send_a_message(self, words: str) -> None:
-        body = {"kind": "L-16", "lease": self.lease, "text_nl": words}
-        drafted = self.act("Fatma", "notifications", "/communications", body, "drafts a letter", "stelt een brief op")
-        letter = f"/communications/{drafted.id}"
-        self.act("Karel", "notifications", f"{letter}/approve", {}, "approves it", "keurt ze goed")
-        sent = {"on": self.today, "method": "sms"}
-        self.act("Tom", "notifications", f"{letter}/send", sent, "sends word", "verwittigt", expect=["SendingQueued"])
+
+def _send_a_message(story: Story, words: str) -> None:
+    body = {"kind": "L-16", "lease": story.lease, "text_nl": words}
+    drafted = story.act("Fatma", "notifications", "/communications", body, "drafts a letter", "stelt een brief op")
+    letter = f"/communications/{drafted.id}"
+    story.act("Karel", "notifications", f"{letter}/approve", {}, "approves it", "keurt ze goed")
+    sent = {"on": story.today, "method": "sms"}
+    story.act("Tom", "notifications", f"{letter}/send", sent, "sends word", "verwittigt", expect=["SendingQueued"])
 
 
 @dataclass
@@ -168,7 +167,7 @@ def played(
         if between is not None:
             between(hand, act)
 
-    story = StoryWithMessages(
+    story = Story(
         client=client,
         stage=Quiet(),
         move_clock=platform.move_clock,
@@ -177,7 +176,7 @@ def played(
     )
     done = Played(platform, story, client, carrier, hand)
     try:
-        story.play(chapters=chapters)
+        play(story, chapters=chapters, after={a_lease_begins: two_messages, an_agreement_is_broken: a_message_more})
     finally:
         hand.heal()
     done.seconds_to_first = _first_commands(platform)

@@ -6,7 +6,6 @@ times, the cell says that it was too noisy. After each cell it is checked that w
 and readable in order; a cell whose check fails counts as not measured.
 """
 
-import asyncio
 import json
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -14,6 +13,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import uvloop
 from rich.console import Console
 
 from operate.benchmarks import appending, deciding, growth, on_the_bus, over_http, pipeline, reading, wiped
@@ -119,7 +119,7 @@ def bench(names: Sequence[str], *, json_file: Path | None) -> int:
                                 console.print(f"  {cell.name}: not measured: {why}", highlight=False)
                             _write(json_file, told)
 
-        asyncio.run(run())
+        uvloop.run(run())
     for name, seen in told.items():
         noisy = "  (too noisy)" if seen.get("too_noisy") else ""
         console.print(f"{name:24} ratio {seen['ratio']:6.2f}{noisy}", highlight=False)

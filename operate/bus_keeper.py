@@ -12,6 +12,8 @@ import signal
 import sys
 from typing import Any
 
+import uvloop
+
 from shared.bus import NOT_FOUND, SERVICES, Bus, BusAway, BusRefused, Seldom, filters, stream_of, subjects_of
 from shared.settings import Settings
 
@@ -147,4 +149,4 @@ def _say(event: str, **beside: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(Settings()))
+    uvloop.run(serve(Settings()))

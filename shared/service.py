@@ -20,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 import asyncpg
 import structlog
 import uvicorn
+import uvloop
 
 from shared import observability, web
 from shared.bus import Bus
@@ -89,7 +90,7 @@ class Service:
                 observability.configure(self.name, settings.log_level)
                 if settings.database_owner:
                     self._migrate(settings)
-                asyncio.run(self._serve(settings))
+                uvloop.run(self._serve(settings))
             case ["migrate"]:
                 self._migrate(settings)
             case ["rebuild"]:

@@ -3,7 +3,7 @@
 ``producer`` takes a POST, stores an event and its outbox row in one transaction, and publishes committed rows in order
 with message ids as soon as they are there; ``consumer`` fetches, stores the inbox row and its effect in one
 transaction, and acknowledges. It is what a good engineer writes in a day: no offices, no views, no rules, no parking,
-one consumer. It runs on a PostgreSQL and a NATS of its own, set up as ours.
+one consumer. It runs on the same loop as ours, on a PostgreSQL and a NATS of its own, set up as ours.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from typing import Any, Literal
 import asyncpg
 import nats
 import uvicorn
+import uvloop
 from fastapi import FastAPI
 from nats.aio.client import Client
 from nats.js.client import JetStreamContext
@@ -134,4 +135,4 @@ async def take_in(told: Any) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run({"producer": produce, "consumer": take_in}[sys.argv[1]](json.loads(os.environ["BENCH_BY_HAND"])))
+    uvloop.run({"producer": produce, "consumer": take_in}[sys.argv[1]](json.loads(os.environ["BENCH_BY_HAND"])))

@@ -8,7 +8,7 @@ import base64
 import json
 import secrets
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import nkeys
 
@@ -113,9 +113,8 @@ class RawBus(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Be connected."""
-        assert isinstance(transport, asyncio.Transport)
-        transport.set_write_buffer_limits(high=64 * 1024 * 1024)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=64 * 1024 * 1024)
 
     def _write(self, data: bytes) -> None:
         assert self._transport is not None

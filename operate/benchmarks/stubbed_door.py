@@ -15,6 +15,7 @@ from typing import Any
 
 import asyncpg
 import uvicorn
+import uvloop
 
 from shared import observability, web
 from shared.clock import SystemClock, machine_time
@@ -137,7 +138,7 @@ async def serve_door(settings: Settings) -> None:
 
 
 async def _nothing(scope: Any, receive: Any, send: Any) -> None:
-    """Take a request and answer that it was done, and nothing else."""
+    """Take a request and answer that it was done, and nothing else; on uvicorn as it comes, without any extra."""
     if scope["type"] == "http":
         while (await receive()).get("more_body"):
             pass
@@ -150,9 +151,10 @@ def main() -> None:
     """Serve the door, or with ``nothing`` and a port the no-op."""
     if sys.argv[1:2] == ["nothing"]:
         port = int(os.environ["HUURSPOOR_PORT"])
-        uvicorn.run(_nothing, host="127.0.0.1", port=port, log_config=None, access_log=False, lifespan="off")
+        quiet: dict[str, Any] = {"log_config": None, "access_log": False, "lifespan": "off"}
+        uvicorn.run(_nothing, host="127.0.0.1", port=port, loop="asyncio", http="h11", **quiet)
     else:
-        asyncio.run(serve_door(Settings()))
+        uvloop.run(serve_door(Settings()))
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from starlette.routing import Match
 from shared import problems, strict_json
 from shared.observability import REFUSED, UNDER_WAY, count_request, method_label, route_label
 from shared.problems import Problem
+from shared.serving import WHOLE
 from shared.straight import DoorRoute
 from shared.tokens import Identity, IssuerAway, NotAuthenticated, Tokens
 from shared.wording import Wording, language_of
@@ -209,7 +210,7 @@ class Door:
         if scope["method"] in ("POST", "PUT", "PATCH", "DELETE"):
             form = route.path in self._forms
             limit = LARGEST_PHOTO + _AROUND_A_PHOTO if form else LARGEST_BODY
-            raw = await _whole_body(receive, headers, limit)
+            raw = await _whole_body(scope, receive, headers, limit)
             kind = headers.get("content-type", "").partition(";")[0].strip().lower()
             if form:
                 digest = _digest_of_form(scope, headers, raw, kind)
@@ -232,28 +233,34 @@ class Door:
             raise problems.unavailable() from None
 
 
-async def _whole_body(receive: Receive, headers: Headers, limit: int) -> bytes:
+async def _whole_body(scope: Scope, receive: Receive, headers: Headers, limit: int) -> bytes:
     """Return the body. :raises Problem: 413, as soon as it is known to be too large; nothing is kept of it."""
     announced = headers.get("content-length", "")
     if announced.isdecimal() and (len(announced) > 18 or int(announced) > limit):
         raise TooLarge(more_comes=True)
-    parts: list[bytes] = []
-    size = 0
+    if WHOLE in scope.get("extensions", ()):
+        return await _all_parts(receive, limit)
     try:
         async with asyncio.timeout(_BODY_SECONDS):
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise ClientDisconnect
-                part = message.get("body", b"")
-                size += len(part)
-                if size > limit:
-                    raise TooLarge(more_comes=message.get("more_body", False))
-                parts.append(part)
-                if not message.get("more_body", False):
-                    return b"".join(parts)
+            return await _all_parts(receive, limit)
     except TimeoutError:
         raise Problem(408, "request-timeout", headers={"Connection": "close"}) from None
+
+
+async def _all_parts(receive: Receive, limit: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        part = message.get("body", b"")
+        size += len(part)
+        if size > limit:
+            raise TooLarge(more_comes=message.get("more_body", False))
+        parts.append(part)
+        if not message.get("more_body", False):
+            return b"".join(parts)
 
 
 async def _throw_away(receive: Receive) -> None:

@@ -11,6 +11,7 @@ from collections.abc import MutableMapping
 from functools import cache
 from typing import Any, Final
 
+import msgspec
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -85,10 +86,14 @@ def method_label(method: str) -> str:
 
 
 _json = json.JSONEncoder(ensure_ascii=True, default=repr)
+_quick = msgspec.json.Encoder(enc_hook=repr)
 
 
 def _rendered(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
-    return _json.encode(event)
+    try:
+        return _quick.encode(event).decode("ascii")
+    except UnicodeError:  # beyond ASCII, or half a surrogate pair
+        return _json.encode(event)
 
 
 def _named(service: str) -> Any:

@@ -94,6 +94,30 @@ class Seldom:
 
 
 @dataclass(frozen=True)
+class Batch:
+    """Messages that the stream takes all together or not at all, as they are written to the bus (``batch_of``).
+
+    :ivar written: all but the last one, whose coming commits the batch.
+    :ivar last: subject, message id and body of that one.
+    """
+
+    id: str
+    written: bytes
+    last: tuple[str, str, bytes]
+    size: int
+
+
+def batch_of(messages: Sequence[tuple[str, str, bytes]]) -> Batch:
+    """Return (subject, message id, body) of all as one batch, under an id of its own."""
+    batch = secrets.token_hex(12)
+    pieces: list[bytes] = []
+    for number, (subject, msg_id, body) in enumerate(messages[:-1], start=1):
+        head = f"NATS/1.0\r\nNats-Msg-Id: {msg_id}\r\nNats-Batch-Id: {batch}\r\nNats-Batch-Sequence: {number}\r\n\r\n"
+        pieces += (f"HPUB {subject} {len(head)} {len(head) + len(body)}\r\n{head}".encode(), body, b"\r\n")
+    return Batch(batch, b"".join(pieces), messages[-1], len(messages))
+
+
+@dataclass(frozen=True)
 class StreamState:
     """A stream as the server describes it."""
 
@@ -200,8 +224,8 @@ class Bus:
         told = await self.request(subject, body, headers={"Nats-Msg-Id": msg_id})
         return not told.get("duplicate", False)
 
-    async def publish_batch(self, messages: Sequence[tuple[str, str, bytes]]) -> None:
-        """Publish (subject, message id, body) of all, or none of them, with one acknowledgement.
+    async def publish_batch(self, batch: Batch) -> None:
+        """Publish all messages of a batch or none of them, with one acknowledgement.
 
         :raises BusRefused: with code ``DUPLICATE_IN_BATCH`` when the stream holds the id of one of them.
         :raises BusAway: as ``request``; whether they were stored is not known.
@@ -209,30 +233,20 @@ class Bus:
         client = self.client
         if client is None:
             raise BusAway("not connected")
-        batch = secrets.token_hex(12)
-        last = len(messages)
-        written = bytearray()
-        for number, (subject, msg_id, body) in enumerate(messages[:-1], start=1):
-            head = (
-                f"NATS/1.0\r\nNats-Msg-Id: {msg_id}\r\nNats-Batch-Id: {batch}\r\nNats-Batch-Sequence: {number}\r\n\r\n"
-            )
-            written += f"HPUB {subject} {len(head)} {len(head) + len(body)}\r\n{head}".encode()
-            written += body
-            written += b"\r\n"
         try:
             # In one piece: the client's own publish takes 15 µs a message, four times as long as all else here.
-            await client._send_command(bytes(written))
+            await client._send_command(batch.written)
         except (nats.errors.Error, OSError) as why:
             raise BusAway(type(why).__name__) from why
-        subject, msg_id, body = messages[-1]
+        subject, msg_id, body = batch.last
         headers = {
             "Nats-Msg-Id": msg_id,
-            "Nats-Batch-Id": batch,
-            "Nats-Batch-Sequence": str(last),
+            "Nats-Batch-Id": batch.id,
+            "Nats-Batch-Sequence": str(batch.size),
             "Nats-Batch-Commit": "1",
         }
         told = await self.request(subject, body, headers=headers, seconds=5.0)
-        if told.get("count") != last:
+        if told.get("count") != batch.size:
             # Another publisher's or an older server's answer: it was taken for a single message.
             raise BusRefused(0, "the batch was not acknowledged as one")
 

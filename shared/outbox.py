@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 import prometheus_client
 
-from shared.bus import DUPLICATE_IN_BATCH, NOT_FOUND, Bus, BusAway, BusRefused, Seldom, StreamState
+from shared.bus import DUPLICATE_IN_BATCH, NOT_FOUND, Batch, Bus, BusAway, BusRefused, Seldom, StreamState, batch_of
 from shared.clock import seconds_running
 from shared.contracts import platform
 from shared.decisions import Recorded
@@ -228,6 +228,13 @@ class _Row(NamedTuple):
     body: bytes
 
 
+class _Next(NamedTuple):
+    """What is sent next: whole positions in order, and the same as one batch where they are sent as one."""
+
+    rows: list[_Row]
+    batch: Batch | None
+
+
 @dataclass(frozen=True)
 class LogHead:
     """How far the log of a service reaches, counted in one instant."""
@@ -382,8 +389,8 @@ class Relay:
     async def _send(self) -> bool:
         """Send what there is, a batch at a time, until it is time to look at the stream; whether there may be more.
 
-        While the bus stores one batch the next one is read, and while it stores that one the cursor behind the first is
-        saved. The cursor moves in order and behind acknowledgements only.
+        While the bus stores one batch the next one is read and written out, and while it stores that one the cursor
+        behind the first is saved. The cursor moves in order and behind acknowledgements only.
         """
         if self._bus.client is None:
             async with self._turn:
@@ -391,22 +398,21 @@ class Relay:
                 self._head = await connection.fetchval("select published from head")
             raise BusAway("not connected")
         stream = await self._look()
-        rows = await self._next(self._cursor)
+        coming = await self._next(self._cursor, stream)
         saving: asyncio.Task[None] | None = None
         try:
-            while rows:
-                full = rows[-1].position < self._head
-                reading = asyncio.create_task(self._next(rows[-1].position)) if full else None
+            while coming.rows:
+                last = coming.rows[-1].position
+                reading = asyncio.create_task(self._next(last, stream)) if last < self._head else None
                 reach("before the publish")
                 try:
-                    fresh = await self._hand_over(rows, stream)
+                    fresh = await self._hand_over(*coming)
                 finally:
-                    following = await reading if reading is not None else []
+                    coming = await reading if reading is not None else _Next([], None)
                 reach("after the publish")
                 if saving is not None:
                     await saving
-                saving = asyncio.create_task(self._save(rows[-1].position, stream, fresh))
-                rows = following
+                saving = asyncio.create_task(self._save(last, stream, fresh))
                 if seconds_running() - self._looked >= LOOK_SECONDS:
                     break
         finally:
@@ -428,7 +434,7 @@ class Relay:
         self._cursor = position
         self._progress = seconds_running()
 
-    async def _next(self, after: int) -> list[_Row]:
+    async def _next(self, after: int, stream: StreamState) -> _Next:
         """Read the head, and the rows behind ``after`` that go into one batch, in one round trip."""
         async with self._turn:
             connection = await self._connected()
@@ -440,7 +446,9 @@ class Relay:
                 BATCH,
             )
         self._head = found[0]["published"]
-        return _batch(found) if found[0]["position"] is not None else []
+        rows = _batch(found) if found[0]["position"] is not None else []
+        together = stream.takes_batches and len(rows) > FEW
+        return _Next(rows, batch_of([(row.subject, row.msg_id, row.body) for row in rows]) if together else None)
 
     async def _look(self) -> StreamState:
         """Look whether the stream is still the one the cursor speaks of, and holds what it held; if not, rewind."""
@@ -479,11 +487,11 @@ class Relay:
         self._stream, self._looked, self._looked_at = seen, now, generation
         return seen
 
-    async def _hand_over(self, rows: Sequence[_Row], stream: StreamState) -> int:
+    async def _hand_over(self, rows: Sequence[_Row], batch: Batch | None) -> int:
         """Publish all of them; how many were new to the stream."""
-        if stream.takes_batches and len(rows) > FEW:
+        if batch is not None:
             try:
-                await self._bus.publish_batch([(row.subject, row.msg_id, row.body) for row in rows])
+                await self._bus.publish_batch(batch)
                 PUBLISHED.labels("batch").inc(len(rows))
                 return len(rows)
             except BusRefused as why:

@@ -10,7 +10,7 @@ import pytest
 from operate.bus_keeper import tend
 from operate.nats import prepare
 from operate.state import State
-from shared.bus import DUPLICATE_IN_BATCH, Bus, BusAway, BusRefused, Pull, filters
+from shared.bus import DUPLICATE_IN_BATCH, Bus, BusAway, BusRefused, Pull, batch_of, filters
 from tests.shared.correspondents import Server, kept, soon, until, user
 
 
@@ -49,10 +49,10 @@ def test_a_batch_comes_whole_and_a_duplicate_in_it_refuses_it(server: Server) ->
     async def story() -> None:
         async with kept(server.nats), user(server.nats, "visits") as bus:
             batch = [(SUBJECT, f"visits-1-{n}-v1", b"{}") for n in range(1, 6)]
-            await bus.publish_batch(batch)
+            await bus.publish_batch(batch_of(batch))
             assert (await bus.stream("visits")).messages == 5
             with pytest.raises(BusRefused) as refused:
-                await bus.publish_batch([(SUBJECT, "visits-1-6-v1", b"{}"), batch[0]])
+                await bus.publish_batch(batch_of([(SUBJECT, "visits-1-6-v1", b"{}"), batch[0]]))
             assert refused.value.code == DUPLICATE_IN_BATCH
             assert not await bus.publish(SUBJECT, b"{}", msg_id="visits-1-1-v1")
             assert (await bus.stream("visits")).messages == 5

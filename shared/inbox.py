@@ -38,6 +38,7 @@ RETRY_SECONDS = (0.5, 2.0, 8.0, 30.0)  # after the first, second … failure
 SWEEP_SECONDS = 15.0
 PATIENCE_SECONDS = 3.0  # how long messages are held for a store that is away
 PAGE = 200
+STREAMS_KNOWN = 10_000  # of which we hold how far they have come, those that moved last; of others the store is asked
 AWAY = (StoreBusy, *LOST)
 
 MESSAGES = prometheus_client.Counter(
@@ -555,7 +556,7 @@ class Inbox:
         self._serial += 1
         self._moved[(office, key)] = (version, self._serial)
         self._moved.move_to_end((office, key))
-        if len(self._moved) > 50_000:
+        if len(self._moved) > STREAMS_KNOWN:
             self._moved.popitem(last=False)
         if (office, key) in self._awaited:
             self._again.put_nowait(("stream", office, key))

@@ -54,6 +54,7 @@ DECIDE = Histogram(
 )
 REPEATED = Counter("huurspoor_writer_batches_decided_again", "Batches decided again", ["because"])
 SLOW_DECISION_SECONDS = 0.05
+STREAMS_HELD = 8000  # those that were looked at last, about 3 kB each
 REFUSED = "\x1frefused"  # behind a key, where no caller can write it: it was refused, and that was remembered
 OFFICE_FOUNDED = "OfficeFounded"  # the one event by which every service learns that there is an office
 SOMEBODY_ELSE_WROTE = "HS001"  # raised by record_batch
@@ -379,7 +380,7 @@ class Writer:
         companions: Sequence[Companion] = (),
         queue: int = 2000,
         largest_batch: int = 256,
-        streams_held: int = 50_000,
+        streams_held: int = STREAMS_HELD,
     ) -> None:
         self.service = service
         self.ready = asyncio.Event()
@@ -407,7 +408,7 @@ class Writer:
         self._largest = largest_batch
         self._arrived = asyncio.Event()
         self._held: OrderedDict[str, Held] = OrderedDict()
-        self._members: dict[tuple[str, str, str], dict[str, None]] = {}
+        self._members: OrderedDict[tuple[str, str, str], dict[str, None]] = OrderedDict()
         self._streams_held = streams_held
         self._connection: asyncpg.Connection | None = None
         self._batch_id, self._log, self._published_at, self._hash, self._at = (
@@ -607,8 +608,9 @@ class Writer:
             self._held[key] = held
             self._held.move_to_end(key)
         self._members.update(batch.members)
-        while len(self._held) > self._streams_held:
-            self._held.popitem(last=False)
+        for held_in_memory in (self._held, self._members):
+            while len(held_in_memory) > self._streams_held:
+                held_in_memory.popitem(last=False)
         for companion in batch.companions:
             companion.committed()
         if woken:
@@ -634,17 +636,24 @@ class Writer:
             else:
                 streams[key] = office
 
+        def want_all(office: str, stream: AnyStream, lease: str) -> None:
+            place = (office, stream.kind, lease)
+            keys_of_members = [f"{office}/{stream.kind}/{id}" for id in self._members.get(place, ())]
+            if place in self._members and all(key in self._held for key in keys_of_members):
+                self._members.move_to_end(place)
+                for key in keys_of_members:
+                    self._held.move_to_end(key)
+            else:
+                leases[place] = None
+
         for one in asked:
             if one.stream is not None:
                 want(one.office, one.stream, one.id)
             for read in one.reads.values():
                 if isinstance(read, One):
                     want(one.office, read.stream, read.id)
-                elif (one.office, read.stream.kind, read.lease) not in self._members or any(
-                    f"{one.office}/{read.stream.kind}/{id}" not in self._held
-                    for id in self._members[(one.office, read.stream.kind, read.lease)]
-                ):
-                    leases[(one.office, read.stream.kind, read.lease)] = None
+                else:
+                    want_all(one.office, read.stream, read.lease)
             if one.refused is not None:
                 want(one.office, one.refused.stream, one.refused.id)
             if one.by.act is not None and self._authority is not None:

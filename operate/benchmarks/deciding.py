@@ -22,7 +22,7 @@ from operate.benchmarks.cell import Cell, NotAsAcknowledged, Run
 from operate.benchmarks.ground import CALLERS, NOTES, OFFICE, By, Ground, Noted, followed, stored_bytes, timed, writing
 from shared.codec import Beside, Codec
 from shared.views import Resource
-from shared.writer import Decided, Message, Writer
+from shared.writer import STREAMS_HELD, Decided, Message, Writer
 
 LOADED = 20  # events of a stream that a decision looks at
 STREAMS = 5000
@@ -137,7 +137,7 @@ async def decide_cells(on: Ground) -> AsyncIterator[Cell]:
     for callers in CALLERS:
         async for cell in _deciding(on, f"decide@{callers}", callers, held=1):
             yield cell
-    async for cell in _deciding(on, "decide-cached@32", 32, held=50_000):
+    async for cell in _deciding(on, "decide-cached@32", 32, held=STREAMS_HELD):
         yield cell
 
 

@@ -218,6 +218,21 @@ async def test_a_script_through_the_library_uses_the_same_head_and_the_writer_no
     assert [note.id for note in shed.log.select_notifications(1, 10)] == [1, 2, 3]
 
 
+async def test_what_is_held_in_memory_no_more_is_read_again(shed: Shed) -> None:
+    shed.writer._streams_held = 2
+    for office in ("shed-north", "shed-south", "shed-west", "shed-east") * 2:
+        by, reads = By(office=office), {"others": Every(TOOL, "shed-1")}
+        for tool in ("t1", "t2"):
+            await shed.lend(tool, "anna", by, reads=reads)
+        with pytest.raises(ToolNotOnShelf):
+            await shed.lend("t3", "anna", by, reads=reads)
+        with pytest.raises(ToolNotOnShelf):
+            await shed.lend("t1", "bert", by)
+        assert len(shed.writer._held) <= 2
+        assert len(shed.writer._members) <= 2
+    assert len(await shed.fetch("select 1 from stored_events")) == 8
+
+
 async def test_a_rule_over_all_streams_of_a_lease_holds_within_one_batch(shed: Shed) -> None:
     many = [shed.lend(f"t{n}", "anna", reads={"others": Every(TOOL, "shed-1")}) for n in range(6)]
     outcomes = await asyncio.gather(*many, return_exceptions=True)

@@ -570,16 +570,18 @@ class Inbox:
         """Once in a while run all that waits for something that is there: the net under the releases."""
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            if not self.loaded.is_set():
-                continue
-            with contextlib.suppress(*AWAY):
-                for row in await self._read(
-                    "select distinct i.office, i.waits_for from inbox i join inbox_stream s on s.office = i.office"
-                    " and s.publisher = split_part(i.waits_for, ':', 1)"
-                    " and s.stream = substr(i.waits_for, strpos(i.waits_for, ':') + 1)"
-                    " where i.state = 'parked' and i.waits_for is not null limit 200"
-                ):
-                    self._again.put_nowait(("stream", row["office"], row["waits_for"]))
+            if self.loaded.is_set():
+                with contextlib.suppress(*AWAY):
+                    await self._release_what_need_not_wait()
+
+    async def _release_what_need_not_wait(self) -> None:
+        for row in await self._read(
+            "select distinct i.office, i.waits_for from inbox i join inbox_stream s on s.office = i.office"
+            " and s.publisher = split_part(i.waits_for, ':', 1)"
+            " and s.stream = substr(i.waits_for, strpos(i.waits_for, ':') + 1)"
+            " where i.state = 'parked' and i.waits_for is not null limit 200"
+        ):
+            self._again.put_nowait(("stream", row["office"], row["waits_for"]))
 
     def _later(self, seconds: float, work: tuple[str, ...]) -> None:
         def now() -> None:
@@ -625,6 +627,7 @@ class Inbox:
                 self._again.put_nowait(
                     ("message", row["office"], row["publisher"], str(row["epoch"]), str(row["position"]))
                 )
+        await self._release_what_need_not_wait()  # whoever took in what they wait for ended before it released them
         self._letters = {}
         readable = []
         for row in await self._read("select id, publisher, position, reason, headers, state from dead_letter"):

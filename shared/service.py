@@ -14,6 +14,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from types import FrameType
 from typing import Any, NoReturn
 from urllib.parse import unquote, urlsplit
 
@@ -215,26 +216,45 @@ class Service:
                 )
             ]
             serving = asyncio.create_task(server.serve(), name="http")
-            ended, _ = await asyncio.wait([*at_work, serving], return_when=asyncio.FIRST_COMPLETED)
-            # Fetch nothing new, then finish what is under way; the writer goes last.
+            asked_to_end = asyncio.create_task(server.asked_to_end.wait())
+            ended, _ = await asyncio.wait([*at_work, serving, asked_to_end], return_when=asyncio.FIRST_COMPLETED)
+            # Fetch nothing new, also while the last requests are being answered; then finish what is under way. Over
+            # the bus what was taken in last is acknowledged, and what was done last is told. The writer goes last.
             server.should_exit = True
-            for task in reversed(at_work[2:]):
-                task.cancel()
-            await asyncio.gather(*at_work[2:], return_exceptions=True)
-            at_work[1].cancel()  # the bus: what was taken in last is acknowledged over it
-            await asyncio.gather(at_work[1], return_exceptions=True)
+            asked_to_end.cancel()
+            writing, connected, relaying, *fetching = at_work
+            await _ended(*fetching)
             with contextlib.suppress(asyncio.CancelledError):
                 await serving
-            at_work[0].cancel()
-            await asyncio.gather(at_work[0], return_exceptions=True)
+            await _ended(relaying)
+            await _ended(connected)
+            await _ended(writing)
             for task in ended:
-                if task is not serving and not task.cancelled() and task.exception() is not None:
+                if task in at_work and not task.cancelled() and task.exception() is not None:
                     raise task.exception() or RuntimeError(task.get_name())
         await seals.close()
 
 
+async def _ended(*tasks: "asyncio.Task[Any]") -> None:
+    """Cancel tasks and wait until they have ended."""
+    for task in reversed(tasks):
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 class _Server(uvicorn.Server):
-    """Uvicorn, ended by SIGINT and SIGTERM with exit code 0 once everything under way is answered."""
+    """Uvicorn, ended by SIGINT and SIGTERM with exit code 0 once everything under way is answered.
+
+    :ivar asked_to_end: set with the first of these signals.
+    """
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.asked_to_end = asyncio.Event()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self.asked_to_end.set()
+        super().handle_exit(sig, frame)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Any:

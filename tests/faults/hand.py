@@ -178,14 +178,51 @@ class Hand:
         began = machine.monotonic()
         while True:
             with contextlib.suppress(Away, LookupError):
-                door = Door(str(self._platform.components["nats"]["monitoring"]), patience=2)
-                told = door.get("/jsz?streams=true&consumers=true").body or {}
-                streams = [one for account in told.get("account_details") or () for one in account["stream_detail"]]
-                if holds(streams):
+                if holds(self._streams()):
                     return machine.monotonic() - began
             if machine.monotonic() - began > seconds:
                 raise TimeoutError(otherwise)
             machine.sleep(0.02)
+
+    def _streams(self) -> list[Mapping[str, Any]]:
+        """Return what the server says of its streams. :raises Away, LookupError: it does not say anything."""
+        door = Door(str(self._platform.components["nats"]["monitoring"]), patience=2)
+        told = door.get("/jsz?streams=true&consumers=true").body or {}
+        return [one for account in told.get("account_details") or () for one in account["stream_detail"]]
+
+    def consumer(self, publisher: str, reader: str) -> Mapping[str, Any]:
+        """Return what the server says of a consumer. :raises LookupError: there is none."""
+        streams = self._streams()
+        found = [
+            one
+            for stream in streams
+            if stream["name"] == stream_of(publisher)
+            for one in stream.get("consumer_detail") or ()
+            if one["name"] == reader
+        ]
+        if not found:
+            raise LookupError(f"{reader} has no consumer for {publisher}")
+        return dict(found[0])
+
+    def take_and_refuse(self, publisher: str, reader: str) -> int:
+        """Take the next message for a reader, as another process of it would, and give it back at once.
+
+        :returns: how often the bus has delivered that message by now. :raises AssertionError: there was none in 9 s.
+        """
+        delivered: list[int] = []
+
+        async def take(connection: Any) -> None:
+            next_one = f"$JS.API.CONSUMER.MSG.NEXT.{stream_of(publisher)}.{reader}"
+            ask = json.dumps({"batch": 1, "expires": 8_000_000_000}).encode()
+            message = await connection.request(next_one, ask, timeout=9, old_style=True)
+            if message.reply:
+                await connection.publish(message.reply, b"-NAK")
+                await connection.flush()
+                delivered.append(int(message.reply.split(".")[4]))
+
+        self._on_the_bus(reader, take)
+        assert delivered, "the bus delivered nothing again"
+        return delivered[0]
 
     def _told(self, publisher: str) -> list[tuple[str, bytes, str]]:
         until = machine.monotonic() + 30

@@ -1,6 +1,7 @@
-"""A small TCP proxy between a service and a server: it cuts, falls silent, refuses, swallows the reply to a COMMIT."""
+"""A small TCP proxy between a service and a server: it cuts, falls silent, refuses, swallows a request or its reply."""
 
 import contextlib
+import re
 import socket
 import threading
 from collections.abc import Callable
@@ -38,6 +39,7 @@ class Proxy:
         self._refusing = False
         self._marker: bytes | None = None
         self._swallowed = threading.Event()
+        self._unheard: tuple[re.Pattern[bytes], threading.Event] | None = None
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -75,6 +77,15 @@ class Proxy:
         self._marker = marker
         return self._swallowed
 
+    def swallow_request(self, like: bytes) -> threading.Event:
+        """Pass on nothing of the next that holds what the expression ``like`` finds, and cut its line instead.
+
+        :returns: is set once that has happened.
+        """
+        swallowed = threading.Event()
+        self._unheard = (re.compile(like), swallowed)
+        return swallowed
+
     def _accept(self) -> None:
         while True:
             try:
@@ -104,6 +115,10 @@ class Proxy:
                     continue
                 if self._marker is not None and self._marker in part:
                     self._marker, line.swallowing = None, True
+                if self._unheard is not None and self._unheard[0].search(part):
+                    (_, swallowed), self._unheard = self._unheard, None
+                    swallowed.set()
+                    break
                 line.server.sendall(part)
         self._over(line)
 

@@ -8,9 +8,11 @@ import subprocess
 import sys
 import time as machine
 import uuid
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,14 +21,16 @@ import pytest
 
 from operate.children import free_port
 from operate.postgres import SUPERUSER
-from operate.state import PROJECT
+from operate.state import PROJECT, SERVICES
 from operate.supervisor import service_settings
-from tests.faults.house import House, Load, soon
+from shared.clock import BRUSSELS, set_clock
+from tests.faults.house import CODE, House, Load, soon
 from tests.journeys import truth
 
 pytestmark = pytest.mark.journey
 
-ACKNOWLEDGEMENT_SECONDS = 5.0  # after which the bus delivers again what nobody acknowledged
+TEST_BUILD = Path(__file__).parent / "test_build"
+AN_ACKNOWLEDGEMENT = rb"PUB \$JS\.ACK\.EVALUATIONS\.referrals\.\S+ +0\r\n"
 
 
 # A service
@@ -56,16 +60,53 @@ def test_a_service_that_is_asked_to_end_finishes_what_it_does(house: House) -> N
     assert again.json()["events"] == first.json()["events"]
 
 
+def test_a_service_that_is_asked_to_end_fetches_nothing_more(house: House) -> None:
+    def consumer() -> Mapping[str, Any]:
+        return house.hand.consumer("evaluations", "referrals")
+
+    with (
+        ThreadPoolExecutor(2) as beside,
+        house.http("referrals", role="coordinator") as partners,
+        house.http() as director,
+        house.connection("referrals_all", "referrals") as next_writer,
+    ):
+        with house.nobody_commits("referrals") as let_go:
+            asked = beside.submit(house.list_partner, partners, key=str(uuid.uuid4()), person="Asked before")
+            soon(lambda: waits_for_the_head(house, "referrals"), seconds=5)
+            before = consumer()["delivered"]
+            house.hand.kill("referrals", signal.SIGTERM)
+            soon(lambda: consumer()["num_waiting"] == 0, seconds=3)  # nobody asks for messages any more
+            assert house.command(director).status_code == 201
+            soon(lambda: consumer()["num_pending"] > 0, seconds=5)
+            assert not asked.done(), "it was to be still at work"
+            # Whoever is started next must not write, and so not fetch, before we have looked.
+            ended = beside.submit(next_writer.execute, "select pg_advisory_lock(hashtext('huurspoor-writer'))")
+            let_go()
+        assert asked.result().status_code == 201
+        ended.result(timeout=10)
+        assert consumer()["delivered"] == before
+
+
 def test_a_service_that_stood_still_with_a_message_in_its_hand_doubles_nothing(house: House) -> None:
+    repeats = repeated(house)
     with house.http() as client:
         with house.nobody_commits("referrals") as let_go:
             house.command(client)
             soon(lambda: waits_for_the_head(house, "referrals"), seconds=5)
             house.hand.stop("referrals")
             let_go()
-        machine.sleep(ACKNOWLEDGEMENT_SECONDS + 1)  # the bus gives the message to whoever asks next
+        # Nobody acknowledged it in time: while the service stands still the bus gives it to whoever asks.
+        assert house.hand.take_and_refuse("evaluations", "referrals") == 2
         house.command(client)
-        house.hand.go_on("referrals")
+    unheard = house.bus.swallow_request(AN_ACKNOWLEDGEMENT)
+    house.hand.go_on("referrals")
+    assert unheard.wait(10), "it did not go on with what it had in its hand"
+    soon(lambda: repeated(house) > repeats, seconds=10)  # it came again, and had had its effect
+
+
+def repeated(house: House) -> float:
+    """Return how many messages of evaluations came to referrals again after their effect."""
+    return house.metric('huurspoor_inbox_messages_total{outcome="repeat",publisher="evaluations"}', "referrals")
 
 
 def waits_for_the_head(house: House, service: str) -> bool:
@@ -112,18 +153,72 @@ def alternately(names: Any) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def another_process(house: House, service: str) -> Iterator[str]:
-    """Run a second process of a service; yield its address."""
+def another_process(house: House, service: str, **beside: str) -> Iterator[str]:
+    """Run a second process of a service, with further settings where there are any; yield its address."""
     at = {name: int(seen["url"].rpartition(":")[2]) for name, seen in house.platform.components.items()}
     port = free_port()
     settings = service_settings(house.platform.state, service, port, database=at["postgres"], bus=at["nats"])
     words = [sys.executable, "-P", "-m", f"services.{service}.main"]
-    child = subprocess.Popen(words, cwd=PROJECT, env=settings, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    env = {**settings, **beside}
+    child = subprocess.Popen(words, cwd=PROJECT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         yield f"http://127.0.0.1:{port}"
     finally:
         child.terminate()
         assert child.wait(15) == 0
+
+
+def test_an_old_release_beside_a_new_one_loses_nothing_and_comes_to_the_same(house: House) -> None:
+    by_one, by_both = (prepared_lease(house, starts_on=house.platform.today()) for _ in range(2))
+    new = {"PYTHONPATH": f"{TEST_BUILD}:{PROJECT}", "HUURSPOOR_RELEASE": "next"}
+    with house.http("visits", role="coordinator") as client:
+        visit_and_contact(house, client, by_one)
+        with another_process(house, "visits", **new) as visits, another_process(house, "notifications", **new):
+            client.base_url = httpx.URL(visits)
+            soon(lambda: answers(client), seconds=20)
+            house.hand.kill("visits", signal.SIGTERM)
+            soon(lambda: client.get("/health/ready").json()["ready"], seconds=10)
+            visit_and_contact(house, client, by_both)
+            # The old release knows no second version of a planned visit: that waits, and behind it its cancellation;
+            # what is of other streams goes on.
+            soon(lambda: waits_in(house, "notifications") == {"dead": 1, "parked": 1}, seconds=10)
+            soon(lambda: house.health("notifications")["inbox"]["visits"]["counts"]["ContactLogged"] == 2, seconds=10)
+            assert not made_of(house, by_both)["visits.VisitPlannedV1"]
+            house.hand.kill("notifications", signal.SIGTERM)
+            soon(lambda: made_of(house, by_both)["visits.VisitPlannedV1"], seconds=20)
+            house.hand.kill("visits")  # the old release, which stood by and is started again
+    soon(house.all_ready, seconds=20)
+    soon(lambda: waits_in(house, "notifications") == {"dead": 0, "parked": 0}, seconds=5)
+    made = made_of(house, by_one)
+    assert made["visits.VisitPlannedV1"] == 1
+    assert made_of(house, by_both) == made
+    truth.views_equal_their_rebuild(house.platform, "visits", "notifications")
+
+
+def visit_and_contact(house: House, client: httpx.Client, lease: str) -> None:
+    """Plan a visit and cancel it, and note a contact of the same lease."""
+    tomorrow = house.platform.today() + timedelta(days=1)
+    visit = {"lease": lease, "date": tomorrow.isoformat(), "slot": "10:00", "purpose": "individual"}
+    planned = asked(client, "/visits", visit)
+    asked(client, f"/visits/{planned['id']}/cancel", {"reason": "Ze is dan niet thuis."})
+    asked(client, "/contacts", {"lease": lease, "kind": "repair_report", "channel": "phone", "gist": "De kraan lekt."})
+
+
+def made_of(house: House, lease: str) -> Counter[str]:
+    """Count by their names the events that notifications holds about a lease."""
+    rows = truth.asked(
+        house.platform,
+        "notifications",
+        "select topic from stored_events where position($1 in originator_id || convert_from(state, 'UTF8')) > 0",
+        lease,
+    )
+    return Counter(topic for (topic,) in rows)
+
+
+def waits_in(house: House, service: str) -> dict[str, int]:
+    """Return how many messages of visits a service could not take in (yet)."""
+    told = house.health(service)["inbox"]["visits"]
+    return {"dead": told["dead"], "parked": told["parked"]}
 
 
 # PostgreSQL
@@ -230,6 +325,111 @@ def jump(house: House, *, hours: int) -> None:
     part = file.with_suffix(".part")
     part.write_text(json.dumps(told))
     os.replace(part, file)
+
+
+def test_the_night_on_which_an_hour_is_missing(house: House) -> None:
+    sunday = date(2026, 3, 29)
+    lease = prepared_lease(house, starts_on=sunday)
+    lived_through(house, "2026-03-29T00:04:59+01:00", "2026-03-29T01:59:59+01:00")
+    assert house.platform.now().astimezone(BRUSSELS).hour == 3
+    the_day_was_done_once(house, sunday, lease)
+    with house.http("visits", role="coordinator") as client:
+        visit = {"lease": lease, "date": sunday.isoformat(), "purpose": "individual"}
+        with pytest.raises(httpx.HTTPStatusError, match="422") as skipped:
+            asked(client, "/visits", {**visit, "slot": "02:30"})
+        assert "Dit tijdstip bestaat niet" in skipped.value.response.text
+        asked(client, "/visits", {**visit, "slot": "03:00"})
+
+
+def test_the_night_on_which_an_hour_comes_twice(house: House) -> None:
+    sunday = date(2026, 10, 25)
+    lease = prepared_lease(house, starts_on=sunday)
+    first, again = "2026-10-25T02:30:00+02:00", "2026-10-25T02:30:00+01:00"
+    told = lived_through(house, "2026-10-25T00:04:59+02:00", first, "2026-10-25T02:59:59+02:00", again)
+    the_day_was_done_once(house, sunday, lease)
+    assert len(told) == len(set(told)), "two acts have one id"
+    with house.http(role="auditor") as client:
+
+        def standing(known_at: str) -> httpx.Response:
+            return client.get(f"/dossiers/{lease}/standing", params={"known_at": known_at})
+
+        # The same time on the wall, an hour apart: what became known in between lies between them.
+        then, an_hour_later = (standing(at).raise_for_status().json()["ledger_position"] for at in (first, again))
+        assert an_hour_later - then >= len(told) / 4
+        assert standing(first.removesuffix("+02:00")).status_code == 422, "which of the two was meant?"
+        noted = client.get(f"/dossiers/{lease}/standing").json()["as_known_at"]
+        assert datetime.fromisoformat(noted) > datetime.fromisoformat(again)
+
+
+def prepared_lease(house: House, *, starts_on: date) -> str:
+    """Register a lease that starts on a day to come, with its counsellor; return its id once everybody knows it."""
+    body = {
+        "dwelling": {"reference": "R-0417", "address": "Markt 3"},
+        "landlord": "Woonhuis",
+        "parties": [{"name": "Jonas Peeters", "role": "reference_renter", "language": "nl", "household": "alone"}],
+        "start": starts_on.isoformat(),
+        "informed_on": house.platform.today().isoformat(),
+    }
+    with house.http("visits", role="coordinator") as client:
+        lease = str(asked(client, "/leases", body)["id"])
+        asked(client, f"/leases/{lease}/assign-counsellor", {"counsellor": "counsellor-oost"})
+    house.platform.settled()
+    return lease
+
+
+def asked(client: httpx.Client, path: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Give a command and return its answer. :raises httpx.HTTPStatusError: it was refused."""
+    answer = client.post(path, json=body, headers={"Idempotency-Key": str(uuid.uuid4())})
+    told: Mapping[str, Any] = answer.raise_for_status().json()
+    return told
+
+
+def lived_through(house: House, *moments: str) -> list[str]:
+    """Let the clock run on for a second and a half from each of these moments, in which commands are given.
+
+    :returns: the ids of what they recorded, in order; their positions and times have one order.
+    """
+    recorded: list[str] = []
+    since = positions(house)[-1][0]
+    with house.http() as client:
+        for moment in moments:
+            set_clock(house.platform.state.clock, to=datetime.fromisoformat(moment))
+            until = machine.monotonic() + 1.5
+            while machine.monotonic() < until:
+                answer = house.command(client, person=f"person-of-{moment[:13]}")
+                assert answer.status_code == 201, answer.text
+                recorded += [event["id"] for event in answer.json()["events"]]
+                machine.sleep(0.05)
+    house.platform.settled()
+    after = [row for row in positions(house) if row[0] > since]
+    assert [id for _, id, _ in after if id in recorded] == recorded
+    moments_told = [datetime.fromisoformat(at) for _, _, at in after]
+    assert moments_told == sorted(set(moments_told)), "the order of time is not that of positions"
+    return recorded
+
+
+def positions(house: House) -> list[tuple[int, str, str]]:
+    """Return position, id and time of all that evaluations told, in order of position."""
+    rows = truth.asked(house.platform, "evaluations", "select position, envelope from outbox order by position")
+    return [(position, (told := json.loads(envelope))["id"], told["time"]) for position, envelope in rows]
+
+
+def the_day_was_done_once(house: House, day: date, lease: str) -> None:
+    """The lease that was to start on a day has started once, and no service did the day's work a second time."""
+    soon(lambda: started(house, lease), seconds=20)
+    assert started(house, lease) == [day.isoformat()]
+    for service in SERVICES:
+        done = truth.asked(house.platform, service, "select distinct day from day_done where office = $1", CODE)
+        assert done == [(day,)], service
+        said = [line for line in house.log(service) if "day-work-failed" in line]
+        assert not said, said
+
+
+def started(house: House, lease: str) -> list[str]:
+    """Return the days on which a lease was said to have started."""
+    rows = truth.asked(house.platform, "visits", "select envelope from outbox where type = 'LeaseStarted'")
+    told = [json.loads(envelope) for (envelope,) in rows]
+    return [one["occurredon"] for one in told if one["data"]["lease"] == lease]
 
 
 def test_views_of_which_the_rebuild_is_killed_are_the_old_ones(house: House) -> None:

@@ -1,10 +1,12 @@
 """A test build: Python loads this module by its name when its folder is on the path, before the service itself.
 
 ``HUURSPOOR_MISTAKE`` names one mistake that is made on purpose; ``HUURSPOOR_HICCUP`` lets one message fail once,
-which a sound build survives. The product holds none of this.
+which a sound build survives; ``HUURSPOOR_RELEASE=next`` makes it a release that tells more than this one knows. The
+product holds none of this.
 """
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -98,6 +100,53 @@ def hiccup(number: int) -> None:
     instead(Inbox, "_one", failing)
 
 
+def next_release() -> None:
+    """Tell of a planned visit in a second version alone, which says how long it takes; take in either version.
+
+    No release of ours would give up the first version at once. To who does not know the second it is all the same.
+    """
+    from dataclasses import dataclass, fields, replace
+
+    from shared.contracts.visits import VisitPlannedV1
+    from shared.told import Reader, Told, contracts_of
+
+    @dataclass(frozen=True, kw_only=True)
+    class VisitPlannedV2(VisitPlannedV1):
+        minutes: int = 60
+
+    def as_version(contract: type, told: Any) -> Any:
+        return contract(**{field.name: getattr(told, field.name) for field in fields(VisitPlannedV1)})
+
+    known: Any = contracts_of("visits")
+    known["VisitPlanned"][2] = VisitPlannedV2
+    honest_read, honest_init = Reader.read, Reader.__init__
+
+    def hear(self: Reader, service: str, heard: Mapping[type, Any], *more: Any) -> None:
+        both = dict(heard)
+        if VisitPlannedV1 in heard:
+            both[VisitPlannedV2] = heard[VisitPlannedV1]
+        honest_init(self, service, both, *more)
+
+    def read(self: Reader, *message: Any, **more: Any) -> Any:
+        told = honest_read(self, *message, **more)
+        if isinstance(told, Told) and isinstance(told.data, VisitPlannedV2):
+            return replace(told, data=as_version(VisitPlannedV1, told.data))
+        return told
+
+    instead(Reader, "__init__", hear)
+    instead(Reader, "read", read)
+    if "services.visits.main" in sys.orig_argv:
+        from services.visits import publishing
+
+        honest = publishing.published
+
+        def published(event: Any, state: Any, id: str) -> tuple[Any, ...]:
+            contracts = honest(event, state, id)
+            return tuple(as_version(VisitPlannedV2, one) if type(one) is VisitPlannedV1 else one for one in contracts)
+
+        instead(publishing, "published", published)
+
+
 MISTAKES = {
     "no idempotency": no_idempotency,
     "no inbox": no_inbox,
@@ -110,3 +159,5 @@ if "HUURSPOOR_HICCUP" in os.environ:
     hiccup(int(os.environ["HUURSPOOR_HICCUP"]))
 if os.environ.get("HUURSPOOR_MISTAKE"):
     MISTAKES[os.environ["HUURSPOOR_MISTAKE"]]()
+if os.environ.get("HUURSPOOR_RELEASE") == "next":
+    next_release()

@@ -25,7 +25,7 @@ log = structlog.get_logger()
 
 LOOK_SECONDS = 0.5
 SECONDS_TO_FINISH = 8.0
-DENIED_SECONDS = 15.0
+DENIED_SECONDS = 8.0  # a publish that is denied is tried again within 6
 STUCK_SECONDS = 10.0
 
 

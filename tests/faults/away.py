@@ -95,7 +95,7 @@ def away(minutes: float) -> int:
         "taken_in_after": round(taken_in, 1),
     }
     print(
-        f"{outbox['unpublished']} events waited; the bus was back: sent {drained:.1f} s, taken in {taken_in:.1f} s after"
+        f"{outbox['unpublished']} events waited; sent {drained:.1f} s, taken in {taken_in:.1f} s after the bus was back"
     )
     print("every command is there once, and every event was taken in once")
     print(f"p99 usual {usual:.1f} ms, away {alone:.1f} ms: {alone / usual:.2f} × (at most {LARGEST_RATIO})")

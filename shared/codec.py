@@ -33,6 +33,8 @@ class Beside(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     correlation_id: str | None = None
     causation_id: str | None = None
     taken_in_at: datetime | None = None  # absent: the moment it was recorded
+    office: str | None = None  # under which it was recorded, where it lies under the one its lease went to
+    handed_over_at: datetime | None = None  # when it came to lie there
 
 
 def events_of(stream: AnyStream) -> tuple[type, ...]:
@@ -142,4 +144,5 @@ def with_what_stands_beside(event: Any, beside: Beside, *, stream: str, version:
         position=beside.position,
         source=beside.source,
         clock_suspect=beside.clock_suspect,
+        office=beside.office,
     )

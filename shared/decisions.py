@@ -28,6 +28,7 @@ class Recorded(Generic[E]):
     position: str | None = None  # "<service>:<number>" of a published event, None for a private one
     source: str = "web"  # web, tablet, import, post, portal, system
     clock_suspect: bool = False
+    office: str | None = None  # under which it was recorded, where that is another than the one that reads it
 
 
 @dataclass(frozen=True)
@@ -75,12 +76,26 @@ class Elsewhere:
     """An event that a decision records in another stream than its own, in the same commit.
 
     :ivar follows: it follows by itself, whoever's act it follows from: recorded as the system's own, today.
+    :ivar office: whose stream it is, where that is another office's; only for a lease that goes over to it.
     """
 
     stream: AnyStream
     id: str
     event: Any
     follows: bool = False
+    office: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandOver:
+    """Among a decision's events: a lease goes over to another office, with all that was recorded about it.
+
+    In the same commit, and before what stands behind it. Where it has gone there already, nothing.
+    """
+
+    lease: str
+    from_office: str
+    to_office: str
 
 
 @dataclass(frozen=True)

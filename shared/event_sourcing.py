@@ -97,14 +97,17 @@ class Found(NamedTuple):
     version: int
 
 
-def one(stream: AnyStream, id: str) -> Read:
-    """Let a decision see the state of another stream."""
-    return One(stream, id)
+def one(stream: AnyStream, id: str, *, office: str | None = None) -> Read:
+    """Let a decision see the state of another stream.
+
+    :param office: whose, where a lease goes over from or to another office.
+    """
+    return One(stream, id, office)
 
 
-def every(stream: AnyStream, lease: str) -> Read:
-    """Let a decision see all streams of a kind that belong to a lease: a dict from id to state."""
-    return Every(stream, lease)
+def every(stream: AnyStream, lease: str, *, office: str | None = None) -> Read:
+    """Let a decision see all streams of a kind that belong to a lease: from id to state (``office``: ``one``)."""
+    return Every(stream, lease, office)
 
 
 class EventStore:
@@ -113,6 +116,8 @@ class EventStore:
     def __init__(self, writer: Writer, codec: Codec, pool: asyncpg.Pool, seals: Seals) -> None:
         self.writer = writer
         self.seals = seals
+        if isinstance(seals, Seals):
+            writer.widen = seals.widen
         self._codec = codec
         self._pool = pool
 

@@ -11,6 +11,7 @@ import hashlib
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import replace as with_
 from datetime import UTC, date, datetime
 from typing import Any, Protocol
 
@@ -23,11 +24,12 @@ from shared.clock import Clock
 from shared.decisions import TooEarly
 from shared.event_sourcing import LOST, Change, EventStore, Message, StoreBusy
 from shared.fail_points import reach
+from shared.hand_over import OFFICE_CHANGED, LeaseMoved, Stored, keys_in
 from shared.keys import OFFICE as OF_NO_LEASE
 from shared.log import DEAD_LETTER, INBOX, INBOX_STREAM
 from shared.progress import Progress, Ranges, Turns
 from shared.sealed import Sealed
-from shared.told import SUBJECT, Letter, Passed, Reactions, Reader, Reason, Told, letter_id
+from shared.told import SUBJECT, Letter, Passed, Reaction, Reactions, Reader, Reason, Told, letter_id
 
 __all__ = ["Delivery", "Inbox", "Itself", "Reactions", "Told", "TooEarly"]
 
@@ -52,6 +54,16 @@ _NOT_OURS = ("08", "53", "57", "58", "XX")  # SQL states that say something of t
 _LETTERS = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
 _DIGITS = str.maketrans("abcdefghijklmnop-", "0123456789abcdef ")
 _LONG_AGO = datetime(1900, 1, 1, tzinfo=UTC)
+
+
+# What waits for something that took its effect under the office from which leases came to the one that waits.
+WAITS_FOR_THE_OFFICE_BEFORE = (
+    "select distinct i.office, i.waits_for from inbox i join (select distinct office, from_office from lease_office) l"
+    " on l.office = i.office join inbox_stream s on s.office = l.from_office"
+    " and s.publisher = split_part(i.waits_for, ':', 1)"
+    " and s.stream = substr(i.waits_for, strpos(i.waits_for, ':') + 1)"
+    " where i.state = 'parked' and i.waits_for is not null"
+)
 
 
 class Delivery(Protocol):
@@ -395,7 +407,10 @@ class Inbox:
             applied = max(known.applied, self._moved.get((told.office, key), (0, 0))[0])
             if told.previous > applied and not known.looked_up:
                 applied = (await self._known([told]))[f"{told.office} {_place(told)}"].applied
-            if told.previous > applied:
+            if told.previous > applied and await self._was_applied_elsewhere(told):
+                message = with_(message, released=True)
+                told.message = message
+            elif told.previous > applied:
                 await self._park(told, waits_for=key)
                 if self._moved.get((told.office, key), (0, 0))[1] > began:
                     self._again.put_nowait(("stream", told.office, key))
@@ -420,6 +435,8 @@ class Inbox:
                 progress.settled(told.position, told.type)
                 if outcome == "done":
                     self._has_moved(told.office, key, told.version)
+                    if told.type == OFFICE_CHANGED:
+                        self._again.put_nowait(("office", told.office))
             case "parked":
                 progress.arrived(told.position, told.type)
                 progress.parked.add(told.position)
@@ -436,12 +453,50 @@ class Inbox:
         self._outcomes.pop(place, None)
         reaction = self._heard.get(type(told.data))
         if reaction is not None:
-            await reaction(told, self._store)
+            await self._where_its_lease_is(reaction, told)
         outcome = self._outcomes.pop(place, None)
         if outcome is None:
             outcome = (await self._store.keep(by=told)).outcome
             self._outcomes.pop(place, None)
         return outcome
+
+    async def _where_its_lease_is(self, reaction: Reaction, told: Told[Any]) -> None:
+        """React under the office that has the lease now: what the one before it said, and comes later, counts there.
+
+        The message stays in the inbox, and in the ledger, of the office under which it was told.
+        """
+        began = told
+        while True:
+            try:
+                await reaction(told, self._store)
+                if told is not began:
+                    self._again.put_nowait(("office", told.office))
+                return
+            except LeaseMoved as moved:
+                assert told.message is not None
+                keys = keys_in([Stored("", 0, told.type, told.envelope)])
+                await self._store.writer.widen(told.office, moved.to_office, keys)
+                message = with_(told.message, office=told.message.office or told.office)
+                told = with_(told, office=moved.to_office, message=message)
+
+    async def _was_applied_elsewhere(self, told: Told[Any]) -> bool:
+        """Whether what comes before a message took its effect under the office that its lease came from.
+
+        The word of the office that a lease came to is where that begins; it waits for nothing.
+        """
+        if told.type == OFFICE_CHANGED and getattr(told.data, "from_office", None) is not None:
+            return True
+        lease = told.message.subject.removeprefix("lease/") if told.message is not None else ""
+        rows = await self._read(
+            "select 1 from lease_office l join inbox_stream s on s.office = l.from_office"
+            " where l.office = $1 and l.lease = $2 and s.publisher = $3 and s.stream = $4 and s.version >= $5",
+            told.office,
+            lease,
+            told.publisher,
+            told.stream,
+            told.previous,
+        )
+        return bool(rows)
 
     def _note(self, office: str, message: Message, outcome: str) -> None:
         place = (office, message.place)
@@ -509,6 +564,10 @@ class Inbox:
     async def _release(self, work: tuple[str, ...]) -> None:
         """Run what was parked for a stream that moved, or one message whose time has come."""
         what, office, *rest = work
+        if what == "office":
+            for row in await self._read(WAITS_FOR_THE_OFFICE_BEFORE + " and i.office = $1", office):
+                self._again.put_nowait(("stream", office, row["waits_for"]))
+            return
         if what == "message":
             rows = await self._read(
                 "select publisher, envelope, position from inbox where office = $1 and publisher = $2 and epoch = $3"
@@ -581,6 +640,8 @@ class Inbox:
             " and s.stream = substr(i.waits_for, strpos(i.waits_for, ':') + 1)"
             " where i.state = 'parked' and i.waits_for is not null limit 200"
         ):
+            self._again.put_nowait(("stream", row["office"], row["waits_for"]))
+        for row in await self._read(WAITS_FOR_THE_OFFICE_BEFORE + " limit 200"):
             self._again.put_nowait(("stream", row["office"], row["waits_for"]))
 
     def _later(self, seconds: float, work: tuple[str, ...]) -> None:

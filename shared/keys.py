@@ -208,7 +208,8 @@ class Seals:
     def __init__(self, pool: Any, master_key: bytes) -> None:
         self._pool = pool
         self._master = master_key
-        self._keys: dict[str, DataKey | None] = {}  # None: destroyed, or not for us
+        # By the office that asks and the key's id: an office may open what another sealed, once a lease came from it.
+        self._keys: dict[tuple[str, str], DataKey | None] = {}  # None: destroyed, or not for us
         self._current: dict[tuple[str, str, str], str] = {}
         self._offices: dict[str, bytes] = {}
         self._erasures = -1
@@ -263,7 +264,11 @@ class Seals:
         :raises MayNotSeal: the service has no right to a category.
         """
         await self._notice_erasures()
-        new = [one for one in dict.fromkeys(subjects) if not self._keys.get(self._current.get((office, *one), ""))]
+        new = [
+            one
+            for one in dict.fromkeys(subjects)
+            if not self._keys.get((office, self._current.get((office, *one), "")))
+        ]
         if not new:
             return
         office_key = await self._office_key(office)
@@ -281,10 +286,11 @@ class Seals:
         except asyncpg.InsufficientPrivilegeError as why:
             raise MayNotSeal("no right to a category") from why
         self._remember(
+            office,
             {
                 row["id"]: DataKey(office, _unwrap(office_key, row["wrapped"], _place_of_key(office, row["id"])))
                 for row in rows
-            }
+            },
         )
         self._current.update({(office, row["subject"], row["category"]): row["id"] for row in rows})
 
@@ -306,13 +312,13 @@ class Seals:
             return {}
         await self._notice_erasures()
         ids = {one.key for one in wanted}
-        keys = {key: self._keys[key] for key in ids & self._keys.keys()}
+        keys = {key: self._keys[(office, key)] for key in ids if (office, key) in self._keys}
         if missing := ids - keys.keys():
             keys |= await self._fetch(office, missing)
         opened: dict[Sealed, Opened] = {}
         for one in wanted:
             key = keys[one.key]
-            found = key.open(one) if key is not None and key.office == office else None
+            found = key.open(one) if key is not None else None
             if found is not None:
                 field, text_key, text = found
                 opened[one] = Opened(text, field, base64.b64encode(text_key).decode())
@@ -326,6 +332,17 @@ class Seals:
         destroyed = await self._ask("select destroy_keys($1, $2, $3) as number", office, subject, category)
         self._forget()
         return int(destroyed[0]["number"])
+
+    async def widen(self, from_office: str, to_office: str, keys: Iterable[str]) -> None:
+        """Let an office open what another one sealed under these keys: a lease goes over to it, with its texts.
+
+        A key stays one key: who destroys it, in either office, makes its texts unreadable in both.
+        """
+        wanted = sorted(keys)
+        if wanted:
+            await self._ask("select widen_keys($1, $2, $3)", from_office, to_office, wanted)
+            for id in wanted:
+                self._keys.pop((to_office, id), None)
 
     async def signing_key(self, office: str) -> Ed25519PrivateKey:
         """Return the key with which the office's ledger is signed; it is made at the first call.
@@ -352,7 +369,7 @@ class Seals:
         await self._notice_erasures()
         whose = (office, subject, category)
         current = self._current.get(whose, "")
-        known = self._keys.get(current)
+        known = self._keys.get((office, current))
         if known is not None:
             return current, known
         office_key = await self._office_key(office)
@@ -364,19 +381,18 @@ class Seals:
             raise MayNotSeal(f"no right to category {category}") from why
         current = str(rows[0]["id"])
         key = DataKey(office, _unwrap(office_key, rows[0]["wrapped"], _place_of_key(office, current)))
-        self._remember({current: key})
+        self._remember(office, {current: key})
         self._current[whose] = current
         return current, key
 
     async def _fetch(self, office: str, ids: set[str]) -> dict[str, DataKey | None]:
         rows = await self._ask("select * from keys_of($1, $2)", office, list(ids))
-        readable = {row["id"]: row["wrapped"] for row in rows}
-        office_key = await self._office_key(office) if readable else b""
-        found = dict.fromkeys(ids) | {
-            key: DataKey(office, _unwrap(office_key, wrapped, _place_of_key(office, key)))
-            for key, wrapped in readable.items()
-        }
-        self._remember(found)
+        found: dict[str, DataKey | None] = dict.fromkeys(ids)
+        for row in rows:
+            whose, key = row["whose"], row["id"]
+            office_key = await self._office_key(whose)
+            found[key] = DataKey(whose, _unwrap(office_key, row["wrapped"], _place_of_key(whose, key)))
+        self._remember(office, found)
         return found
 
     async def _office_key(self, office: str) -> bytes:
@@ -397,10 +413,10 @@ class Seals:
             self._erasures = rows[0]["number"]
         self._checked = seconds_running()
 
-    def _remember(self, found: Mapping[str, DataKey | None]) -> None:
+    def _remember(self, office: str, found: Mapping[str, DataKey | None]) -> None:
         if len(self._keys) + len(found) > _CACHED_KEYS:
             self._forget()
-        self._keys.update(found)
+        self._keys.update({(office, id): key for id, key in found.items()})
 
     def _forget(self) -> None:
         self._keys.clear()
@@ -446,7 +462,9 @@ def _category_policies() -> list[str]:
             f"create policy {service} on data_key to {service} using ({mine}) with check ({mine})",
             f"drop policy if exists {service} on office_key",
             f"create policy {service} on office_key to {service} using ({own}) with check ({own})",
-            f"grant select, insert on office_key, data_key to {service}",
+            f"drop policy if exists {service} on widened",
+            f"create policy {service} on widened to {service} using ({own}) with check ({own})",
+            f"grant select, insert on office_key, data_key, widened to {service}",
             f"grant update (wrapped, destroyed_at) on data_key to {service}",
             f"grant select on erasures to {service}",
         ]
@@ -466,13 +484,16 @@ _SCHEMA = (
     " check (left(id, 2) = category || '-'), check ((wrapped is null) = (destroyed_at is not null)))",
     "create unique index if not exists one_key_in_use on data_key (office, subject, category)"
     " where destroyed_at is null",
+    # Whose key an office may open besides its own: those of leases that came from another office.
+    "create table if not exists widened (office text not null, key text not null, from_office text not null,"
+    " primary key (office, key))",
     "create table if not exists signing_key (office text primary key, public bytea not null, wrapped bytea not null)",
     "create table if not exists erasures (one boolean primary key default true check (one),"
     " number bigint not null default 0)",
     "insert into erasures default values on conflict do nothing",
     *(
         f"alter table {table} {wall} row level security"
-        for table in ("office_key", "data_key", "signing_key")
+        for table in ("office_key", "data_key", "widened", "signing_key")
         for wall in ("enable", "force")
     ),
     *_category_policies(),
@@ -524,26 +545,64 @@ _SCHEMA = (
             and k.destroyed_at is null;
     end $$
     """,
+    "drop function if exists keys_of(text, text[])",  # it answers a column more than it did
     """
     create or replace function keys_of(in_office text, ids text[])
-    returns table (id text, wrapped bytea) language plpgsql as $$
+    returns table (id text, wrapped bytea, whose text) language plpgsql as $$
     #variable_conflict use_column
+    declare other text; given text[];
     begin
         perform set_config('app.office', in_office, true);
-        return query select k.id, k.wrapped from data_key k
+        return query select k.id, k.wrapped, k.office from data_key k
             where k.office = in_office and k.id = any (ids) and k.destroyed_at is null;
+        for other, given in select w.from_office, array_agg(w.key) from widened w
+            where w.office = in_office and w.key = any (ids) group by w.from_office
+        loop
+            perform set_config('app.office', other, true);
+            return query select k.id, k.wrapped, k.office from data_key k
+                where k.office = other and k.id = any (given) and k.destroyed_at is null;
+        end loop;
+        perform set_config('app.office', in_office, true);
+    end $$
+    """,
+    """
+    create or replace function widen_keys(of_office text, for_office text, ids text[]) returns void
+    language plpgsql as $$
+    declare came text[]; came_from text[];
+    begin
+        -- What came to the old office from yet another one goes along as that one's.
+        perform set_config('app.office', of_office, true);
+        select array_agg(w.key), array_agg(w.from_office) into came, came_from
+            from widened w where w.office = of_office and w.key = any (ids);
+        perform set_config('app.office', for_office, true);
+        insert into widened (office, key, from_office)
+            select for_office, g.key, coalesce(c.from_office, of_office)
+            from unnest(ids) g(key) left join unnest(came, came_from) c(key, from_office) on c.key = g.key
+            where coalesce(c.from_office, of_office) <> for_office
+            on conflict do nothing;
     end $$
     """,
     """
     create or replace function destroy_keys(in_office text, of_subject text, of_category text)
     returns bigint language plpgsql as $$
-    declare destroyed bigint;
+    #variable_conflict use_column
+    declare destroyed bigint; of_others bigint; other text; given text[];
     begin
         perform set_config('app.office', in_office, true);
         update data_key set wrapped = null, destroyed_at = now()
             where office = in_office and subject = of_subject and destroyed_at is null
             and (of_category is null or category = of_category);
         get diagnostics destroyed = row_count;
+        for other, given in select w.from_office, array_agg(w.key) from widened w
+            where w.office = in_office group by w.from_office
+        loop
+            perform set_config('app.office', other, true);
+            update data_key set wrapped = null, destroyed_at = now()
+                where office = other and id = any (given) and subject = of_subject and destroyed_at is null
+                and (of_category is null or category = of_category);
+            get diagnostics of_others = row_count;
+            destroyed := destroyed + of_others;
+        end loop;
         return destroyed;
     end $$
     """,

@@ -13,6 +13,7 @@ from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastor
 from psycopg import Cursor
 from psycopg.rows import DictRow
 
+from shared.hand_over import LEASE_OFFICE
 from shared.views import Table
 
 INBOX = Table(
@@ -82,7 +83,7 @@ READ_LOG = Table(
     key=("id",),
     indexes=(("lease", "at"),),
 )
-KEPT_TABLES = (INBOX, INBOX_STREAM, DEAD_LETTER, ONCE, STREAM_OF_LEASE, OFFICE, DAY_DONE, READ_LOG)
+KEPT_TABLES = (INBOX, INBOX_STREAM, DEAD_LETTER, ONCE, STREAM_OF_LEASE, OFFICE, LEASE_OFFICE, DAY_DONE, READ_LOG)
 
 
 class EventLog(PostgresApplicationRecorder):

@@ -7,6 +7,7 @@ or the new, never half. Ledger, inbox and the answers of Idempotency-Keys are no
 
 import sys
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -16,7 +17,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from shared.codec import Codec
-from shared.decisions import AnyStream
+from shared.decisions import AnyStream, Recorded
+from shared.hand_over import came_at, lease_of, rows_that_come, rows_that_leave
 from shared.log import (
     EventLog,
     delete_sql,
@@ -39,7 +41,12 @@ class _Views:
     """All view tables of a service, being made again from event number ``reached`` on."""
 
     def __init__(
-        self, codec: Codec, streams: Iterable[AnyStream], resources: Iterable[Resource], views: Iterable[View]
+        self,
+        codec: Codec,
+        streams: Iterable[AnyStream],
+        resources: Iterable[Resource],
+        views: Iterable[View],
+        stays: Iterable[AnyStream],
     ) -> None:
         self._codec = codec
         self._streams = {stream.kind: stream for stream in streams}
@@ -51,6 +58,9 @@ class _Views:
         tables.update({table.name: table for kept in self._views.values() for view in kept for table in view.tables})
         self.tables: Mapping[str, Table] = tables
         self._held: dict[str, Held] = {}
+        self._of_lease: dict[str, dict[str, set[str]]] = {}  # its streams, and the offices that have them
+        self._came: set[tuple[str, str, datetime]] = set()
+        self._stays = frozenset(stream.kind for stream in stays)
         self.reached = 0
 
     def page(self, log: EventLog) -> list[tuple[str, Row]]:
@@ -63,11 +73,45 @@ class _Views:
             held = self._held.setdefault(str(note.originator_id), Held(stream.initial, made=note.id))
             whole = self._codec.decode(note.topic, note.state, stream=f"{kind}/{id}", version=note.originator_version)
             held.state, held.version = stream.after(held.state, whole), note.originator_version
-            for row in rows_after(self._resources.get(kind), self._views.get(kind, ()), id, held, whole):
-                key = (office, row.table.name, *(row.values[column] for column in row.table.key))
+            after = [
+                (office, row)
+                for row in rows_after(self._resources.get(kind), self._views.get(kind, ()), id, held, whole)
+            ]
+            if held.version == 1:
+                held.lease = lease_of(kind, id, whole.event)
+                if held.lease is not None and kind not in self._stays:
+                    self._of_lease.setdefault(held.lease, {}).setdefault(f"{kind}/{id}", set()).add(office)
+            if whole.office is not None and held.lease is not None:
+                after = [*self._that_moved(log, office, held.lease, came_at(note.state)), *after]
+            for whose, row in after:
+                key = (whose, row.table.name, *(row.values[column] for column in row.table.key))
                 rows.pop(key, None)
-                rows[key] = (office, row)
+                rows[key] = (whose, row)
         return list(rows.values())
+
+    def _that_moved(self, log: EventLog, to: str, lease: str, at: datetime | None) -> list[tuple[str, Row]]:
+        """Return the rows that moved when a lease went over to an office, once (``shared.hand_over``)."""
+        if at is None or (to, lease, at) in self._came:
+            return []
+        self._came.add((to, lease, at))
+        moved: list[tuple[str, Row]] = []
+        for name, offices in self._of_lease[lease].items():
+            kind = name.partition("/")[0]
+            for office in offices:
+                come_or_leave = rows_that_come if office == to else rows_that_leave
+                rows = come_or_leave(
+                    self._streams[kind], self._views.get(kind, ()), self._history(log, f"{office}/{name}")
+                )
+                moved += [(office, row) for row in rows]
+        return moved
+
+    def _history(self, log: EventLog, stream: str) -> list[Recorded[Any]]:
+        """Return what happened to a stream so far."""
+        name = stream.partition("/")[2]
+        return [
+            self._codec.decode(one.topic, one.state, stream=name, version=one.originator_version)
+            for one in log.select_events(stream, lte=self._held[stream].version)
+        ]
 
 
 def rebuild(
@@ -78,15 +122,17 @@ def rebuild(
     streams: Iterable[AnyStream],
     resources: Iterable[Resource],
     views: Iterable[View],
+    stays: Iterable[AnyStream] = (),
     made_by: str = "",
 ) -> None:
     """Build all views of a service again, with a progress bar on stderr.
 
     :param owner: the database as its owner, in the words of the library's datastore.
+    :param stays: kinds of streams that stay with an office when the lease they are about goes to another one.
     :param made_by: stands for the code that fills the views (``shared.log.lay_out``).
     """
     log = event_log({**owner, "pool_size": 2})
-    made = _Views(codec, streams, resources, views)
+    made = _Views(codec, streams, resources, views, stays)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     try:
         with log.datastore.transaction(commit=True) as rows:

@@ -65,6 +65,7 @@ class Service:
     :ivar authority: the stream that holds the office's mandates here, and its id.
     :ivar wording: the folder with ``nl.toml`` and ``en.toml``.
     :ivar carrier: makes the work that carries messages to the world; None where no carrier is set.
+    :ivar stays: kinds of streams that stay with an office when the lease they are about goes to another one.
     :ivar companions: makes tables that are chained over what is published and taken in (the ledger).
     """
 
@@ -80,6 +81,7 @@ class Service:
     wording: Path
     companions: Callable[[Seals], Sequence[Companion]] = field(default=lambda _seals: ())
     contracts: Sequence[type] = ()
+    stays: Sequence[AnyStream] = ()
     carrier: Carrier = _no_carrier
 
     def run(self, arguments: Sequence[str] | None = None) -> NoReturn:
@@ -125,6 +127,7 @@ class Service:
             streams=(*self.streams, *STREAMS),
             resources=self.resources,
             views=self.views,
+            stays=self.stays,
             made_by=self._views_code,
         )
 
@@ -168,6 +171,7 @@ class Service:
             authority_stream=self.authority,
             clock=clock,
             companions=self.companions(seals),
+            stays=self.stays,
         )
         store = EventStore(writer, codec, pool, seals)
         bus = Bus(settings.nats, user=self.name, seed_file=settings.nats_seed_file)

@@ -38,11 +38,16 @@ class Row:
 
 @dataclass(frozen=True)
 class View:
-    """Rows that follow from each event of one kind of stream: ``rows(state_after, recorded)``."""
+    """Rows that follow from each event of one kind of stream: ``rows(state_after, recorded)``.
+
+    :ivar stays: they are what is read of the thing itself, and stay when its lease goes to another office; else they
+        are an office's work, lists and figures, and go along.
+    """
 
     of: AnyStream
     rows: Callable[[Any, Recorded[Any]], Iterable[Row]]
     tables: tuple[Table, ...]
+    stays: bool = False
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,11 @@ import hashlib
 import uuid
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from time import perf_counter
 from traceback import format_tb
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import asyncpg
 import msgspec
@@ -35,10 +35,27 @@ from prometheus_client import Counter, Histogram
 from shared import authority
 from shared.clock import Clock, local_date
 from shared.codec import Beside, Codec, events_of, told_by, with_what_stands_beside
-from shared.decisions import AnyStream, Elsewhere, Recorded, Refusal, TooEarly
+from shared.decisions import AnyStream, Elsewhere, HandOver, Named, Recorded, Refusal, TooEarly
 from shared.fail_points import reach
+from shared.hand_over import (
+    LEASE_OFFICE,
+    REMEMBERS_REFUSALS,
+    Gone,
+    LeaseMoved,
+    Leaving,
+    Stored,
+    handed_over,
+    id_of,
+    keys_in,
+    lease_of,
+    read_gone,
+    read_leaving,
+    rows_that_come,
+    rows_that_leave,
+)
 from shared.log import INBOX, INBOX_STREAM, OFFICE, ONCE, STREAM_OF_LEASE, change_name
 from shared.outbox import Sent, envelope, event_and_version
+from shared.refusals import WrongState
 from shared.views import Resource, Row, Table, View
 
 log = structlog.get_logger()
@@ -55,6 +72,7 @@ DECIDE = Histogram(
 REPEATED = Counter("huurspoor_writer_batches_decided_again", "Batches decided again", ["because"])
 SLOW_DECISION_SECONDS = 0.05
 STREAMS_HELD = 8000  # those that were looked at last, about 3 kB each
+SYSTEM = "SYS"
 REFUSED = "\x1frefused"  # behind a key, where no caller can write it: it was refused, and that was remembered
 OFFICE_FOUNDED = "OfficeFounded"  # the one event by which every service learns that there is an office
 SOMEBODY_ELSE_WROTE = "HS001"  # raised by record_batch
@@ -89,18 +107,20 @@ class Missing(Exception):
 
 @dataclass(frozen=True)
 class One:
-    """A decision wants the state of one other stream."""
+    """A decision wants the state of one other stream; of another office's only where a lease comes from there."""
 
     stream: AnyStream
     id: str
+    office: str | None = None
 
 
 @dataclass(frozen=True)
 class Every:
-    """A decision wants all streams of a kind that belong to a lease: a dict from id to state."""
+    """A decision wants all streams of a kind that belong to a lease: a dict from id to state (``office``: ``One``)."""
 
     stream: AnyStream
     lease: str
+    office: str | None = None
 
 
 Read = One | Every
@@ -139,6 +159,7 @@ class Message:
     subject: str  # "lease/<id>" or "office/<code>"
     clock_suspect: bool = False
     released: bool = False  # closed predecessors: goes on although its predecessor never was applied
+    office: str = ""  # in whose inbox it lies, where its lease went to the office that it has its effect in
 
     @property
     def place(self) -> str:
@@ -262,6 +283,14 @@ class Companion(Protocol):
     def batch(self) -> CompanionBatch: ...
 
 
+@runtime_checkable
+class GoesAlong(Protocol):
+    """A companion whose rows about a lease go along to the office that the lease goes to."""
+
+    async def leaving(self, connection: Any, going: HandOver) -> list[Entered]:
+        """Return what enters the other office's chain, in its order; each office is read within its wall."""
+
+
 @dataclass
 class Held:
     """A stream as the writer holds it in memory."""
@@ -270,6 +299,7 @@ class Held:
     version: int = 0
     published: int = 0  # version of its last published event
     made: int = 0  # log position of its first event
+    lease: str | None = None  # which it belongs to, if any
 
 
 @dataclass
@@ -295,6 +325,14 @@ class _Unread(Exception):
         self.key = key
 
 
+class _NotRead(Exception):
+    """A lease goes over to another office, and what is stored about it was not read yet."""
+
+    def __init__(self, going: HandOver) -> None:
+        super().__init__(going.lease)
+        self.going = going
+
+
 @dataclass
 class _Batch:
     """What one commit will hold."""
@@ -315,6 +353,9 @@ class _Batch:
     once: dict[tuple[str, str], tuple[bytes | None, Decided]] = field(default_factory=dict)
     inbox: dict[tuple[str, str], tuple[str, bytes]] = field(default_factory=dict)
     applied: dict[tuple[str, str], int] = field(default_factory=dict)
+    gone: dict[tuple[str, str], Gone] = field(default_factory=dict)  # by office and lease
+    leaving: dict[HandOver, Leaving] = field(default_factory=dict)
+    along: dict[HandOver, list[Entered]] = field(default_factory=dict)
     before: list[tuple[dict[Any, Any], Any, Any]] = field(default_factory=list)  # what was overwritten, newest last
 
     def put(self, where: dict[Any, Any], key: Any, value: Any) -> None:
@@ -381,6 +422,7 @@ class Writer:
         queue: int = 2000,
         largest_batch: int = 256,
         streams_held: int = STREAMS_HELD,
+        stays: Iterable[AnyStream] = (),
     ) -> None:
         self.service = service
         self.ready = asyncio.Event()
@@ -409,6 +451,9 @@ class Writer:
         self._arrived = asyncio.Event()
         self._held: OrderedDict[str, Held] = OrderedDict()
         self._members: OrderedDict[tuple[str, str, str], dict[str, None]] = OrderedDict()
+        self._gone: dict[str, dict[str, Gone]] = {}  # by office and lease
+        self._stays = frozenset(stream.kind for stream in stays)
+        self.widen: Callable[[str, str, set[str]], Awaitable[None]] = _no_keys
         self._streams_held = streams_held
         self._connection: asyncpg.Connection | None = None
         self._batch_id, self._log, self._published_at, self._hash, self._at = (
@@ -532,6 +577,7 @@ class Writer:
     def _forget(self) -> None:
         self._held.clear()
         self._members.clear()
+        self._gone.clear()
         for companion in self._companions:
             companion.forget()
 
@@ -608,6 +654,8 @@ class Writer:
             self._held[key] = held
             self._held.move_to_end(key)
         self._members.update(batch.members)
+        for (office, lease), gone in batch.gone.items():
+            self._gone.setdefault(office, {})[lease] = gone
         for held_in_memory in (self._held, self._members):
             while len(held_in_memory) > self._streams_held:
                 held_in_memory.popitem(last=False)
@@ -617,7 +665,7 @@ class Writer:
             self.committed.set()
         for one, outcome in batch.outcomes:
             if one.by.message is not None and isinstance(outcome, Decided):
-                self.on_taken(one.office, one.by.message, outcome.outcome)
+                self.on_taken(one.by.message.office or one.office, one.by.message, outcome.outcome)
             _answer(one, outcome)
 
     # -- reading ------------------------------------------------------------------------------------------------------
@@ -650,10 +698,11 @@ class Writer:
             if one.stream is not None:
                 want(one.office, one.stream, one.id)
             for read in one.reads.values():
+                office = read.office or one.office
                 if isinstance(read, One):
-                    want(one.office, read.stream, read.id)
+                    want(office, read.stream, read.id)
                 else:
-                    want_all(one.office, read.stream, read.lease)
+                    want_all(office, read.stream, read.lease)
             if one.refused is not None:
                 want(one.office, one.refused.stream, one.refused.id)
             if one.by.act is not None and self._authority is not None:
@@ -664,7 +713,7 @@ class Writer:
                     keys[(one.office, one.by.once + REFUSED)] = None
             if one.by.message is not None:
                 told = one.by.message
-                messages.append((one.office, told.publisher, told.epoch, told.position, told.stream))
+                messages.append((told.office or one.office, told.publisher, told.epoch, told.position, told.stream))
         known = _Known()
         if not (streams or leases or keys or messages):
             return known
@@ -701,6 +750,8 @@ class Writer:
                     held = fresh[a] = Held(stream.initial, made=e)
                 held.state, event, position = self._codec.fold(stream, held.state, c, d, id=id, version=b)
                 held.version = b
+                if b == 1:
+                    held.lease = lease_of(kind, id, event)
                 if position is not None and type(event) in self._own:
                     held.published = b
             elif what == "member":
@@ -720,8 +771,11 @@ class Writer:
 
     async def _decide(self, asked: list[_Asked]) -> _Batch:
         known = await self._read(asked)
+        offices = {one.office for one in asked}
+        offices |= {one.by.message.office for one in asked if one.by.message is not None and one.by.message.office}
+        for office in offices - self._gone.keys():
+            self._gone[office] = await read_gone(self._connection, office)
         if self._companions:
-            offices = {one.office for one in asked}
             for companion in self._companions:
                 await companion.load(self._connection, offices)
         moment = max(self._clock.now(), self._at + timedelta(microseconds=1))
@@ -733,7 +787,7 @@ class Writer:
             begun, before = perf_counter(), batch.mark()
             try:
                 outcome: Decided | BaseException = await self._decide_with_all_it_writes(one, batch, known, before)
-            except (Refusal, TooEarly, ChangedMeanwhile, KeyReused, Missing) as no:
+            except (Refusal, TooEarly, ChangedMeanwhile, KeyReused, Missing, LeaseMoved) as no:
                 outcome = no
             except Exception as bug:
                 # Neither message nor values: they may hold what no log may.
@@ -760,7 +814,19 @@ class Writer:
                 return self._decide_one(one, batch, known)
             except _Unread as unread:
                 batch.go_back(before)
-                await self._fetch({unread.key: one.office}, (), (), (), _Known())
+                await self._fetch({unread.key: unread.key.partition("/")[0]}, (), (), (), _Known())
+            except _NotRead as not_read:
+                batch.go_back(before)
+                going = not_read.going
+                batch.leaving[going] = await self._read_leaving(going, batch)
+                batch.along[going] = [
+                    entered
+                    for companion in self._companions
+                    if isinstance(companion, GoesAlong)
+                    for entered in await companion.leaving(self._connection, going)
+                ]
+                for companion in self._companions:
+                    await companion.load(self._connection, {going.from_office, going.to_office})
 
     def _decide_one(self, one: _Asked, batch: _Batch, known: _Known) -> Decided:
         by = one.by
@@ -797,6 +863,7 @@ class Writer:
         try:
             mandate = self._mandate(one, batch)
             events = list(one.decision(held.state, **facts))
+            self._must_be_competent(one, events, batch)
         except TooEarly as early:
             if by.message is None:
                 raise
@@ -847,11 +914,39 @@ class Writer:
         )
         return None if found is None else found.id
 
+    def _must_be_competent(self, one: _Asked, events: Sequence[Any], batch: _Batch) -> None:
+        """Let nothing be recorded about a lease under an office that it went from.
+
+        :raises WrongState: people act on it in the other office. :raises LeaseMoved: what was told belongs there too.
+        """
+        if not (self._gone.get(one.office) or batch.gone) or (one.stream and one.stream.kind in self._stays):
+            return
+        for event in events:
+            stream, id, what = one.stream, one.id, event
+            if isinstance(event, HandOver) or (isinstance(event, Elsewhere) and event.office not in (None, one.office)):
+                continue
+            if isinstance(event, Elsewhere):
+                stream, id, what = event.stream, event.id, event.event
+            assert stream is not None
+            if stream.kind == REMEMBERS_REFUSALS:
+                continue
+            lease = self._look(batch, one.office, stream, id).lease or lease_of(stream.kind, id, what)
+            gone = self._gone_from(one.office, lease, batch) if lease is not None else None
+            if gone is None or gone.to_office is None:
+                continue
+            if one.by.message is None and one.by.actor != SYSTEM:
+                raise WrongState(Named("WITH_ANOTHER_OFFICE"))
+            raise LeaseMoved(gone.to_office)
+
+    def _gone_from(self, office: str, lease: str, batch: _Batch) -> Gone | None:
+        return batch.gone.get((office, lease)) or self._gone.get(office, {}).get(lease)
+
     def _look(self, batch: _Batch, office: str, stream: AnyStream, id: str) -> Held:
         key = f"{office}/{stream.kind}/{id}"
         return batch.held.get(key) or self._held.get(key) or Held(stream.initial)
 
     def _want(self, batch: _Batch, office: str, read: Read) -> Any:
+        office = read.office or office
         if isinstance(read, One):
             return self._look(batch, office, read.stream, read.id).state
         place = (office, read.stream.kind, read.lease)
@@ -863,11 +958,20 @@ class Writer:
     ) -> tuple[Recorded[Any], ...]:
         """Put a decision's events into the batch: versions, positions, envelopes, rows of views."""
         recorded = []
+        went: set[str] = set()  # to whom something went before: that office has what belongs to it
         for event in events:
-            if isinstance(event, Elsewhere):
-                recorded.append(
-                    self._append(one, event.stream, event.id, event.event, batch, mandate, follows=event.follows)
+            if isinstance(event, HandOver):
+                if not self._hand_over(event, batch):
+                    went.add(event.to_office)
+            elif isinstance(event, Elsewhere):
+                office = event.office or one.office
+                if event.office in went:
+                    continue
+                told = self._append(
+                    one, event.stream, event.id, event.event, batch, mandate, follows=event.follows, office=office
                 )
+                if office == one.office:  # who acts for one office is told nothing of another
+                    recorded.append(told)
             else:
                 assert one.stream is not None
                 recorded.append(self._append(one, one.stream, one.id, event, batch, mandate))
@@ -883,8 +987,9 @@ class Writer:
         mandate: str | None,
         *,
         follows: bool = False,
+        office: str | None = None,
     ) -> Recorded[Any]:
-        office, by = one.office, one.by
+        office, by = office or one.office, one.by
         key = f"{office}/{stream.kind}/{id}"
         if key not in batch.held and key not in self._held:
             raise _Unread(key)
@@ -908,6 +1013,7 @@ class Writer:
                 correlation_id=by.correlation_id,
                 taken_in_at=batch.moment,
                 clock="simulated" if self._clock.simulated else "system",
+                office=told.office or None,
             )
         else:
             beside = Beside(
@@ -937,14 +1043,14 @@ class Writer:
             state = stream.after(held.state, whole)
             self._publish(office, whole, contracts, beside, batch, previous=published)
             published = version
-        after = Held(state, version, published, held.made or batch.log)
+        lease = held.lease if held.version else lease_of(stream.kind, id, event)
+        after = Held(state, version, published, held.made or batch.log, lease)
         stored = self._codec.encode(event, beside)
         name = self._codec.name(event)
         batch.events.append((office, key, version, name, stored, batch.log))
         batch.hash = chained(batch.hash, key, version, name, stored)
         batch.put(batch.held, key, after)
-        lease = getattr(event, "lease", None)
-        if version == 1 and isinstance(lease, str) and stream.kind != "lease":
+        if version == 1 and lease is not None and stream.kind != "lease":
             batch.changes.append(Change(office, STREAM_OF_LEASE, {"kind": stream.kind, "lease": lease, "id": id}))
             place = (office, stream.kind, lease)
             if place in self._members:  # only a complete list is held; one that is not is read when somebody asks
@@ -1010,13 +1116,14 @@ class Writer:
 
     def _already(self, one: _Asked, told: Message, batch: _Batch, known: _Known) -> Decided | None:
         """Say whether a message has had its effect, contradicts an earlier one, or must wait for its predecessor."""
-        place = (one.office, told.place)
+        office = told.office or one.office
+        place = (office, told.place)
         seen = batch.inbox.get(place) or known.inbox.get(place)
         if seen is not None and seen[1] != told.digest:
             return Decided(one.id, one.stream, None, 0, outcome="conflict")
         if seen is not None and seen[0] in ("taken", "closed"):
             return Decided(one.id, one.stream, None, 0, outcome="repeat")
-        stream = (one.office, f"{told.publisher}:{told.stream}")
+        stream = (office, f"{told.publisher}:{told.stream}")
         applied = batch.applied.get(stream, known.applied.get(stream, 0))
         if told.version <= applied:
             # Older than what was applied of this stream: it can only be a repetition under another number.
@@ -1039,7 +1146,7 @@ class Writer:
         moves: bool = True,
         enters_at: int | None = None,
     ) -> None:
-        office = one.office
+        office = told.office or one.office
         batch.put(batch.inbox, (office, told.place), (state, told.digest))
         row = {
             "publisher": told.publisher,
@@ -1065,28 +1172,131 @@ class Writer:
         batch.put(batch.applied, (office, f"{told.publisher}:{told.stream}"), told.version)
         moved = {"publisher": told.publisher, "stream": told.stream, "version": told.version}
         batch.changes.append(Change(office, INBOX_STREAM, moved))
-        batch.entered.insert(
-            len(batch.entered) if enters_at is None else enters_at,
-            Entered(
-                office=office,
-                publisher=told.publisher,
-                epoch=told.epoch,
-                position=told.position,
-                event_id=told.event_id,
-                type=told.type,
-                subject=told.subject,
-                occurred_on=told.occurred_on,
-                recorded_at=told.recorded_at,
-                taken_in_at=batch.moment,
-                actor=told.actor,
-                mandate=told.mandate,
-                envelope=told.envelope,
-            ),
+        entered = Entered(
+            office=office,
+            publisher=told.publisher,
+            epoch=told.epoch,
+            position=told.position,
+            event_id=told.event_id,
+            type=told.type,
+            subject=told.subject,
+            occurred_on=told.occurred_on,
+            recorded_at=told.recorded_at,
+            taken_in_at=batch.moment,
+            actor=told.actor,
+            mandate=told.mandate,
+            envelope=told.envelope,
         )
+        of_both = [entered] if office == one.office else [entered, replace(entered, office=one.office)]
+        place = len(batch.entered) if enters_at is None else enters_at
+        batch.entered[place:place] = of_both
 
     def _know_office(self, office: str, batch: _Batch) -> None:
         """From this day on there is work to do for the office (``shared.day``)."""
         batch.changes.append(Change(office, OFFICE, {"since": batch.today.isoformat()}))
+
+    # -- leases that go over to another office ------------------------------------------------------------------------
+
+    def _know_gone(self, office: str, lease: str, gone: Gone, batch: _Batch) -> None:
+        batch.put(batch.gone, (office, lease), gone)
+        batch.changes.append(Change(office, LEASE_OFFICE, {"lease": lease, **gone._asdict()}))
+
+    async def _read_leaving(self, going: HandOver, batch: _Batch) -> Leaving:
+        """Read what goes along, and let the other office open its texts: who reads the events must be able to."""
+        for office in {going.from_office, going.to_office} - self._gone.keys():
+            self._gone[office] = await read_gone(self._connection, office)
+        leaving = await read_leaving(self._connection, going, stays=self._stays)
+        unread = {
+            stream: going.to_office
+            for stream in (f"{going.to_office}/{name}" for name in leaving.streams)
+            if stream not in batch.held and stream not in self._held and stream.split("/", 2)[1] in self._streams
+        }
+        if unread:
+            await self._fetch(unread, (), (), (), _Known())
+        keys = keys_in((*leaving.events, *self._not_stored_yet(leaving, going, batch)))
+        await self.widen(going.from_office, going.to_office, keys)
+        return leaving
+
+    def _not_stored_yet(self, leaving: Leaving, going: HandOver, batch: _Batch) -> list[Stored]:
+        """Return what this act and those before it in the same batch recorded about a lease that goes."""
+        stored = {(event.stream, event.version) for event in leaving.events}
+        return [
+            Stored(stream, version, topic, state)
+            for office, stream, version, topic, state, _ in batch.events
+            if office == going.from_office
+            and batch.held[stream].lease == going.lease
+            and stream.split("/", 2)[1] not in self._stays
+            and (stream, version) not in stored
+        ]
+
+    def _hand_over(self, going: HandOver, batch: _Batch) -> bool:
+        """Lay what is stored about a lease under the office it goes to, and take it out of the old one's work.
+
+        :returns: whether it had not gone there before.
+        """
+        gone = self._gone_from(going.from_office, going.lease, batch)
+        if gone is not None and gone.to_office == going.to_office:
+            return False
+        leaving = batch.leaving.get(going)
+        if leaving is None:
+            raise _NotRead(going)
+        histories: dict[str, list[Recorded[Any]]] = {}
+        for event in (*leaving.events, *self._not_stored_yet(leaving, going, batch)):
+            kind, id = event.kind_and_id
+            whole = self._codec.decode(event.topic, event.state, stream=f"{kind}/{id}", version=event.version)
+            histories.setdefault(event.stream, []).append(whole)
+            there = leaving.there.get(f"{going.to_office}/{kind}/{id}", ())
+            if whole.id not in {id_of(one.state) for one in there}:
+                self._lay_under(going, event, batch)
+        for stream, history in histories.items():
+            kind = stream.split("/", 2)[1]
+            for row in rows_that_leave(self._streams[kind], self._views.get(kind, ()), history):
+                batch.changes.append(Change(going.from_office, row.table, row.values, "delete"))
+        for stream, present in leaving.there.items():
+            self._look_anew(going.to_office, stream, present, batch)
+        about = (going.from_office, f"lease/{going.lease}")
+        fresh = [entered for entered in batch.entered if (entered.office, entered.subject) == about]
+        batch.entered += [
+            replace(one, office=going.to_office, taken_in_at=batch.moment) for one in (*batch.along[going], *fresh)
+        ]
+        came_from = gone.from_office if gone is not None else None
+        self._know_gone(going.from_office, going.lease, Gone(going.to_office, came_from), batch)
+        self._know_gone(going.to_office, going.lease, Gone(None, going.from_office), batch)
+        return True
+
+    def _look_anew(self, office: str, name: str, present: Sequence[Stored], batch: _Batch) -> None:
+        """Give an office the rows of its work again that went with a lease which is back."""
+        fresh = (Stored(stream, version, topic, state) for _, stream, version, topic, state, _ in batch.events)
+        kind, id = name.split("/", 2)[1:]
+        history = [
+            self._codec.decode(one.topic, one.state, stream=f"{kind}/{id}", version=one.version)
+            for one in (*present, *(one for one in fresh if one.stream == name))
+        ]
+        for row in rows_that_come(self._streams[kind], self._views.get(kind, ()), history):
+            batch.changes.append(Change(office, row.table, row.values, "delete" if row.gone else "upsert"))
+
+    def _lay_under(self, going: HandOver, event: Stored, batch: _Batch) -> None:
+        kind, id = event.kind_and_id
+        stream, key = self._streams[kind], f"{going.to_office}/{kind}/{id}"
+        if key not in batch.held and key not in self._held:
+            raise _Unread(key)
+        held = self._look(batch, going.to_office, stream, id)
+        version = held.version + 1
+        stored, beside = handed_over(event.state, office=going.from_office, at=batch.moment)
+        whole = self._codec.decode(event.topic, stored, stream=f"{kind}/{id}", version=version)
+        batch.log += 1
+        published = version if beside.position is not None and type(whole.event) in self._own else held.published
+        after = Held(stream.after(held.state, whole), version, published, held.made or batch.log, going.lease)
+        batch.events.append((going.to_office, key, version, event.topic, stored, batch.log))
+        batch.hash = chained(batch.hash, key, version, event.topic, stored)
+        batch.put(batch.held, key, after)
+        if version == 1 and kind != "lease":
+            member = {"kind": kind, "lease": going.lease, "id": id}
+            batch.changes.append(Change(going.to_office, STREAM_OF_LEASE, member))
+            place = (going.to_office, kind, going.lease)
+            if place in self._members:
+                batch.put(batch.members, place, {**self._members[place], **batch.members.get(place, {}), id: None})
+        self._view(going.to_office, stream, id, after, whole, batch)
 
     # -- storing ------------------------------------------------------------------------------------------------------
 
@@ -1136,6 +1346,10 @@ def rows_after(
     for view in views:
         rows += view.rows(held.state, whole)
     return rows
+
+
+async def _no_keys(_from: str, _to: str, _keys: set[str]) -> None:
+    """Where nothing is sealed, no keys go along."""
 
 
 def chained(before: bytes, stream: str, version: int, name: str, state: bytes) -> bytes:

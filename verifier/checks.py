@@ -322,6 +322,8 @@ def _line(line: Mapping[str, Any], whole: _Whole, member: str) -> Iterator[str]:
         "policy_version": envelope.get("policyversion"),
         "checklist_version": envelope.get("checklistversion"),
     }
+    if "office" in line:  # files of earlier versions do not name it
+        told["office"] = envelope.get("office")
     for name, value in told.items():
         if line.get(name) != value:
             yield f"{whole.name}: the {member} shows another {name}"

@@ -81,6 +81,37 @@ class ChecklistPublished:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PolicyKept:
+    """A policy version of the office that a lease came from, with the event that adopted it."""
+
+    event: str
+    recorded_at: datetime
+    taken_in_at: datetime
+    policy: PolicyAdopted
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChecklistKept:
+    """A checklist version of the office that a lease came from, with the event that published it."""
+
+    event: str
+    recorded_at: datetime
+    taken_in_at: datetime
+    checklist: ChecklistPublished
+
+
+@dataclass(frozen=True, kw_only=True)
+class RulesTakenOver:
+    """A lease came from another office, and with it the rules under which it stood there through the day before."""
+
+    lease: str
+    from_office: str
+    starts_on: date
+    policies: tuple[PolicyKept, ...]
+    checklists: tuple[ChecklistKept, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class MandateGiven:
     """Somebody may do ``acts`` from one day to another, both included; None is without end."""
 
@@ -706,6 +737,7 @@ TerminationEvent = (
 AttemptEvent = AttemptRefused
 HoldEvent = HoldPlaced | HoldLifted
 CourtFileEvent = CourtFileIssued
+BeforeEvent = RulesTakenOver
 Event = (
     OfficeEvent
     | PolicyEvent
@@ -719,4 +751,5 @@ Event = (
     | AttemptEvent
     | HoldEvent
     | CourtFileEvent
+    | BeforeEvent
 )

@@ -20,6 +20,7 @@ from typing import Any, Protocol
 import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from shared.decisions import HandOver
 from shared.event_sourcing import Change, OfOffice
 from shared.views import Table
 from shared.writer import CompanionBatch, Entered
@@ -142,6 +143,34 @@ class OfficeLedger:
                     "select position, hash, taken_in_at from ledger_head where office = $1", office
                 )
             self._heads[office] = Head(*row) if row is not None else Head(0, origin(office), LONG_AGO)
+
+    async def leaving(self, connection: Any, going: HandOver) -> list[Entered]:
+        """Return the entries about a lease that goes to another office: they enter that one's ledger as they are."""
+        async with connection.transaction():
+            await connection.fetch("select set_config('app.office', $1, true)", going.from_office)
+            found = await connection.fetch(
+                f"select {_COLUMNS} from ledger where office = $1 and lease = $2 order by position",
+                going.from_office,
+                going.lease,
+            )
+        return [
+            Entered(
+                office=going.to_office,
+                publisher=row["service"],
+                epoch=row["epoch"],
+                position=row["service_position"],
+                event_id=row["event"],
+                type=row["type"],
+                subject=f"lease/{going.lease}",
+                occurred_on=row["occurred_on"],
+                recorded_at=row["recorded_at"],
+                taken_in_at=row["taken_in_at"],
+                actor=row["actor"],
+                mandate=row["mandate"],
+                envelope=row["envelope"],
+            )
+            for row in found
+        ]
 
     def forget(self) -> None:
         """Somebody else wrote."""

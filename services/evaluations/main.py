@@ -8,6 +8,7 @@ from services.evaluations.ledger import OfficeLedger
 from services.evaluations.publishing import published
 from services.evaluations.reactions import reactions
 from services.evaluations.rules.attempts import ATTEMPTS
+from services.evaluations.rules.before import BEFORE
 from services.evaluations.rules.case import CASE
 from services.evaluations.rules.checklist import CHECKLISTS
 from services.evaluations.rules.court_file import COURT_FILE
@@ -36,6 +37,7 @@ SERVICE = Service(
         CHECKLISTS,
         MANDATES,
         BREACH,
+        BEFORE,
         CASE,
         MOMENT,
         EVALUATION,

@@ -126,6 +126,8 @@ def published(event: e.Event, state: Any, id: str) -> tuple[told.Contract, ...]:
             return (_as(told.HoldPlacedV1, event, hold=id),)
         case e.HoldLifted():
             return (_as(told.HoldLiftedV1, event, hold=id, lease=state.placed.lease),)
+        case e.RulesTakenOver():
+            return ()  # the other office told of its rules when it adopted them
         case e.CourtFileIssued():
             return ()  # a file was made for somebody to read: nobody else acts on it
         case _:

@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import uuid4
 
+from services.evaluations.rules.before import BEFORE, take_rules_over
 from services.evaluations.rules.case import CASE, Case
+from services.evaluations.rules.checklist import CHECKLISTS
 from services.evaluations.rules.evaluation import EVALUATION, Evaluation, communicate
-from services.evaluations.rules.lease_file import Act, LeaseFile, in_file
+from services.evaluations.rules.lease_file import Act, LeaseFile, in_file, what_follows
 from services.evaluations.rules.mandates import BREACH, MANDATES, note_ended_mandate
 from services.evaluations.rules.notice import receipt_by_slip
 from services.evaluations.rules.office import OFFICE_ID
+from services.evaluations.rules.policy import POLICIES
 from services.evaluations.rules.steps_of_law import recompute_notice
 from services.evaluations.rules.termination import TERMINATION
 from services.evaluations.views import whole_file
@@ -56,6 +59,7 @@ from shared.contracts.visits import (
     LeaseEndedV1,
     LeaseRegisteredV1,
     LeaseStartedV1,
+    OfficeChangedV1,
     PartyAddedV1,
     PartyLeftV1,
     RenterInformedOfPolicyV1,
@@ -65,7 +69,7 @@ from shared.contracts.visits import (
     StandstillStartedV1,
     VisitRecordedV1,
 )
-from shared.decisions import AnyStream, Elsewhere
+from shared.decisions import AnyStream, Elsewhere, HandOver
 from shared.event_sourcing import EventStore, one
 from shared.inbox import Reactions, Told
 
@@ -163,6 +167,46 @@ async def when_told_of_the_lease(told: Told[Any], store: EventStore) -> None:
         return [told.data]
 
     await _decide(told, store, CASE, told.data.lease, keep)
+
+
+@reactions.to(OfficeChangedV1)
+async def when_office_changed(told: Told[OfficeChangedV1], store: EventStore) -> None:
+    """A lease came from another office: its whole file lies here from now on, and the count is taken by our rules.
+
+    Those under which it stood there come along, for what the renter was told there holds here (domain 4.6).
+    """
+    change, lease = told.data, told.data.lease
+    if change.from_office is None:
+        await _decide(told, store, CASE, lease, lambda _case, _file: [change])
+        return
+    from_office, act = change.from_office, _act(told)
+
+    def come(
+        _case: Case, *, policies: Any, checklists: Any, before: Any, ours: Any, our_checklists: Any, **there: Any
+    ) -> list[Any]:
+        rules = take_rules_over(
+            lease=lease,
+            from_office=from_office,
+            starts_on=change.starts_on,
+            policies=policies,
+            checklists=checklists,
+        )
+        left = LeaseFile.of(lease, policies=policies, checklists=checklists, before=before, **there)
+        came = left.came(from_office, rules, policies=ours, checklists=our_checklists, before=before, act=act)
+        going = HandOver(lease=lease, from_office=from_office, to_office=told.office)
+        return [
+            going,
+            change,
+            Elsewhere(BEFORE, lease, rules, follows=True),
+            *what_follows(left, came.after(CASE, lease, [change], act), act),
+        ]
+
+    reads = {
+        **whole_file(lease, office=from_office),
+        "ours": one(POLICIES, OFFICE_ID),
+        "our_checklists": one(CHECKLISTS, OFFICE_ID),
+    }
+    await store.decide(CASE, lease, come, by=told, reads=reads)
 
 
 @reactions.to(CommunicationDeliveredV1)

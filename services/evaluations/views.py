@@ -14,6 +14,7 @@ from services.evaluations.events import (
     EvaluationWithdrawn,
     LateContestAdmitted,
 )
+from services.evaluations.rules.before import BEFORE
 from services.evaluations.rules.case import CASE, Case
 from services.evaluations.rules.checklist import CHECKLISTS
 from services.evaluations.rules.crossing import STANDING
@@ -53,24 +54,29 @@ class Asked(Protocol):
 # The whole file of a lease
 
 
-def whole_file(lease: str) -> Mapping[str, Read]:
-    """Return what a decision that sees the whole file reads (``rules.lease_file``)."""
+def whole_file(lease: str, *, office: str | None = None) -> Mapping[str, Read]:
+    """Return what a decision that sees the whole file reads (``rules.lease_file``).
+
+    :param office: whose file it is, where the lease comes from another one.
+    """
     return {
-        "policies": one(POLICIES, OFFICE_ID),
-        "checklists": one(CHECKLISTS, OFFICE_ID),
-        "case": one(CASE, lease),
-        "evaluations": every(EVALUATION, lease),
-        "terminations": every(TERMINATION, lease),
-        "crossing": one(STANDING, lease),
+        "policies": one(POLICIES, OFFICE_ID, office=office),
+        "checklists": one(CHECKLISTS, OFFICE_ID, office=office),
+        "before": one(BEFORE, lease, office=office),
+        "case": one(CASE, lease, office=office),
+        "evaluations": every(EVALUATION, lease, office=office),
+        "terminations": every(TERMINATION, lease, office=office),
+        "crossing": one(STANDING, lease, office=office),
     }
 
 
 async def read_file(store: Asked, lease: str, *, by: Any) -> LeaseFile:
     """Return the whole file of a lease as it is now, for reading."""
-    return LeaseFile(
-        lease=lease,
+    return LeaseFile.of(
+        lease,
         policies=await store.state(POLICIES, OFFICE_ID, by=by),
         checklists=await store.state(CHECKLISTS, OFFICE_ID, by=by),
+        before=await store.state(BEFORE, lease, by=by),
         case=await store.state(CASE, lease, by=by),
         evaluations=await store.every(EVALUATION, lease, by=by),
         terminations=await store.every(TERMINATION, lease, by=by),
@@ -95,13 +101,15 @@ async def files_with_evaluations(store: Asked, *, by: Any) -> AsyncIterator[Leas
         cases = await store.many(CASE, some, by=by, only=(*BEARS_ON_THE_COUNT, LeaseEndedV1))
         ids = [id for lease in some for id in of_lease[lease]]
         evaluations = await store.many(EVALUATION, ids, by=by, only=BEARS_ON_ITS_PLACE)
+        before = await store.many(BEFORE, some, by=by)
         for lease in some:
             await asyncio.sleep(0)  # counting is work: others are served in between
             if lease in cases:
-                yield LeaseFile(
-                    lease=lease,
+                yield LeaseFile.of(
+                    lease,
                     policies=policies,
                     checklists=checklists,
+                    before=before.get(lease, BEFORE.initial),
                     case=cases[lease],
                     evaluations={id: evaluations[id] for id in of_lease[lease] if id in evaluations},
                     terminations={},
@@ -117,15 +125,17 @@ async def files_that_time_can_change(store: Asked, *, on: date, by: Any) -> Asyn
         some = leases[begin : begin + AT_ONCE]
         cases = await store.many(CASE, some, by=by, only=(*BEARS_ON_THE_COUNT, LeaseEndedV1))
         crossings = await store.many(STANDING, some, by=by)
+        before = await store.many(BEFORE, some, by=by)
         evaluations = await _of_leases(store, EVALUATION, "select lease, evaluation as id from followed", some, by)
         files = "select lease, termination as id from open_files"
         terminations = await _of_leases(store, TERMINATION, files, some, by)
         for lease in some:
             await asyncio.sleep(0)  # counting is work: others are served in between
-            yield LeaseFile(
-                lease=lease,
+            yield LeaseFile.of(
+                lease,
                 policies=policies,
                 checklists=checklists,
+                before=before.get(lease, BEFORE.initial),
                 case=cases.get(lease, CASE.initial),
                 evaluations=evaluations.get(lease, {}),
                 terminations=terminations.get(lease, {}),

@@ -49,6 +49,7 @@ SERVICE = Service(
     ),
     authority=(MANDATES, "office"),
     wording=Path(__file__).parent / "wording",
+    stays=(SENDING,),
     carrier=carry,
 )
 

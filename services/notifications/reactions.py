@@ -24,7 +24,16 @@ from services.notifications.rules.communication import (
     post_with_notice,
     take_back_approval,
 )
-from services.notifications.rules.following import Closing, Opening, Tasks, and_tasks, take_in, task_events, to_approve
+from services.notifications.rules.following import (
+    Closing,
+    Opening,
+    Tasks,
+    and_tasks,
+    leave_tasks,
+    take_in,
+    task_events,
+    to_approve,
+)
 from services.notifications.rules.kinds import OFFICIAL, POLICIES, Policies
 from services.notifications.rules.lease_file import LEASE_FILE, LeaseFile, addressees_of, rests_on_arrears
 from services.notifications.rules.office import OFFICE_CARD, OFFICE_DETAILS
@@ -119,7 +128,7 @@ from shared.contracts.visits import (
     VisitRecordedV1,
     VisitRescheduledV1,
 )
-from shared.decisions import Elsewhere, TooEarly
+from shared.decisions import Elsewhere, HandOver, TooEarly
 from shared.event_sourcing import EventStore, every, one
 from shared.inbox import Reactions, Told
 from shared.working_days import add_working_days, next_working_day
@@ -143,6 +152,13 @@ class Wanted:
     told: Any = None
 
 
+@dataclass(frozen=True)
+class Within:
+    """The office that a lease comes from, as one that reads there."""
+
+    office: str
+
+
 async def follow(
     told: Told[Any],
     store: EventStore,
@@ -151,17 +167,19 @@ async def follow(
     taken_back: Iterable[str] = (),
     ask: Opening | None = None,
     over: Iterable[Closing] = (),
+    from_office: str | None = None,
 ) -> None:
     """Keep a fact about a lease and record in one commit what follows from it: drafts, drops, tasks.
 
     :param ask: a further task, whose id may lie outside the lease.
     :param over: tasks outside the lease whose cause the fact takes away.
+    :param from_office: from where the lease comes with this fact, and all that is known of it.
     """
     lease: str = told.data.lease
-    file: LeaseFile = await store.state(LEASE_FILE, lease, by=told)
+    file: LeaseFile = await store.state(LEASE_FILE, lease, by=told if from_office is None else Within(from_office))
     kept = isinstance(told.data, _KEPT)
     after = LEASE_FILE.evolve(file, told.data) if kept else file
-    if after.registered is None:
+    if after.registered is None and from_office is None:
         raise TooEarly(f"visits:lease/{lease}")
     # Nobody who died is written to (EC-18).
     drafts = [(_id_of(want, told), await _draft(want, told, store, after)) for want in wanted if not after.died]
@@ -187,11 +205,15 @@ async def follow(
             opens=opens,
             closes=closes,
             beyond=beyond,
+            comes=None
+            if from_office is None
+            else HandOver(lease=lease, from_office=from_office, to_office=told.office),
         ),
         by=told,
         reads={
-            "letters": every(COMMUNICATION, lease),
-            "tasks": every(TASK, lease),
+            "file_there": one(LEASE_FILE, lease, office=from_office),
+            "letters": every(COMMUNICATION, lease, office=from_office),
+            "tasks": every(TASK, lease, office=from_office),
             **{f"held_{number}": one(TASK, id) for number, id in enumerate(beyond)},
         },
     )
@@ -205,13 +227,16 @@ def _taken_in(
     opens: Iterable[Opening],
     closes: Iterable[Closing],
     beyond: Sequence[str],
+    comes: HandOver | None,
+    file_there: LeaseFile,
     letters: Letters,
     tasks: Tasks,
     **held: Task,
 ) -> list[Any]:
     known = {id: held[f"held_{number}"] for number, id in enumerate(beyond)}
     return [
-        *within(file, letters=letters, tasks=tasks),
+        *(() if comes is None else (comes, *leave_tasks(tasks, told=told, office=comes.from_office))),
+        *within(file_there if comes is not None else file, letters=letters, tasks=tasks),
         *task_events(opens, closes, lease=None, tasks=known, named=task_named, told=told),
     ]
 
@@ -456,8 +481,14 @@ async def when_counsellor_assigned(told: Told[CounsellorAssignedV1], store: Even
 
 @reactions.to(LandlordChangedV1, OfficeChangedV1)
 async def when_landlord_or_office_changed(told: Told[LandlordChangedV1 | OfficeChangedV1], store: EventStore) -> None:
-    """Tell the renters (L-14); what was not sent names the new one: drafted anew by us, approved anew by people."""
-    letters: Letters = await store.every(COMMUNICATION, told.data.lease, by=told)
+    """Tell the renters (L-14); what was not sent names the new one: drafted anew by us, approved anew by people.
+
+    With the word of the office that a lease came to, all that was recorded about it under the other lies here too.
+    What was sent there stays sent, once; of what has to be done the rest is to be done here.
+    """
+    from_office = told.data.from_office if isinstance(told.data, OfficeChangedV1) else None
+    whose = told if from_office is None else Within(from_office)
+    letters: Letters = await store.every(COMMUNICATION, told.data.lease, by=whose)
     begun = told.data.starts_on <= told.today  # one that begins later is seen when a letter is sent
     unsent = [(id, letter) for id, letter in _unsent(letters) if begun]
     stale = [
@@ -468,10 +499,12 @@ async def when_landlord_or_office_changed(told: Told[LandlordChangedV1 | OfficeC
     await follow(
         told,
         store,
-        Wanted(kind="L-14", about_kind="lease", about_id=told.data.lease),
+        # The office that it left has told of it, or has drafted what tells it, which came along.
+        *(() if from_office is not None else (Wanted(kind="L-14", about_kind="lease", about_id=told.data.lease),)),
         *(want for _, want in stale),
         dropped={id: ("landlord_changed", _id_of(want, told)) for id, want in stale},
         taken_back=[id for id, letter in unsent if letter.kind not in OFFICIAL or letter.drafter != SYSTEM],
+        from_office=from_office,
     )
 
 

@@ -214,6 +214,8 @@ def keep_policies_told(file: LeaseFile, recorded: Recorded[Any]) -> Iterable[Row
     """Each lease that runs, and of which policies its renters were told."""
     lease = recorded.stream.partition("/")[2]
     match recorded.event:
+        case LeaseRegisteredV1() | RenterInformedOfPolicyV1() if recorded.office is not None:
+            pass  # a version of the office that it came from, whatever it is called
         case LeaseRegisteredV1(policy_version=policy) | RenterInformedOfPolicyV1(policy_version=policy):
             yield Row(POLICY_TOLD, {"policy": policy, "lease": lease})
         case CounsellorAssignedV1() | LeaseEndedV1():
@@ -320,7 +322,9 @@ async def due_on(
         " union all select 'appointment', visit, lease, visit_on from appointment"
         " where office = $1 and open and announced and visit_on between $2 and $4"
         " union all select 'reminder', id, lease, null from communications"
-        " where office = $1 and kind = 'L-16' and state = 'draft' and body->>'drafted_by' = 'SYS'"
+        " where office = $1 and kind = 'L-16' and state = 'draft' and body->>'drafted_by' = 'SYS' and not exists"
+        " (select from lease_office g where g.office = $1 and g.lease = communications.lease"
+        " and g.to_office is not null)"  # of a lease that went to another office the draft is that one's
         " union all select distinct 'unheard', communication, lease, sent_on from addressed"
         " where office = $1 and state = 'sent' and required and sent_on <= $5 and not exists (select from tasks"
         " where tasks.office = $1 and tasks.kind = 'letter_not_delivered' and tasks.about = communication)"
@@ -605,7 +609,7 @@ async def appointments_of(
 
 RESOURCES: tuple[Resource, ...] = (COMMUNICATIONS, SENDINGS, POST_BATCHES, CONTACT_PREFERENCES, TASKS, CALENDARS)
 VIEWS: tuple[View, ...] = (
-    View(COMMUNICATION, keep_bytes, (LETTER_BYTES,)),
+    View(COMMUNICATION, keep_bytes, (LETTER_BYTES,), stays=True),
     View(COMMUNICATION, keep_addressed, (ADDRESSED,)),
     View(LEASE_FILE, keep_dates, (CONTEST_TERM, APPOINTMENT)),
     View(LEASE_FILE, keep_policies_told, (GUIDED, POLICY_TOLD)),

@@ -18,6 +18,7 @@ from shared.contracts.visits import (
     LeaseStartedV1,
     NoticeRunningV1,
     NoticeStoppedV1,
+    OfficeChangedV1,
     PartyAddedV1,
     PartyLeftV1,
     ReportFixedV1,
@@ -409,6 +410,7 @@ LeaseEvent = (
     | LeaseStartedV1
     | NoticeRunningV1
     | NoticeStoppedV1
+    | OfficeChangedV1
     | PartyAddedV1
     | PartyLeftV1
     | LeaseEndedV1

@@ -27,12 +27,15 @@ from shared.contracts.visits import (
     LeaseStartedV1,
     NoticeRunningV1,
     NoticeStoppedV1,
+    OfficeChangedV1,
     PartyAddedV1,
     PartyLeftV1,
     ReportFixedV1,
 )
+from shared.decisions import HandOver
+from shared.event_sourcing import EventStore
 from shared.holds import HOLDS
-from shared.inbox import Reactions
+from shared.inbox import Reactions, Told
 
 reactions = Reactions()
 
@@ -67,3 +70,12 @@ reactions.keep(
     TerminationClosedV1,
     of=lambda told: told.data.lease,
 )
+
+
+@reactions.to(OfficeChangedV1)
+async def when_office_changed(told: Told[OfficeChangedV1], store: EventStore) -> None:
+    """A lease came from another office: what was recorded of it there lies here too from now on."""
+    change = told.data
+    if change.from_office is not None:
+        going = HandOver(lease=change.lease, from_office=change.from_office, to_office=told.office)
+        await store.decide(LEASE, change.lease, lambda _lease: [going, change], by=told)

@@ -5,14 +5,25 @@ from functools import partial
 from services.visits import photo_files
 from services.visits.rules.agreement import AGREEMENT, note_due
 from services.visits.rules.finding import FINDING
+from services.visits.rules.handover import go_over
 from services.visits.rules.lease import LEASE, note_overdue, start
 from services.visits.rules.photo import PHOTO, UNUSED_DAYS, let_go, unused_before
-from services.visits.views import bytes_left, late_commitments, late_visits, starting, unused_photos
+from services.visits.rules.policy import OFFICE, POLICIES
+from services.visits.views import bytes_left, late_commitments, late_visits, leaving, starting, unused_photos
 from shared.day import Day, Days
 from shared.event_sourcing import EventStore, every, one
 from shared.holds import HOLDS
 
 days = Days()
+
+
+@days.each("leases that go over to another office")
+async def hand_leases_over(day: Day, store: EventStore) -> None:
+    """Let each lease go over whose day has come; before all else, since the rest of the day's work is the other's."""
+    for lease, to in await leaving(store, by=day, today=day.date):
+        there = one(POLICIES, OFFICE, office=to)
+        going = partial(go_over, id=lease, own=day.office, today=day.date)
+        await store.decide(LEASE, lease, going, by=day, reads={"there": there})
 
 
 @days.each("leases that start")
@@ -46,5 +57,5 @@ async def let_unused_photos_go(day: Day, store: EventStore) -> None:
         reads = {"findings": every(FINDING, lease), "holds": one(HOLDS, lease)}
         gone = partial(let_go, id=photo, today=day.date, why=why)
         await store.decide(PHOTO, photo, gone, by=day.about(photo), reads=reads)
-    for photo, file in await bytes_left(store, by=day):  # also where a process was cut off in an erasure
-        await photo_files.forget(store, by=day, photo=photo, file=file)
+    for photo, file, office in await bytes_left(store, by=day):  # also where a process was cut off in an erasure
+        await photo_files.forget(store, by=day, photo=photo, file=file, office=office)

@@ -252,6 +252,15 @@ class OfficeChanged:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LeaseTakenOver:
+    """The lease came from another office, with its whole history; this one is competent from ``starts_on``."""
+
+    from_office: str
+    to_office: str
+    starts_on: date
+
+
+@dataclass(frozen=True, kw_only=True)
 class HeadLeaseEnding:
     """The owner ends the head lease. Nothing against the renter follows from it."""
 
@@ -309,6 +318,7 @@ LeaseEvent = (
     | StandstillEnded
     | LandlordChanged
     | OfficeChanged
+    | LeaseTakenOver
     | HeadLeaseEnding
     | NoticeRunning
     | NoticeStopped

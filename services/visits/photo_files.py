@@ -12,6 +12,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from cryptography.exceptions import InvalidTag
@@ -64,6 +65,13 @@ class _Nothing:
         """Nothing was kept."""
 
 
+@dataclass(frozen=True)
+class Shelf:
+    """The office under which the bytes of a photo lie: they stay where they are when its lease goes to another."""
+
+    office: str
+
+
 def new_key() -> str:
     """Return a key for the bytes of one photo, in letters: it is sealed as a text, and digits might be a number."""
     return "".join(_LETTERS[byte >> 4] + _LETTERS[byte & 15] for byte in secrets.token_bytes(32))
@@ -100,13 +108,19 @@ def sealed_bytes(key: str, place: str, raw: bytes) -> bytes:
     return nonce + _cipher(key).encrypt(nonce, raw, place.encode())
 
 
-async def bytes_of(store: EventStore, *, by: OfOffice, file: str, which: Which, key: Sealed) -> bytes | None:
+async def bytes_of(
+    store: EventStore, *, by: OfOffice, file: str, which: Which, key: Sealed, office: str | None = None
+) -> bytes | None:
     """Return the bytes of a photo as they were kept; None where they are gone.
 
+    :param office: under which they lie, where that is another than the reader's.
     :raises Altered: something is there, and it is not what was kept.
     """
     found = await store.rows(
-        "select sealed from photo_file where office = $1 and file = $2 and which = $3", file, which, by=by
+        "select sealed from photo_file where office = $1 and file = $2 and which = $3",
+        file,
+        which,
+        by=by if office is None else Shelf(office),
     )
     opened = await store.seals.open(by.office, "file_key", key)
     if not found or opened is None:
@@ -127,12 +141,18 @@ def opened_bytes(key: str, place: str, sealed: bytes) -> bytes:
 
 
 async def how_it_is(
-    store: EventStore, *, by: OfOffice, file: str, key: Sealed, hashes: Sequence[tuple[Which, str]]
+    store: EventStore,
+    *,
+    by: OfOffice,
+    file: str,
+    key: Sealed,
+    hashes: Sequence[tuple[Which, str]],
+    office: str | None = None,
 ) -> Literal["intact", "altered", "missing"]:
     """Compare the bytes of a photo, as they are now, with the hashes that its event has held from the beginning."""
     for which, sha256 in hashes:
         try:
-            raw = await bytes_of(store, by=by, file=file, which=which, key=key)
+            raw = await bytes_of(store, by=by, file=file, which=which, key=key, office=office)
         except Altered:
             return "altered"
         if raw is None:
@@ -147,7 +167,7 @@ async def delete(store: EventStore, *, by: OfOffice, file: str) -> None:
     await store.write("delete from photo_file where office = $1 and file = $2", file, by=by)
 
 
-async def forget(store: EventStore, *, by: OfOffice, photo: str, file: str) -> None:
+async def forget(store: EventStore, *, by: OfOffice, photo: str, file: str, office: str | None = None) -> None:
     """Delete the bytes of a photo, and destroy the key under which every copy of them lies."""
-    await delete(store, by=by, file=file)
+    await delete(store, by=by if office is None else Shelf(office), file=file)
     await store.seals.destroy(by.office, photo, "E")

@@ -127,6 +127,8 @@ def _of_lease(event: own.LeaseEvent, lease: Lease, id: str) -> tuple[told.Contra
             return (retold(told.LandlordChangedV1, event, lease=id),)
         case own.OfficeChanged():
             return (retold(told.OfficeChangedV1, event, lease=id),)
+        case own.LeaseTakenOver():
+            return (retold(told.OfficeChangedV1, event, lease=id),)
         case own.HeadLeaseEnding():
             return (retold(told.HeadLeaseEndingV1, event, lease=id),)
         case own.NoticeRunning():

@@ -78,6 +78,7 @@ def show_lease(_id: str, lease: Lease) -> Body | None:
         "administered": bool(lease.administrators),
         "head_lease_ending": lease.head_lease_ends_on,
         "office_changes": [{"to": one.to_office, "from": one.starts_on} for one in lease.offices],
+        "came_from": lease.taken_over[-1].from_office if lease.taken_over else None,
         "ended": _ended(lease),
     }
 
@@ -564,6 +565,7 @@ PHOTO_BYTES = Table(
         "file": "text not null",
         "added_on": "date not null",
         "erased": "boolean not null",
+        "lies_in": "text",  # the office under which the bytes lie, where that is another
     },
     key=("photo",),
     indexes=(("added_on",),),
@@ -574,7 +576,7 @@ PHOTO_USED = Table(name="photo_used", columns={"photo": "text not null"}, key=("
 def photo_rows(photo: Photo, recorded: Recorded[Any]) -> Iterable[Row]:
     """Where the bytes of each photo lie, and whether they should."""
     if photo.added is not None:
-        where = {"lease": photo.lease, "file": photo.added.file, "added_on": photo.added_on}
+        where = {"lease": photo.lease, "file": photo.added.file, "added_on": photo.added_on, "lies_in": photo.office}
         yield Row(PHOTO_BYTES, {"photo": _id(recorded), **where, "erased": photo.erased is not None})
 
 
@@ -595,8 +597,9 @@ select b.photo, b.lease from photo_bytes b left join photo_used u on u.office = 
 where b.office = $1 and b.added_on < $2 and not b.erased and u.photo is null order by b.added_on, b.photo
 """
 BYTES_LEFT = """
-select distinct b.photo, b.file from photo_bytes b join photo_file f on f.office = b.office and f.file = b.file
-where b.office = $1 and f.office = $1 and b.erased order by 1
+select distinct b.photo, b.file, b.lies_in from photo_bytes b
+left join photo_file f on f.office = b.office and f.file = b.file
+where b.office = $1 and b.erased and (f.file is not null or b.lies_in is not null) order by 1
 """
 
 
@@ -605,9 +608,12 @@ async def unused_photos(store: "Asked", *, by: OfOffice, before: date) -> list[t
     return [(row["photo"], row["lease"]) for row in await store.rows(UNUSED_PHOTOS, before, by=by)]
 
 
-async def bytes_left(store: "Asked", *, by: OfOffice) -> list[tuple[str, str]]:
-    """Return photo and file of what was erased and whose bytes are there all the same."""
-    return [(row["photo"], row["file"]) for row in await store.rows(BYTES_LEFT, by=by)]
+async def bytes_left(store: "Asked", *, by: OfOffice) -> list[tuple[str, str, str | None]]:
+    """Return photo, file and the office under which it lies of what was erased and whose bytes are there all the same.
+
+    Whether bytes still lie under another office cannot be seen from here: such a photo is named each time.
+    """
+    return [(row["photo"], row["file"], row["lies_in"]) for row in await store.rows(BYTES_LEFT, by=by)]
 
 
 async def photos_of(store: "Asked", *, by: OfOffice, lease: str | None) -> list[str]:
@@ -712,6 +718,14 @@ PREPARED = Table(
 )
 
 
+LEAVING = Table(
+    name="leaving",
+    columns={"lease": "text not null", "to_office": "text not null", "starts_on": "date not null"},
+    key=("lease",),
+    indexes=(("starts_on",),),
+)
+
+
 def _due(kind: str, about: str, due_on: date | None, *, stream: str, **beside: Any) -> Row:
     """A thing that is due on a day, or (None) no longer."""
     values = {"kind": kind, "about": about, "stream": stream}
@@ -735,6 +749,11 @@ def lease_rows(lease: Lease, recorded: Recorded[Any]) -> Iterable[Row]:
     waits = lease.state == "prepared" and lease.counsellor is not None and lease.registered is not None
     start = {"start": lease.registered.start} if lease.registered else {}
     yield Row(PREPARED, {"lease": id, **start}, gone=not waits)
+    change = lease.goes_over
+    if change is not None:
+        yield Row(LEAVING, {"lease": id, "to_office": change.to_office, "starts_on": change.starts_on})
+    elif lease.taken_over:
+        yield Row(LEAVING, {"lease": id}, gone=True)
 
 
 def visit_rows(visit: Visit, recorded: Recorded[Any]) -> Iterable[Row]:
@@ -762,7 +781,7 @@ def contact_rows(contact: Contact, recorded: Recorded[Any]) -> Iterable[Row]:
 
 
 DUE_VIEWS = (
-    View(of=LEASE, rows=lease_rows, tables=(DUE, PREPARED)),
+    View(of=LEASE, rows=lease_rows, tables=(DUE, PREPARED, LEAVING)),
     View(of=VISIT, rows=visit_rows, tables=(DUE,)),
     View(of=AGREEMENT, rows=agreement_rows, tables=(DUE,)),
     View(of=CONTACT, rows=contact_rows, tables=(DUE,)),
@@ -788,6 +807,7 @@ VISITS_DUE = (
 LATE_COMMITMENTS = (
     "select distinct stream from due where office = $1 and kind = 'commitment' and due_on < $2 order by 1"
 )
+LEAVING_BY = "select lease, to_office from leaving where office = $1 and starts_on <= $2 order by starts_on, lease"
 STARTING = 'select lease from prepared where office = $1 and start <= $2 order by "start", lease'
 BEFORE_ALL = (date(1, 1, 1), "", "", "")
 
@@ -828,6 +848,11 @@ async def not_noted_overdue(store: Asked, *, by: OfOffice, today: date) -> list[
 async def late_commitments(store: Asked, *, by: OfOffice, today: date) -> list[str]:
     """Return the notes with an open commitment that was due before ``today``."""
     return [row["stream"] for row in await store.rows(LATE_COMMITMENTS, today, by=by)]
+
+
+async def leaving(store: Asked, *, by: OfOffice, today: date) -> list[tuple[str, str]]:
+    """Return the leases that go over to another office, and to which, whose day has come."""
+    return [(row["lease"], row["to_office"]) for row in await store.rows(LEAVING_BY, today, by=by)]
 
 
 async def starting(store: Asked, *, by: OfOffice, today: date) -> list[str]:

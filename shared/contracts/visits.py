@@ -241,11 +241,12 @@ class LandlordChangedV1:
 
 @dataclass(frozen=True, kw_only=True)
 class OfficeChangedV1:
-    """Another office guides the lease from ``starts_on``."""
+    """Another office guides the lease from ``starts_on``. ``from_office``: the other office's word that it has it."""
 
     lease: str
     to_office: str
     starts_on: date
+    from_office: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

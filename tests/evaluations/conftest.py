@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from shared.clock import local_date
 from shared.codec import Codec
 from shared.day import Day
 from shared.event_sourcing import EventStore, Message
+from shared.hand_over import LeaseMoved
 from shared.inbox import Told
 from shared.keys import Seals, migrate
 from shared.log import event_log, lay_out
@@ -75,14 +76,38 @@ class Evaluations:
         on: date | None = None,
         actor: str = "fatma",
         again: bool = False,
+        office: str = OFFICE,
     ) -> None:
-        """Let another service have told a fact, through the service's own reaction."""
+        """Let another service have told a fact, through the service's own reaction.
+
+        What was told late, under the office that a lease went from, has its effect where the lease is, as in the inbox.
+        """
         if not again:
             self.positions[publisher] = self.positions.get(publisher, 0) + 1
             self.versions[stream] = self.versions.get(stream, 0) + 1
         position, version = self.positions[publisher], self.versions[stream]
         name, _ = event_and_version(type(fact))
         day, at = on or self.clock.today(), self.clock.now()
+        id = str(uuid4())
+        envelope = {
+            "specversion": "1.0",
+            "id": id,
+            "source": f"/services/{publisher}",
+            "type": f"huurspoor.{publisher}.{name}.v1",
+            "subject": f"lease/{fact.lease}",
+            "time": at,
+            "office": office,
+            "position": position,
+            "epoch": 1,
+            "stream": stream,
+            "streamversion": version,
+            "streamprevious": version - 1,
+            "occurredon": day,
+            "actor": actor,
+            "correlationid": "c-1",
+            "clock": "simulated",
+            "data": fact,
+        }
         message = Message(
             publisher=publisher,
             epoch=1,
@@ -92,8 +117,8 @@ class Evaluations:
             previous=version - 1,
             type=name,
             digest=bytes(32),
-            envelope=msgspec.json.encode({"stream": stream, "data": fact}),
-            event_id=str(uuid4()),
+            envelope=msgspec.json.encode(envelope),
+            event_id=id,
             occurred_on=day,
             recorded_at=at,
             actor=actor,
@@ -102,6 +127,8 @@ class Evaluations:
             checklist_version=None,
             source="web",
             subject=f"lease/{fact.lease}",
+            released=office
+            != OFFICE,  # what comes before it was applied under the first office, as the inbox finds out
         )
         told: Told[Any] = Told(
             data=fact,
@@ -112,7 +139,7 @@ class Evaluations:
             stream=stream,
             version=version,
             previous=version - 1,
-            office=OFFICE,
+            office=office,
             occurred_on=day,
             recorded_at=at,
             actor=actor,
@@ -124,14 +151,18 @@ class Evaluations:
             today=self.clock.today(),
             message=message,
             causation_id=message.event_id,
-            subject=f"huurspoor.{OFFICE}.{publisher}.{name}.v1",
+            subject=f"huurspoor.{office}.{publisher}.{name}.v1",
             versions=(1,),
         )
         reaction = SERVICE.reactions.heard.get(type(fact))
         if reaction is None:  # it only goes into the ledger
             await self.store.keep(by=told)
-        else:
+            return
+        try:
             await reaction(told, self.store)
+        except LeaseMoved as moved:
+            there = replace(told, office=moved.to_office, message=replace(message, office=office))
+            await reaction(there, self.store)
 
     async def words(self, lease: str, text: str, *, category: Any = "B", name: str = "what_seen") -> Sealed:
         """Seal a text as another service would."""

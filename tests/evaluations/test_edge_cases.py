@@ -186,7 +186,9 @@ class Delivered:
     async def in_progress(self) -> None: ...
 
 
-def from_visits(it: Evaluations, fact: Any, *, stream: str, version: int, position: int) -> Delivered:
+def from_visits(
+    it: Evaluations, fact: Any, *, stream: str, version: int, position: int, office: str = OFFICE
+) -> Delivered:
     """Return a fact as visits publishes it: the ``version``-th of its stream, the ``position``-th of all."""
     event, number = event_and_version(type(fact))
     envelope = {
@@ -198,7 +200,7 @@ def from_visits(it: Evaluations, fact: Any, *, stream: str, version: int, positi
         "time": it.clock.now(),
         "datacontenttype": "application/json",
         "dataschema": f"/schemas/visits.{event}.v{number}.json",
-        "office": OFFICE,
+        "office": office,
         "position": position,
         "epoch": 1,
         "stream": stream,
@@ -212,7 +214,7 @@ def from_visits(it: Evaluations, fact: Any, *, stream: str, version: int, positi
         "arrived": "web",
         "data": fact,
     }
-    return Delivered(subject_of(OFFICE, "visits", event, number), msgspec.json.encode(envelope))
+    return Delivered(subject_of(office, "visits", event, number), msgspec.json.encode(envelope))
 
 
 @asynccontextmanager

@@ -158,6 +158,7 @@ class Notifications:
             streams=SERVICE.streams,
             resources=SERVICE.resources,
             views=SERVICE.views,
+            stays=SERVICE.stays,
         )
 
     async def envelopes(self) -> list[bytes]:
@@ -207,6 +208,7 @@ async def serving(database: ScratchDatabase, keys: ScratchDatabase, issuer: Issu
         views=SERVICE.views,
         authority_stream=SERVICE.authority,
         clock=clock,
+        stays=SERVICE.stays,
     )
     working = asyncio.create_task(writer.run())
     async with asyncpg.create_pool(database.at_work, min_size=0, max_size=4) as pool:

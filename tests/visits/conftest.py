@@ -128,12 +128,12 @@ class Visits:
         for what, work in SERVICE.days.works.items():
             await work(Day(office=self.office, date=day).of(what), self.store)
 
-    async def envelopes(self) -> list[bytes]:
-        """Return the exact bytes of everything that is published."""
+    async def envelopes(self, office: str | None = None) -> list[bytes]:
+        """Return the exact bytes of everything that is published under an office, by default its own."""
         connection = await asyncpg.connect(self.database.all_offices)
         try:
             asked = "select envelope from outbox where office = $1 order by position"
-            return [row["envelope"] for row in await connection.fetch(asked, self.office)]
+            return [row["envelope"] for row in await connection.fetch(asked, office or self.office)]
         finally:
             await connection.close()
 

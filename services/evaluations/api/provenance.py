@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any
 
 from services.evaluations.api.door import READERS, api
@@ -35,8 +35,8 @@ async def read_provenance(
     entry = await entry_of_event(store, event, by=by) if is_uuid(event) else None
     if entry is None or entry["lease"] is None:
         raise problems.not_found()
-    file, events = await _known_with(store, entry, event, by)
-    on = local_date(entry["taken_in_at"])
+    file, events, at = await _known_with(store, entry, event, by)
+    on = local_date(at)
     if file.case.registered is None or file.policy_or_none(on=on) is None:
         raise problems.not_found()
     told = next((one for one in events if one.id == event), None)
@@ -47,16 +47,19 @@ async def read_provenance(
         "type": entry["type"],
         "lease": entry["lease"],
         "on": on,
-        "as_known_at": entry["taken_in_at"],
+        "as_known_at": at,
         "count": file.standing(on=on).count,
         **basis,
     }
 
 
-async def _known_with(store: WebStore, entry: Any, event: str, by: Caller) -> tuple[LeaseFile, Events]:
-    """Return the file as it was once an event had happened, and all the events it was then made of."""
+async def _known_with(store: WebStore, entry: Any, event: str, by: Caller) -> tuple[LeaseFile, Events, datetime]:
+    """Return the file as it was once an event had happened, all the events it was then made of, and when that was."""
     lease, at = entry["lease"], entry["taken_in_at"]
     later = await events_after(store, entry["position"], lease=lease, by=by)
+    brought = await _brought_along(store, event, lease, by)
+    if brought is not None:  # in this ledger since the lease came: it was known when the other office took it in
+        at = brought.taken_in_at
 
     def known(told: Iterable[Recorded[Any]]) -> list[Recorded[Any]]:
         return [one for one in told if one.id not in later and one.taken_in_at <= at]
@@ -74,7 +77,17 @@ async def _known_with(store: WebStore, entry: Any, event: str, by: Caller) -> tu
         evaluations={},
         terminations={},
     )
-    return file.made_of(events), events
+    return file.made_of(events), events, at
+
+
+async def _brought_along(store: WebStore, event: str, lease: str, by: Caller) -> Recorded[Any] | None:
+    """Return an event that a lease brought along from another office; None where it happened here."""
+    whole = await read_file(store, lease, by=by)
+    histories: list[Events] = [*whole.case.histories(), *(one.history for one in whole.evaluations.values())]
+    histories.append(await store.history(STANDING, lease, by=by))
+    histories += [await store.history(TERMINATION, termination, by=by) for termination in whole.terminations]
+    found = (told for history in histories for told in history if told.id == event)
+    return next((told for told in found if told.office is not None), None)
 
 
 def _basis(file: LeaseFile, told: Recorded[Any] | None, before: Events, *, on: date, by: Caller) -> Mapping[str, Any]:
@@ -113,6 +126,7 @@ def _shown(
                 "version": policy.version,
                 "event": policy.event,
                 "in_force": policy.in_force,
+                **({"office": policy.office} if policy.office is not None else {}),
                 "supplied": [
                     {"track": one.track, "parameter": one.parameter, "value": one.value} for one in policy.supplied
                 ],

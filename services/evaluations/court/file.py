@@ -98,7 +98,9 @@ def court_file(pinned: Pinned, *, key: Ed25519PrivateKey, wording: Wording) -> b
     full = {entry.position: entry for entry in (*pinned.about, *pinned.rules)}
     envelopes = {position: json.loads(entry.envelope) for position, entry in full.items()}
     simulated = any(envelope.get("clock") == "simulated" for envelope in envelopes.values())
-    timeline = [_line(entry, envelopes[entry.position], pinned.texts, wording) for entry in pinned.about]
+    timeline = [
+        _line(entry, envelopes[entry.position], pinned.texts, wording, office=pinned.office) for entry in pinned.about
+    ]
     members = {
         "format": FORMAT,
         "lease": pinned.lease,
@@ -107,7 +109,10 @@ def court_file(pinned: Pinned, *, key: Ed25519PrivateKey, wording: Wording) -> b
         "clock": "simulated" if simulated else "system",
         **({"warning": WARNING} if simulated else {}),
         "timeline": timeline,
-        "rules": [_line(entry, envelopes[entry.position], pinned.texts, wording) for entry in pinned.rules],
+        "rules": [
+            _line(entry, envelopes[entry.position], pinned.texts, wording, office=pinned.office)
+            for entry in pinned.rules
+        ],
         "parts": _parts(pinned, timeline, wording),
         "strands": _strands(pinned, envelopes),
         "standing": pinned.standing,
@@ -150,9 +155,12 @@ def _may_show(entry: Entry, sealed: Sealed, texts: Mapping[Sealed, Opened]) -> b
 
 
 def _line(
-    entry: Entry, envelope: Mapping[str, Any], texts: Mapping[Sealed, Opened], wording: Wording
+    entry: Entry, envelope: Mapping[str, Any], texts: Mapping[Sealed, Opened], wording: Wording, *, office: str
 ) -> dict[str, Any]:
-    """Return an entry as a person reads it: the three times, who, under which mandate, and what, with its texts."""
+    """Return an entry as a person reads it: the three times, who, under which mandate, and what, with its texts.
+
+    :param office: whose ledger it is; what a lease brought along from another was not late.
+    """
 
     def readable(value: Any) -> Any:
         match value:
@@ -174,7 +182,8 @@ def _line(
         "occurred_on": envelope["occurredon"],
         "recorded_at": envelope["time"],
         "taken_in_at": instant(entry.taken_in_at),
-        "arrived_late": entry.taken_in_at - entry.recorded_at > LATE,
+        "office": envelope["office"],  # under which it was recorded
+        "arrived_late": envelope["office"] == office and entry.taken_in_at - entry.recorded_at > LATE,
         "actor": envelope["actor"],
         "mandate": envelope.get("mandate"),
         "policy_version": envelope.get("policyversion"),

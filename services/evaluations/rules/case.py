@@ -6,7 +6,7 @@ a fact (``occurred_on``: how things stood **on** a day) and the moment we took i
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Literal, cast
 
@@ -52,6 +52,7 @@ from shared.contracts.visits import (
     LeaseEndedV1,
     LeaseRegisteredV1,
     LeaseStartedV1,
+    OfficeChangedV1,
     PartyAddedV1,
     PartyLeftV1,
     PartyV1,
@@ -76,6 +77,7 @@ LeaseFact = (
     | AdministratorEndedV1
     | StandstillStartedV1
     | StandstillEndedV1
+    | OfficeChangedV1
     | LeaseEndedV1
     | LeaseClosedV1
 )
@@ -141,6 +143,25 @@ class Case:
             yield from histories.values()
         yield self.help
 
+    def under(self, office: str) -> "Case":
+        """Return the file as it lies under another office, with the one under which each fact was recorded."""
+
+        def marked(history: History) -> History:
+            return tuple(replace(told, office=told.office or office) for told in history)
+
+        def each(histories: Mapping[str, History]) -> Mapping[str, History]:
+            return {id: marked(history) for id, history in histories.items()}
+
+        return Case(
+            of_lease=marked(self.of_lease),
+            visits=each(self.visits),
+            findings=each(self.findings),
+            agreements=each(self.agreements),
+            contacts=each(self.contacts),
+            letters=each(self.letters),
+            help=marked(self.help),
+        )
+
     def known(self, at: datetime | None) -> "Case":
         """Return the file as it was known at an instant; None is everything."""
         if at is None:
@@ -168,6 +189,11 @@ class Case:
         return next((told.event for told in self.of_lease if isinstance(told.event, LeaseRegisteredV1)), None)
 
     @property
+    def registered_under(self) -> str | None:
+        """The office under which the lease was registered, where it came from another one."""
+        return next((told.office for told in self.of_lease if isinstance(told.event, LeaseRegisteredV1)), None)
+
+    @property
     def ended(self) -> LeaseEndedV1 | None:
         """How the lease ended, None while it has not."""
         return next((told.event for told in self.of_lease if isinstance(told.event, LeaseEndedV1)), None)
@@ -180,14 +206,17 @@ class Case:
                 found = told.event.counsellor
         return found
 
-    def informed_of(self, *, on: date) -> tuple[tuple[str, date], ...]:
-        """Return the later policy versions the renter was informed of by a day, each with that day, in their order."""
+    def informed_of(self, *, on: date) -> tuple[tuple[str, date, str | None], ...]:
+        """Return the later policy versions the renter was informed of by a day, in their order.
+
+        Each with that day, and with the office whose version it is, where that is not the own one.
+        """
         told = [
-            (fact.event.delivered_on, place, fact.event.policy_version)
+            (fact.event.delivered_on, place, fact.event.policy_version, fact.office)
             for place, fact in enumerate(self.of_lease)
             if isinstance(fact.event, RenterInformedOfPolicyV1) and fact.event.delivered_on <= on
         ]
-        return tuple((version, day) for day, _, version in sorted(told))
+        return tuple((version, day, office) for day, _, version, office in sorted(told, key=lambda one: one[:2]))
 
     def parties(self, *, on: date) -> tuple[PartyV1, ...]:
         """Return the parties to the lease, and those who live there, on a day."""

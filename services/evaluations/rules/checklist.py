@@ -246,9 +246,11 @@ def in_force_or_none(
     return max(effective, key=lambda one: one[:2])[2] if effective else None
 
 
-def version_of(published: Iterable[Recorded[ChecklistPublished]], version: str) -> ChecklistPublished | None:
-    """Return one version by its name."""
-    return next((told.event for told in published if told.event.version == version), None)
+def version_of(
+    published: Iterable[Recorded[ChecklistPublished]], version: str, *, office: str | None = None
+) -> ChecklistPublished | None:
+    """Return one version by its name. ``office``: whose, where it is not the own one's; each names its own."""
+    return next((told.event for told in published if told.event.version == version and told.office == office), None)
 
 
 def by_code(checklist: ChecklistPublished | None) -> Mapping[str, ChecklistItem]:

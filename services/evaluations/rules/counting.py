@@ -218,11 +218,12 @@ def pins_of(case: Case, policies: Adopted, *, on: date, current: PolicyAdopted) 
     facts_from = registered.start
     if told_late and registered.informed_on > registered.start:
         facts_from = _day_after(registered.informed_on)
-    first = policies_.version_of(policies, registered.policy_version) or current
+    given = policies_.version_of(policies, registered.policy_version, office=case.registered_under)
+    first = given or current
     pins = [Pin(number=0, policy=first, informed_on=registered.informed_on, facts_from=facts_from)]
-    for version, informed_on in case.informed_of(on=on):
-        policy = policies_.version_of(policies, version)
-        if policy is None or policy.version == pins[-1].policy.version:
+    for version, informed_on, office in case.informed_of(on=on):
+        policy = policies_.version_of(policies, version, office=office)
+        if policy is None or policy is pins[-1].policy:
             continue  # told again of what they knew
         pins.append(Pin(number=len(pins), policy=policy, informed_on=informed_on, facts_from=_day_after(informed_on)))
     return tuple(pins)
@@ -274,7 +275,9 @@ def as_they_stood(
         status = supposing.get(evaluation.id) or status_on(evaluation, on=on, known_at=known_at)
         if status is None:
             continue
-        stamped = checklists_.by_code(checklists_.version_of(checklists, evaluation.checklist_version))
+        stamped = checklists_.by_code(
+            checklists_.version_of(checklists, evaluation.checklist_version, office=evaluation.proposed_under)
+        )
         facts = tuple(
             finding.occurred_on
             for ground in evaluation.grounds  # they change while it is proposed only, and this one was decided

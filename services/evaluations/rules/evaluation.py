@@ -106,6 +106,7 @@ class Evaluation:
     grounds: tuple[Ground, ...] = ()
     why: Sealed | None = None
     checklist_version: str = ""
+    proposed_under: str | None = None  # the office whose checklist that is, where it is not the own one
     proposer: str = ""
     proposers: frozenset[str] = frozenset()  # everybody who ever stood for the proposal, deputies' principals included
     decided: EvaluationDecidedNegative | None = None
@@ -403,6 +404,7 @@ def evolve(evaluation: Evaluation, recorded: Recorded[Any]) -> Evaluation:
                 grounds=event.grounds,
                 why=event.why,
                 checklist_version=event.checklist_version,
+                proposed_under=recorded.office,
                 proposer=event.by,
                 proposers=_persons(event.by, event.in_name_of),
             )

@@ -15,11 +15,13 @@ from services.evaluations.events import (
     EvaluationCommunicated,
     EvaluationCommunicationCorrected,
     PolicyAdopted,
+    RulesTakenOver,
     ThresholdReached,
 )
 from services.evaluations.rules import checklist as checklists_
 from services.evaluations.rules import gates
 from services.evaluations.rules import policy as policies_
+from services.evaluations.rules.before import ALWAYS_HERE, BEFORE, Before, checklists_of_lease, policies_of_lease
 from services.evaluations.rules.case import CASE, Case
 from services.evaluations.rules.checklist import Published
 from services.evaluations.rules.counting import (
@@ -73,6 +75,54 @@ class LeaseFile:
     evaluations: Mapping[str, Evaluation]
     terminations: Mapping[str, Termination]
     crossing: Crossing = NOT_CROSSED
+
+    @classmethod
+    def of(cls, lease: str, *, before: Before = ALWAYS_HERE, **read: Any) -> "LeaseFile":
+        """Return the file that these states make; ``policies`` and ``checklists`` are the office's own.
+
+        :param before: the rules of the offices that the lease came from.
+        """
+        policies = policies_of_lease(read.pop("policies", ()), before)
+        checklists = checklists_of_lease(read.pop("checklists", ()), before)
+        return cls(lease=lease, policies=policies, checklists=checklists, **read)
+
+    def came(
+        self,
+        from_office: str,
+        rules: RulesTakenOver,
+        *,
+        policies: Adopted,
+        checklists: Published,
+        before: Before,
+        act: "Act",
+    ) -> "LeaseFile":
+        """Return the file as the office has it to which the lease came, with the rules it brought and that office's."""
+        taken = Recorded(
+            event=rules,
+            id="",
+            stream=f"{BEFORE.kind}/{self.lease}",
+            version=len(before) + 1,
+            occurred_on=act.on,
+            recorded_at=act.at,
+            taken_in_at=act.at,
+            actor=act.actor,
+        )
+        here = self.under(from_office)
+        return replace(
+            here,
+            policies=policies_of_lease(policies, (*before, taken)),
+            checklists=checklists_of_lease(checklists, (*before, taken)),
+        )
+
+    def under(self, office: str) -> "LeaseFile":
+        """Return the file as it lies under another office, with the one under which each event was recorded."""
+        evaluations = {}
+        for id, evaluation in self.evaluations.items():
+            state = Evaluation()
+            for told in evaluation.history:
+                state = EVALUATION.after(state, replace(told, office=told.office or office))
+            evaluations[id] = state
+        return replace(self, case=self.case.under(office), evaluations=evaluations)
 
     def policy(self, *, on: date) -> PolicyAdopted:
         """Return the policy in force on a day. :raises NoPolicyInForce: there was none."""
@@ -253,11 +303,11 @@ def in_file(
 ) -> Callable[..., list[Any]]:
     """Return a decision that sees the whole file, and records what follows from it too.
 
-    The store hands it the states it reads: policies, checklists, case, evaluations, terminations, crossing.
+    The store hands it the states it reads: policies, checklists, before, case, evaluations, terminations, crossing.
     """
 
     def decide(state: Any, **reads: Any) -> list[Any]:
-        file = LeaseFile(lease=lease, **_with_own(reads, stream, id, state))
+        file = LeaseFile.of(lease, **_with_own(reads, stream, id, state))
         own = list(decision(state, file))
         return [*own, *what_follows(file, file.after(stream, id, own, act), act)]
 
@@ -375,7 +425,7 @@ def _after_the_lease(after: LeaseFile) -> list[Elsewhere]:
 
 def pass_the_day(crossing: Crossing, *, act: Act, yesterday: date, lease: str, **reads: Any) -> list[Elsewhere]:
     """Take the count at the daily tick: what time, and policies or checklists taking force, have changed."""
-    file = LeaseFile(lease=lease, crossing=crossing, **reads)
+    file = LeaseFile.of(lease, crossing=crossing, **reads)
     return what_follows(file, file, act, since=yesterday)
 
 

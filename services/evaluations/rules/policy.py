@@ -158,9 +158,11 @@ def in_force_or_none(
     return max(effective, key=lambda one: one[:2])[2] if effective else None
 
 
-def version_of(adopted: Iterable[Recorded[PolicyAdopted]], version: str) -> PolicyAdopted | None:
-    """Return one version by its name."""
-    return next((told.event for told in adopted if told.event.version == version), None)
+def version_of(
+    adopted: Iterable[Recorded[PolicyAdopted]], version: str, *, office: str | None = None
+) -> PolicyAdopted | None:
+    """Return one version by its name. ``office``: whose, where it is not the own one's; each names its own."""
+    return next((told.event for told in adopted if told.event.version == version and told.office == office), None)
 
 
 def notice_months(policy: PolicyAdopted, kind: NoticeKind) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from services.evaluations.events import ReviewDue, StandingEvent, ThresholdReached
+from services.evaluations.events import PolicyAdopted, ReviewDue, StandingEvent, ThresholdReached
 from services.evaluations.rules.counting import RULE, Standing, Track, pins_of
 from services.evaluations.rules.crossing import note_crossing
 from services.evaluations.rules.evaluation import EVALUATION
@@ -55,6 +55,7 @@ class OfPolicy:
     event: str
     supplied: tuple[Supplied, ...]
     in_force: bool
+    office: str | None = None  # whose version, where it is not the own one's
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,38 +147,54 @@ def _parameters(track: Track) -> dict[str, int | bool]:
 
 def policies_of(file: LeaseFile, stood: Standing) -> tuple[OfPolicy, ...]:
     """Name for each parameter of each track the version that supplied it: the earliest the renter was told of."""
-    by_version = {told.event.version: told for told in file.policies}
-    pinned = _pinned_versions(file, stood)
-    supplied: dict[str, list[Supplied]] = {stood.policy_version: []}
+    current = in_force_here(file, on=stood.on)
+    pinned = [
+        adopted_by(file, pin.policy) for pin in pins_of(file.case, file.policies, on=stood.on, current=current.event)
+    ]
+    supplied: dict[tuple[str | None, str], list[Supplied]] = {_named(current): []}
     for place, track in enumerate(stood.tracks):
-        candidates = [*pinned[place:], stood.policy_version]
+        candidates = [*pinned[place:], current]
         for name, value in _parameters(track).items():
-            giver = next(one for one in candidates if getattr(by_version[one].event, name) == value)
-            supplied.setdefault(giver, []).append(Supplied(track=track.pin, parameter=name, value=value))
+            giver = next(one for one in candidates if getattr(one.event, name) == value)
+            supplied.setdefault(_named(giver), []).append(Supplied(track=track.pin, parameter=name, value=value))
+    by_name = {_named(told): told for told in file.policies}
     return tuple(
         OfPolicy(
-            version=version,
-            event=by_version[version].id,
+            version=by_name[name].event.version,
+            event=by_name[name].id,
+            office=by_name[name].office,
             supplied=tuple(given),
-            in_force=version == stood.policy_version,
+            in_force=name == _named(current),
         )
-        for version, given in supplied.items()
+        for name, given in supplied.items()
     )
 
 
-def _pinned_versions(file: LeaseFile, stood: Standing) -> list[str]:
-    current = next(told.event for told in file.policies if told.event.version == stood.policy_version)
-    return [pin.policy.version for pin in pins_of(file.case, file.policies, on=stood.on, current=current)]
+def _named(told: Recorded[PolicyAdopted]) -> tuple[str | None, str]:
+    """Return what tells a version from those of the same name of other offices."""
+    return told.office, told.event.version
+
+
+def adopted_by(file: LeaseFile, policy: PolicyAdopted) -> Recorded[PolicyAdopted]:
+    """Return the event that adopted a policy of the file."""
+    return next(told for told in file.policies if told.event is policy)
+
+
+def in_force_here(file: LeaseFile, *, on: date) -> Recorded[PolicyAdopted]:
+    """Return the event that adopted the policy in force on a day."""
+    return adopted_by(file, file.policy(on=on))
 
 
 def checklists_of(file: LeaseFile, needed: Iterable[Recorded[Any]], *, on: date) -> tuple[tuple[str, str], ...]:
     """Name the versions stamped on the evaluations that bear on the answer, and the one in force."""
     stamped = {
-        told.event.checklist_version
+        (told.office, told.event.checklist_version)
         for told in needed
         if told.stream.startswith(f"{EVALUATION.kind}/") and hasattr(told.event, "checklist_version")
     }
     current = file.checklist_or_none(on=on)
     if current is not None and stamped:
-        stamped.add(current.version)
-    return tuple((told.event.version, told.id) for told in file.checklists if told.event.version in stamped)
+        stamped |= {(told.office, current.version) for told in file.checklists if told.event is current}
+    return tuple(
+        (told.event.version, told.id) for told in file.checklists if (told.office, told.event.version) in stamped
+    )

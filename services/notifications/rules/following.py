@@ -241,6 +241,21 @@ def task_events(
     return events
 
 
+def leave_tasks(tasks: Tasks, *, told: Any, office: str) -> list[Elsewhere]:
+    """Return the end of an office's open tasks about a lease that goes to another one, where the same stand open.
+
+    What became of a message that the office sent only that office can find out: that task stays with it alone.
+    """
+    because = type(told).__name__.removesuffix("V1")
+    return [
+        Elsewhere(TASK, id, event, office=None if stays else office)
+        for id, task in tasks.items()
+        if task.opened is not None
+        for stays in (task.opened.kind == "message_to_settle",)
+        for event in close_task(task, because=because)
+    ]
+
+
 def _closed_by(closing: Closing, tasks: Tasks, named: NameOf) -> Iterable[str]:
     if closing.about_id is not None:
         return (named(closing.kind, closing.about_id),)

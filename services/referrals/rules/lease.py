@@ -13,6 +13,7 @@ from shared.contracts.visits import (
     LeaseStartedV1,
     NoticeRunningV1,
     NoticeStoppedV1,
+    OfficeChangedV1,
     PartyAddedV1,
     PartyLeftV1,
     PartyV1,
@@ -66,6 +67,8 @@ def evolve(lease: Lease, event: LeaseEvent) -> Lease:
             return replace(lease, state="ended")
         case LeaseClosedV1():
             return replace(lease, state="closed")
+        case OfficeChangedV1():
+            return lease  # with whom it is follows from where its events lie
         case _:
             assert_never(event)
 

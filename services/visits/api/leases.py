@@ -26,7 +26,7 @@ from services.visits.rules import lease as rules
 from services.visits.rules.agreement import AGREEMENT
 from services.visits.rules.contact import CONTACT
 from services.visits.rules.lease import LEASE
-from services.visits.rules.policy import OFFICE, policy_on
+from services.visits.rules.policy import OFFICE, POLICIES, policy_on
 from services.visits.rules.termination import TERMINATIONS
 from services.visits.rules.visit import VISIT
 from services.visits.views import LEASES
@@ -198,10 +198,10 @@ class ChangeOffice(DatedAct):
 async def change_office(
     lease: str, body: ChangeOffice, by: Annotated[Caller, may("change_office", "director", of=LEASE)], store: Store
 ) -> Acted:
-    """Note that another office is competent."""
-    return await store.decide(
-        LEASE, lease, partial(rules.change_office, to=body.to, from_=body.from_, own=by.office), by=by
-    )
+    """Note that another office is competent; when the day has come the lease goes over to it at once."""
+    decision = partial(handover.change_office, to=body.to, from_=body.from_, own=by.office, id=lease, today=by.today)
+    there = one(POLICIES, OFFICE, office=body.to)
+    return await store.decide(LEASE, lease, decision, by=by, reads={"there": there})
 
 
 class ReportHeadLeaseEnd(DatedAct):

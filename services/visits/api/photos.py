@@ -85,7 +85,9 @@ async def show_photo(
         raise problems.not_found()
     files = reception_of(request).store
     try:
-        shown = await photo_files.bytes_of(files, by=by, file=known.added.file, which="shown", key=known.added.file_key)
+        shown = await photo_files.bytes_of(
+            files, by=by, file=known.added.file, which="shown", key=known.added.file_key, office=known.office
+        )
     except photo_files.Altered:
         shown = None
     if shown is None or photo_files.sha256_of(shown) != known.added.shown_sha256:
@@ -115,7 +117,8 @@ async def erase_photo(
     reads = {"holds": one(HOLDS, known.lease)}
     acted = await store.decide(PHOTO, photo, partial(rules.erase, why=why, by=by.actor), by=by, reads=reads)
     if known.added is not None:  # also when it was erased before: a cut in between is mended by asking again
-        await photo_files.forget(reception_of(request).store, by=by, photo=photo, file=known.added.file)
+        files = reception_of(request).store
+        await photo_files.forget(files, by=by, photo=photo, file=known.added.file, office=known.office)
     return acted
 
 
@@ -142,6 +145,7 @@ async def recheck_photos(
                 by=by,
                 file=added.file,
                 key=added.file_key,
+                office=known.office,
                 hashes=(("original", added.sha256), ("shown", added.shown_sha256)),
             )
             found[how].append(id)

@@ -22,6 +22,7 @@ from services.visits.events import (
     LeaseEvent,
     LeaseRegistered,
     LeaseStarted,
+    LeaseTakenOver,
     LeaseVisited,
     NextVisitOverdue,
     NoticeRunning,
@@ -55,6 +56,7 @@ class Informed:
 
     policy_version: str
     on: date
+    office: str | None = None  # whose version, where the lease came from another office since
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,11 +88,17 @@ class Lease:
     balance: BalanceRecorded | None = None
     landlords: tuple[Landlord, ...] = ()
     offices: tuple[OfficeChanged, ...] = ()
+    taken_over: tuple[LeaseTakenOver, ...] = ()
     administrators: tuple[AdministratorAppointed, ...] = ()
     standstills: tuple[StandstillStarted, ...] = ()
     head_lease_ends_on: date | None = None
     terminations: frozenset[str] = frozenset()  # whose notice was posted, and not withdrawn
     ended: LeaseEnded | None = None
+
+    @property
+    def goes_over(self) -> OfficeChanged | None:
+        """The next office it goes to and has not gone to yet; None where it stays."""
+        return self.offices[len(self.taken_over)] if len(self.offices) > len(self.taken_over) else None
 
     @property
     def runs(self) -> bool:
@@ -305,7 +313,8 @@ def inform_of_policy(
 
     :raises Unknown: the office has no such version. :raises NoProof: when it was delivered is not shown.
     """
-    if any(informed.policy_version == policy_version for informed in lease.informed) and lease.runs:
+    known = {informed.policy_version for informed in lease.informed if informed.office is None}
+    if policy_version in known and lease.runs:
         return []
     if not lease.runs:
         raise WrongState
@@ -549,6 +558,10 @@ def evolve(lease: Lease, event: LeaseEvent) -> Lease:
             )
         case OfficeChanged():
             return replace(lease, offices=(*lease.offices, event))
+        case LeaseTakenOver():
+            # Versions of policies are named by each office for itself.
+            told = tuple(replace(one, office=one.office or event.from_office) for one in lease.informed)
+            return replace(lease, taken_over=(*lease.taken_over, event), informed=told)
         case HeadLeaseEnding():
             return replace(lease, head_lease_ends_on=event.ends_on)
         case NoticeRunning():

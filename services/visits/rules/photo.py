@@ -23,6 +23,7 @@ class Photo:
     added_on: date | None = None
     erased: PhotoErased | None = None
     erased_on: date | None = None
+    office: str | None = None  # under which its bytes lie, where that is another than the one that has it now
 
     @property
     def lease(self) -> str:
@@ -86,7 +87,7 @@ def let_go(
 def evolve(photo: Photo, recorded: Recorded[PhotoEvent]) -> Photo:
     match event := recorded.event:
         case PhotoAdded():
-            return Photo(added=event, added_by=event.added_by, added_on=recorded.occurred_on)
+            return Photo(added=event, added_by=event.added_by, added_on=recorded.occurred_on, office=recorded.office)
         case PhotoErased():
             return replace(photo, erased=event, erased_on=recorded.occurred_on)
         case _:

@@ -19,6 +19,7 @@ from services.evaluations.events import (
     EvaluationWithdrawn,
     GroundsConfirmed,
     NoticeWithdrawn,
+    PolicyAdopted,
     TerminationDecided,
     TerminationNotPursued,
     TerminationProposed,
@@ -30,7 +31,15 @@ from services.evaluations.rules.irreducible import irreducible
 from services.evaluations.rules.judgement import about_evaluations as on_evaluations
 from services.evaluations.rules.judgement import about_terminations as on_terminations
 from services.evaluations.rules.lease_file import Act, LeaseFile
-from services.evaluations.rules.provenance import OfPolicy, Supplied, checklists_of, policies_of
+from services.evaluations.rules.policy import version_of
+from services.evaluations.rules.provenance import (
+    OfPolicy,
+    Supplied,
+    adopted_by,
+    checklists_of,
+    in_force_here,
+    policies_of,
+)
 from services.evaluations.rules.termination import Termination, propose_termination
 from shared.contracts.evaluations import Heard
 from shared.decisions import Person, Recorded, Refusal
@@ -292,11 +301,11 @@ SAYS_THE_COUNT = (
 
 
 def _merged(policies: Sequence[OfPolicy]) -> tuple[OfPolicy, ...]:
-    merged: dict[str, OfPolicy] = {}
+    merged: dict[tuple[str | None, str], OfPolicy] = {}
     for one in policies:
-        known = merged.get(one.version, one)
+        known = merged.get((one.office, one.version), one)
         supplied = one.supplied if known is one else (*known.supplied, *one.supplied)
-        merged[one.version] = replace(known, supplied=supplied)
+        merged[(one.office, one.version)] = replace(known, supplied=supplied)
     return tuple(merged.values())
 
 
@@ -307,23 +316,29 @@ def _of_the_day(file: LeaseFile, told: Recorded[Any], *, today: date) -> tuple[O
         days = event.contest_days
         return _supplied(file, _giver(file, "contest_days", days, today=today), today=today, contest_days=days)
     if isinstance(event, TerminationDecided):
-        version = file.policy(on=event.decided_on).version
         gave = {"notice_months": event.notice_months, "notice_basis": event.notice_basis}
-        return _supplied(file, version, today=today, **gave)
+        return _supplied(file, in_force_here(file, on=event.decided_on), today=today, **gave)
     return ()
 
 
-def _giver(file: LeaseFile, parameter: str, value: Any, *, today: date) -> str:
+def _giver(file: LeaseFile, parameter: str, value: Any, *, today: date) -> Recorded[PolicyAdopted]:
     """Return the first version the renter was told of, or else the one in force, that says this value."""
-    known = (file.case.registered.policy_version,) if file.case.registered is not None else ()
-    told = tuple(version for version, _ in file.case.informed_of(on=today))
-    saying = {one.event.version for one in file.policies if getattr(one.event, parameter) == value}
-    versions = (*known, *told, file.policy(on=today).version)
-    return next(str(version) for version in versions if version in saying)
+    case, current = file.case, in_force_here(file, on=today)
+    known = [] if case.registered is None else [(case.registered.policy_version, case.registered_under)]
+    known += [(version, office) for version, _, office in case.informed_of(on=today)]
+    told = [version_of(file.policies, version, office=office) for version, office in known]
+    candidates = [*(adopted_by(file, policy) for policy in told if policy is not None), current]
+    return next(one for one in candidates if getattr(one.event, parameter) == value)
 
 
-def _supplied(file: LeaseFile, version: str, *, today: date, **gave: Any) -> tuple[OfPolicy, ...]:
-    event = next(one.id for one in file.policies if one.event.version == version)
+def _supplied(file: LeaseFile, adopted: Recorded[PolicyAdopted], *, today: date, **gave: Any) -> tuple[OfPolicy, ...]:
     supplied = tuple(Supplied(track=None, parameter=name, value=value) for name, value in gave.items())
-    in_force = version == file.policy(on=today).version
-    return (OfPolicy(version=version, event=event, supplied=supplied, in_force=in_force),)
+    return (
+        OfPolicy(
+            version=adopted.event.version,
+            event=adopted.id,
+            office=adopted.office,
+            supplied=supplied,
+            in_force=adopted is in_force_here(file, on=today),
+        ),
+    )

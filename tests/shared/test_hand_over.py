@@ -1,0 +1,442 @@
+"""A lease goes over to another office: the store's part of it, on a real PostgreSQL, in the words of a tool shed."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+import msgspec
+import pytest
+
+from operate.postgres import Postgres
+from shared.clock import SystemClock
+from shared.codec import Codec
+from shared.decisions import Elsewhere, HandOver, Recorded, Stream
+from shared.event_sourcing import EventStore, every, one
+from shared.hand_over import LeaseMoved
+from shared.inbox import Itself
+from shared.keys import Seals, migrate
+from shared.log import event_log, lay_out
+from shared.rebuild import rebuild
+from shared.refusals import WrongState
+from shared.sealed import Sealed
+from shared.views import Resource, Row, Table, View
+from shared.writer import Message, Writer
+from tests.conftest import ScratchDatabase, ScratchDatabases
+
+
+@dataclass(frozen=True, kw_only=True)
+class Let:
+    """A lease began."""
+
+    dwelling: Sealed | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Came:
+    """A lease came from another office."""
+
+    from_office: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """Somebody saw something in a dwelling."""
+
+    lease: str
+    what: Sealed | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mended:
+    """It was mended."""
+
+
+LEASE: Stream[tuple[str, ...], Let | Came] = Stream(
+    "lease", initial=(), evolve=lambda said, event: (*said, type(event).__name__), events=Let | Came
+)
+DEFECT: Stream[tuple[str, ...], Seen | Mended] = Stream(
+    "defect", initial=(), evolve=lambda said, event: (*said, type(event).__name__), events=Seen | Mended
+)
+LEASES = Resource("leases", LEASE, show=lambda _id, said: {"state": "let", "said": list(said)} if said else None)
+DEFECTS = Resource("defects", DEFECT, show=lambda _id, said: {"said": list(said)} if said else None)
+OPEN = Table("open_defects", {"defect": "text not null", "since": "timestamptz not null"}, key=("defect",))
+
+
+def still_open(said: tuple[str, ...], recorded: Recorded[Any]) -> Iterable[Row]:
+    """One row for each defect that waits."""
+    row = {"defect": recorded.stream.partition("/")[2], "since": recorded.recorded_at}
+    yield Row(OPEN, row, gone=said[-1] == "Mended")
+
+
+VIEWS = (View(DEFECT, still_open, (OPEN,)),)
+PERSON = {"actor": "fatma", "source": "web"}
+
+
+@dataclass
+class Shed:
+    """The store, and whatever a test looks at beneath it."""
+
+    store: EventStore
+    database: ScratchDatabase
+    old: str
+    new: str
+
+    async def says(self, stream: Any, id: str, *events: Any, office: str | None = None, actor: str = "fatma") -> Any:
+        """Record something as somebody of an office, by default of the old one."""
+        by = replace(Itself(office=office or self.old), actor=actor)
+        return await self.store.decide(stream, id, lambda _said: list(events), by=by)
+
+    async def let(self) -> str:
+        """Let a dwelling; return the lease."""
+        lease = secrets.token_hex(8)
+        dwelling = await self.store.seals.seal(self.old, lease, "A", "dwelling", "Kerkstraat 1")
+        await self.says(LEASE, lease, Let(dwelling=dwelling))
+        return lease
+
+    async def see(self, lease: str, *, office: str | None = None) -> str:
+        """See a defect; return it."""
+        defect = secrets.token_hex(8)
+        what = await self.store.seals.seal(office or self.old, lease, "B", "what", "een lek")
+        await self.says(DEFECT, defect, Seen(lease=lease, what=what), office=office)
+        return defect
+
+    async def goes(self, lease: str, *, to: str | None = None, from_office: str | None = None) -> None:
+        """Let a lease go over to the new office."""
+        old, new = from_office or self.old, to or self.new
+        going = HandOver(lease=lease, from_office=old, to_office=new)
+        came = Elsewhere(LEASE, lease, Came(from_office=old), follows=True, office=new)
+        await self.store.decide(LEASE, lease, lambda _said: [going, came], by=Itself(office=old))
+
+    async def stored(self, stream: str) -> list[dict[str, Any]]:
+        """Return a stream's events as they lie in the log."""
+        rows = await self.sql(
+            "select state from stored_events where originator_id = $1 order by originator_version", stream
+        )
+        return [msgspec.json.decode(row["state"]) for row in rows]
+
+    async def open_defects(self, office: str) -> set[str]:
+        """Return the work of an office."""
+        rows = await self.store.rows("select defect from open_defects where office = $1", by=Itself(office=office))
+        return {row["defect"] for row in rows}
+
+    async def build_again(self) -> None:
+        """Build all views again."""
+        await asyncio.to_thread(
+            rebuild,
+            "visits",
+            dsn(self.database.owner),
+            codec=Codec((LEASE, DEFECT)),
+            streams=(LEASE, DEFECT),
+            resources=(LEASES, DEFECTS),
+            views=VIEWS,
+        )
+
+    async def sql(self, query: str, *values: Any) -> list[Any]:
+        """Look into the database, at all offices."""
+        connection = await asyncpg.connect(self.database.all_offices)
+        try:
+            return list(await connection.fetch(query, *values))
+        finally:
+            await connection.close()
+
+
+@pytest.fixture(scope="module")
+def laid(postgres: Postgres) -> Iterator[tuple[ScratchDatabase, ScratchDatabase]]:
+    """A database with the shed's tables, and one for its keys."""
+    made = ScratchDatabases(postgres)
+    service, keys = made.of("visits"), made.of("keys")
+    asyncio.run(_migrate(keys.owner))
+    log = event_log(dsn(service.owner))
+    lay_out(log, "visits", views=[LEASES.table, DEFECTS.table, OPEN])
+    log.datastore.close()
+    yield service, keys
+    made.drop()
+
+
+async def _migrate(url: str) -> None:
+    owner = await asyncpg.connect(url)
+    await migrate(owner)
+    await owner.close()
+
+
+def dsn(url: str) -> dict[str, Any]:
+    """Return an address in the words of the library."""
+    parts = urlsplit(url)
+    return {
+        "dbname": parts.path[1:],
+        "host": parts.hostname or "",
+        "port": str(parts.port),
+        "user": parts.username or "",
+        "password": parts.password or "",
+    }
+
+
+@pytest.fixture
+async def shed(laid: tuple[ScratchDatabase, ScratchDatabase]) -> AsyncIterator[Shed]:
+    """A store at work, and two offices."""
+    service, keys = laid
+    async with at_work(service, keys) as store:
+        number = secrets.token_hex(4)
+        yield Shed(store, service, f"noord-{number}", f"zuid-{number}")
+
+
+class at_work:
+    """A store with a writer of its own."""
+
+    def __init__(self, service: ScratchDatabase, keys: ScratchDatabase) -> None:
+        self._service, self._keys = service, keys
+
+    async def __aenter__(self) -> EventStore:
+        codec = Codec((LEASE, DEFECT))
+        self._seals = await Seals.connect(self._keys.url("visits"), bytes(32))
+        writer = Writer(
+            service="visits",
+            connect=lambda: asyncpg.connect(self._service.at_work),
+            codec=codec,
+            streams=(LEASE, DEFECT),
+            published=lambda _event, _state, _id: (),
+            resources=(LEASES, DEFECTS),
+            views=VIEWS,
+            authority_stream=None,
+            clock=SystemClock(),
+        )
+        self._working = asyncio.create_task(writer.run())
+        self._pool = asyncpg.create_pool(self._service.at_work, min_size=0, max_size=2)
+        await self._pool
+        await writer.ready.wait()
+        return EventStore(writer, codec, self._pool, self._seals)
+
+    async def __aexit__(self, *_why: object) -> None:
+        self._working.cancel()
+        await asyncio.gather(self._working, return_exceptions=True)
+        await self._pool.close()
+        await self._seals.close()
+
+
+async def test_what_was_said_lies_under_the_new_office_byte_for_byte(shed: Shed) -> None:
+    lease = await shed.let()
+    defect = await shed.see(lease)
+    await shed.goes(lease)
+    for stream in (f"lease/{lease}", f"defect/{defect}"):
+        before = await shed.stored(f"{shed.old}/{stream}")
+        after = await shed.stored(f"{shed.new}/{stream}")
+        assert [one["data"] for one in after[: len(before)]] == [one["data"] for one in before]
+        for was, now in zip(before, after, strict=False):
+            came = now["beside"].pop("handed_over_at")
+            assert datetime.fromisoformat(came) > datetime.fromisoformat(was["beside"]["recorded_at"])
+            assert now["beside"] == {**was["beside"], "office": shed.old}
+    assert await shed.store.state(LEASE, lease, by=Itself(office=shed.new)) == ("Let", "Came")
+    assert await shed.store.state(LEASE, lease, by=Itself(office=shed.old)) == ("Let",)
+    assert list(await shed.store.every(DEFECT, lease, by=Itself(office=shed.new))) == [defect]
+
+
+async def test_the_history_under_the_new_office_names_the_office_of_each_event(shed: Shed) -> None:
+    lease = await shed.let()
+    await shed.goes(lease)
+    told = await shed.store.history(LEASE, lease, by=Itself(office=shed.new))
+    assert [(type(one.event).__name__, one.office) for one in told] == [("Let", shed.old), ("Came", None)]
+
+
+async def test_going_twice_is_going_once(shed: Shed) -> None:
+    lease = await shed.let()
+    await asyncio.gather(shed.goes(lease), shed.goes(lease), shed.goes(lease))
+    await shed.goes(lease)
+    assert await shed.store.state(LEASE, lease, by=Itself(office=shed.new)) == ("Let", "Came")
+
+
+async def test_what_the_same_batch_recorded_before_goes_along(shed: Shed) -> None:
+    lease = await shed.let()
+    seen = [secrets.token_hex(8) for _ in range(5)]
+    await asyncio.gather(*(shed.says(DEFECT, one, Seen(lease=lease)) for one in seen), shed.goes(lease))
+    assert set(await shed.store.every(DEFECT, lease, by=Itself(office=shed.new))) == set(seen)
+
+
+async def test_people_of_the_old_office_act_on_it_no_more_and_read_it_all_the_same(shed: Shed) -> None:
+    lease = await shed.let()
+    defect = await shed.see(lease)
+    await shed.goes(lease)
+    for stream, id, event in (
+        (DEFECT, defect, Mended()),
+        (DEFECT, secrets.token_hex(8), Seen(lease=lease)),
+        (LEASE, lease, Let()),
+    ):
+        with pytest.raises(WrongState) as refused:
+            await shed.says(stream, id, event)
+        assert [one.code for one in refused.value.named] == ["WITH_ANOTHER_OFFICE"]
+    assert await shed.store.state(DEFECT, defect, by=Itself(office=shed.old)) == ("Seen",)
+    await shed.says(DEFECT, defect, Mended(), office=shed.new)
+    assert await shed.store.state(DEFECT, defect, by=Itself(office=shed.new)) == ("Seen", "Mended")
+
+
+async def test_after_a_restart_it_is_still_gone(shed: Shed, laid: tuple[ScratchDatabase, ScratchDatabase]) -> None:
+    lease = await shed.let()
+    await shed.goes(lease)
+    await shed.sql("select 1")
+    shed.store.writer._forget()
+    with pytest.raises(WrongState):
+        await shed.says(LEASE, lease, Let())
+
+
+async def test_another_lease_of_the_old_office_stays_behind_its_wall(shed: Shed) -> None:
+    lease, other = await shed.let(), await shed.let()
+    defect = await shed.see(other)
+    await shed.goes(lease)
+    new = Itself(office=shed.new)
+    assert (await shed.store.found(LEASE, other, by=new)).version == 0
+    assert (await shed.store.found(DEFECT, defect, by=new)).version == 0
+    rows = await shed.store.rows("select id from leases where office = $1", by=new)
+    assert [row["id"] for row in rows] == [lease]
+    await shed.says(DEFECT, defect, Mended())
+    text = (await shed.store.history(LEASE, other, by=Itself(office=shed.old)))[0].event.dwelling
+    assert await shed.store.seals.open(shed.new, "dwelling", text) is None
+    assert await shed.store.seals.open(shed.old, "dwelling", text) == "Kerkstraat 1"
+
+
+async def test_work_goes_along_and_what_people_read_stays(shed: Shed) -> None:
+    lease, other = await shed.let(), await shed.let()
+    defect, others = await shed.see(lease), await shed.see(other)
+    assert await shed.open_defects(shed.old) == {defect, others}
+    await shed.goes(lease)
+    assert await shed.open_defects(shed.old) == {others}
+    assert await shed.open_defects(shed.new) == {defect}
+    for office in (shed.old, shed.new):
+        rows = await shed.store.rows("select id from defects where office = $1", by=Itself(office=office))
+        assert defect in {row["id"] for row in rows}
+
+
+async def test_views_built_again_are_the_same(shed: Shed) -> None:
+    lease = await shed.let()
+    await shed.see(lease)
+    await shed.see(await shed.let())
+    await shed.goes(lease)
+    await shed.see(lease, office=shed.new)
+
+    async def views() -> list[Any]:
+        return [
+            [tuple(row) for row in await shed.sql(f"select * from {table} order by 1, 2")]
+            for table in ("leases", "defects", "open_defects")
+        ]
+
+    before = await views()
+    await shed.build_again()
+    assert await views() == before
+
+
+async def test_the_new_office_opens_what_the_old_one_sealed_and_a_destroyed_key_is_gone_for_both(shed: Shed) -> None:
+    lease = await shed.let()
+    text = (await shed.store.history(LEASE, lease, by=Itself(office=shed.old)))[0].event.dwelling
+    assert await shed.store.seals.open(shed.new, "dwelling", text) is None
+    await shed.goes(lease)
+    assert await shed.store.seals.open(shed.new, "dwelling", text) == "Kerkstraat 1"
+    assert await shed.store.seals.destroy(shed.new, lease, "A") == 1
+    assert await shed.store.seals.open(shed.new, "dwelling", text) is None
+    assert await shed.store.seals.open(shed.old, "dwelling", text) is None
+
+
+async def test_a_key_the_old_office_destroys_is_gone_for_both(shed: Shed) -> None:
+    lease = await shed.let()
+    text = (await shed.store.history(LEASE, lease, by=Itself(office=shed.old)))[0].event.dwelling
+    await shed.goes(lease)
+    assert await shed.store.seals.destroy(shed.old, lease, "A") == 1
+    assert await shed.store.seals.open(shed.new, "dwelling", text) is None
+
+
+async def test_a_lease_goes_on_to_a_third_office_and_its_texts_with_it(shed: Shed) -> None:
+    lease = await shed.let()
+    third = f"oost-{secrets.token_hex(4)}"
+    await shed.goes(lease)
+    await shed.see(lease, office=shed.new)
+    await shed.goes(lease, from_office=shed.new, to=third)
+    told = await shed.store.history(LEASE, lease, by=Itself(office=third))
+    assert [(type(one.event).__name__, one.office) for one in told] == [
+        ("Let", shed.old),
+        ("Came", shed.new),
+        ("Came", None),
+    ]
+    assert await shed.store.seals.open(third, "dwelling", told[0].event.dwelling) == "Kerkstraat 1"
+    assert await shed.open_defects(shed.new) == set()
+    assert len(await shed.open_defects(third)) == 1
+
+
+async def test_a_lease_that_comes_back_has_all_and_its_work_is_here_again(shed: Shed) -> None:
+    lease = await shed.let()
+    early = await shed.see(lease)
+    await shed.goes(lease)
+    late = await shed.see(lease, office=shed.new)
+    await shed.goes(lease, from_office=shed.new, to=shed.old)
+    old = Itself(office=shed.old)
+    told = await shed.store.history(LEASE, lease, by=old)
+    assert [(type(one.event).__name__, one.office) for one in told] == [
+        ("Let", None),
+        ("Came", shed.new),
+        ("Came", None),
+    ]
+    assert set(await shed.store.every(DEFECT, lease, by=old)) == {early, late}
+    assert await shed.open_defects(shed.old) == {early, late}
+    assert await shed.open_defects(shed.new) == set()
+    await shed.says(DEFECT, early, Mended())
+    with pytest.raises(WrongState):
+        await shed.says(DEFECT, late, Mended(), office=shed.new)
+    before = [tuple(row) for row in await shed.sql("select * from open_defects order by 1, 2")]
+    await shed.build_again()
+    assert [tuple(row) for row in await shed.sql("select * from open_defects order by 1, 2")] == before
+
+
+async def test_what_is_told_late_under_the_old_office_belongs_with_the_new_one(shed: Shed) -> None:
+    lease = await shed.let()
+    defect = await shed.see(lease)
+    await shed.goes(lease)
+    told = message(f"finding/{defect}", lease)
+    late = Itself(office=shed.old, message=told)
+    with pytest.raises(LeaseMoved) as moved:
+        await shed.store.decide(DEFECT, defect, lambda _said: [Mended()], by=late)
+    assert moved.value.to_office == shed.new
+    there = replace(late, office=shed.new, message=replace(told, office=shed.old))
+    assert (await shed.store.decide(DEFECT, defect, lambda _said: [Mended()], by=there)).outcome == "done"
+    assert (await shed.store.decide(DEFECT, defect, lambda _said: [Mended()], by=there)).outcome == "repeat"
+    assert await shed.store.state(DEFECT, defect, by=Itself(office=shed.new)) == ("Seen", "Mended")
+    rows = await shed.sql("select office from inbox where stream = $1", f"finding/{defect}")
+    assert [row["office"] for row in rows] == [shed.old]
+
+
+async def test_a_decision_sees_what_the_lease_was_under_the_office_it_comes_from(shed: Shed) -> None:
+    lease = await shed.let()
+    defect = await shed.see(lease)
+    seen: dict[str, Any] = {}
+
+    def look(_said: Any, *, there: Any, defects: Any) -> list[Any]:
+        seen.update(there=there, defects=defects)
+        return []
+
+    reads = {"there": one(LEASE, lease, office=shed.old), "defects": every(DEFECT, lease, office=shed.old)}
+    await shed.store.decide(LEASE, lease, look, by=Itself(office=shed.new), reads=reads)
+    assert seen == {"there": ("Let",), "defects": {defect: ("Seen",)}}
+
+
+def message(stream: str, lease: str) -> Message:
+    """Return something that another service told."""
+    return Message(
+        publisher="evaluations",
+        epoch=1,
+        position=secrets.randbelow(2**40) + 1,
+        stream=stream,
+        version=1,
+        previous=0,
+        type="FindingMended",
+        digest=b"d",
+        envelope=b"{}",
+        event_id=secrets.token_hex(8),
+        occurred_on=date(2026, 3, 2),
+        recorded_at=datetime(2026, 3, 2, tzinfo=UTC),
+        actor="karel",
+        mandate=None,
+        policy_version=None,
+        checklist_version=None,
+        source="web",
+        subject=f"lease/{lease}",
+    )

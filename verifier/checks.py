@@ -193,6 +193,7 @@ class _Chain:
 
     def __init__(self, file: Mapping[str, Any]) -> None:
         self.office = _text(file, "office")
+        self.shows_all_of_a_lease = file["format"] == COURT_FILE
         self.entries = file["entries" if file["format"] == COURT_FILE else "items"]
         if not isinstance(self.entries, list) or not all(isinstance(entry, dict) for entry in self.entries):
             raise _Broken("the entries are malformed")
@@ -221,6 +222,26 @@ class _Chain:
             if _sha(canonical.write(told)) != stated:
                 yield f"{name}: what it says does not give its hash"
             self.last = (position, stated)
+        yield from self._offices()
+
+    def _offices(self) -> Iterator[str]:
+        """Say which envelopes belong to another office without cause: those of a lease that came from there have one.
+
+        How a lease came stands before what it brought along; of a ledger that is shown from later on it is not seen.
+        """
+        came = {(whole.envelope.get("subject"), self.office) for whole in self.whole.values()}
+        for whole in reversed(self.whole.values()):
+            data = whole.envelope.get("data")
+            if whole.entry.get("type") == "OfficeChanged" and isinstance(data, dict) and data.get("from_office"):
+                subject = whole.envelope.get("subject")
+                if (subject, data.get("to_office")) in came or data.get("to_office") == self.office:
+                    came.add((subject, data["from_office"]))
+        for whole in self.whole.values():
+            subject, office = whole.envelope.get("subject"), whole.envelope.get("office")
+            if office == self.office or (subject, office) in came:
+                continue
+            if not str(subject).startswith("lease/") or self.before[0] == 0 or self.shows_all_of_a_lease:
+                yield f"{whole.name}: its envelope has another office"
 
     def _details(self, entry: Mapping[str, Any], name: str) -> str:
         at = _text(entry, "taken_in_at")
@@ -250,7 +271,6 @@ class _Chain:
             "source": f"/services/{entry.get('service')}",
             "epoch": entry.get("epoch"),
             "position": entry.get("service_position"),
-            "office": self.office,
         }
         for member, value in told.items():
             if envelope.get(member) != value:

@@ -37,6 +37,7 @@ def stream(service: str) -> dict[str, Any]:
         "max_age": 0,
         "num_replicas": 1,
         "duplicate_window": 120 * _NANOSECONDS,
+        "allow_direct": True,  # a publisher looks at the end of its own stream, and at what others last said of it
         "allow_atomic": True,  # batches: five times as fast as the best window of single messages
         "deny_delete": True,
         "deny_purge": True,

@@ -20,7 +20,7 @@ class State:
         self.root.mkdir(parents=True, exist_ok=True)
         # Others may pass through, not look: as root, PostgreSQL's account must reach its data in here.
         self.root.chmod(0o711)
-        for folder in (self.secrets, self.logs):
+        for folder in (self.secrets, self.logs, self.root / "witness"):
             folder.mkdir(mode=0o700, exist_ok=True)
 
     @property
@@ -51,6 +51,10 @@ class State:
     def clock(self) -> Path:
         """The settable clock; a platform without this file follows the system's."""
         return self.root / "clock.json"
+
+    def witness(self, service: str) -> Path:
+        """Return the file that remembers how far a service's log had come, apart from its database."""
+        return self.root / "witness" / f"{service}.json"
 
     @property
     def master_key(self) -> Path:

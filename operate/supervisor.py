@@ -264,9 +264,13 @@ class Supervisor:
         port = int(self._components[service].url.rpartition(":")[2])
 
         async def ready() -> bool:
-            said = await _status_of(port, "/health/ready")
+            said, health = await _asked(port, "/health/ready")
             if said == 200:
                 self._say(f"{service} is ready")
+            elif said is not None and health.get("waits"):
+                # It reads, and waits for a person to write: that person needs a platform that runs.
+                self._say(f"{service} is up and waits: {'; '.join(health.get('why', ()))}")
+                return True
             return said == 200
 
         return ready
@@ -335,6 +339,7 @@ def service_settings(state: State, service: str, port: int, *, database: int, bu
         "HUURSPOOR_ISSUER": ISSUER,
         "HUURSPOOR_AUDIENCE": AUDIENCE,
         "HUURSPOOR_JWKS": str(jwks_file(state)),
+        "HUURSPOOR_WITNESS_FILE": str(state.witness(service)),
         **({"HUURSPOOR_CLOCK_FILE": str(state.clock)} if state.clock.exists() else {}),
         **(carriers(os.environ) if service == "notifications" else {}),
     }
@@ -396,19 +401,23 @@ def _last_words(log: Path) -> str:
     return f"{lines[-1][:500] if lines else 'it said nothing'} (log: {log})"
 
 
-async def _status_of(port: int, path: str) -> int | None:
-    """Return the status of a GET on the loopback interface, None when nobody answers."""
+async def _asked(port: int, path: str) -> tuple[int | None, dict[str, Any]]:
+    """Return status and JSON body of a GET on the loopback interface; None when nobody answers."""
     try:
         async with asyncio.timeout(5):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             try:
                 writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
-                line = (await reader.readline()).split()
+                head, _, body = (await reader.read()).partition(b"\r\n\r\n")
             finally:
                 writer.close()
     except (OSError, TimeoutError):
-        return None
-    return int(line[1]) if len(line) > 1 and line[1].isdigit() else None
+        return None, {}
+    line = head.split(b"\r\n")[0].split()
+    with contextlib.suppress(ValueError):
+        told = json.loads(body)
+        return int(line[1]) if len(line) > 1 else None, told if isinstance(told, dict) else {}
+    return (int(line[1]) if len(line) > 1 and line[1].isdigit() else None), {}
 
 
 def main() -> int:

@@ -180,13 +180,20 @@ class Bus:
         :raises BusAway: not connected, no answer in time, or nobody there to answer.
         :raises BusRefused: the answer is an error.
         """
+        answer = await self._ask(subject, body, headers=headers, seconds=seconds)
+        told: dict[str, Any] = json.loads(answer.data)
+        if "error" in told:
+            raise BusRefused(int(told["error"].get("err_code", 0)), str(told["error"].get("description", "")))
+        return told
+
+    async def _ask(self, subject: str, body: bytes, *, headers: dict[str, str] | None, seconds: float) -> Msg:
         client = self.client
         if client is None:
             raise BusAway("not connected")
         asked = asyncio.ensure_future(client.request(subject, body, timeout=seconds, headers=headers))
         self._asked.add(asked)
         try:
-            answer = await asked
+            return await asked
         except (TimeoutError, nats.errors.Error, OSError) as why:
             raise BusAway(type(why).__name__) from why
         except asyncio.CancelledError:
@@ -197,10 +204,6 @@ class Bus:
             raise BusAway("connection lost") from None
         finally:
             self._asked.discard(asked)
-        told: dict[str, Any] = json.loads(answer.data)
-        if "error" in told:
-            raise BusRefused(int(told["error"].get("err_code", 0)), str(told["error"].get("description", "")))
-        return told
 
     async def stream(self, service: str) -> StreamState:
         """Return how a service's stream is. :raises BusAway: see ``request``. :raises BusRefused: there is none."""
@@ -210,6 +213,24 @@ class Bus:
             messages=int(told["state"]["messages"]),
             takes_batches=bool(told["config"].get("allow_atomic", False)),
         )
+
+    async def stored(self, service: str, number: int) -> bytes | None:
+        """Return what stands at a number of the user's own stream, or None. :raises BusAway, BusRefused."""
+        return await self._get(f"$JS.API.DIRECT.GET.{stream_of(service)}", json.dumps({"seq": number}).encode())
+
+    async def last_said(self, publisher: str, event: str) -> bytes | None:
+        """Return the last message of a publisher about itself, or None. :raises BusAway, BusRefused."""
+        subject = f"huurspoor.platform.{publisher}.{event}.v1"
+        return await self._get(f"$JS.API.DIRECT.GET.{stream_of(publisher)}.{subject}", b"")
+
+    async def _get(self, subject: str, body: bytes) -> bytes | None:
+        answer = await self._ask(subject, body, headers=None, seconds=_REQUEST_SECONDS)
+        status = (answer.headers or {}).get("Status")
+        if status == "404":
+            return None
+        if status is not None:
+            raise BusRefused(int(status), (answer.headers or {}).get("Description", ""))
+        return answer.data
 
     async def backlog(self, publisher: str) -> int:
         """Return how many messages of a publisher wait for this user. :raises BusAway, BusRefused: as ``stream``."""

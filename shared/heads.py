@@ -8,7 +8,7 @@ hears a publisher only in part compares counts instead of positions.
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -18,7 +18,7 @@ import structlog
 
 from shared.bus import PARTS, Bus, BusAway, BusRefused, Seldom
 from shared.clock import Clock, seconds_running
-from shared.contracts.platform import Count, HistoryRequestedV1, LogHeadAnnouncedV1
+from shared.contracts.platform import Count, Heard, HistoryRequestedV1, LogHeadAnnouncedV1, VoidFrom
 from shared.decisions import AnyStream, Stream
 from shared.event_sourcing import EventStore
 from shared.inbox import AWAY, Inbox, Itself
@@ -45,7 +45,9 @@ class LogHeadAnnounced:
     counts: tuple[Count, ...]
     log_position: int
     log_hash: str
+    void: tuple[VoidFrom, ...] = ()
     misses: tuple[HistoryRequestedV1, ...] = ()
+    heard: tuple[Heard, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +73,8 @@ REQUESTS: Stream[HistoryRequested | None, HistoryRequested] = Stream(
 )
 STREAMS: tuple[AnyStream, ...] = (HEADS, REQUESTS)
 
+OBJECTION_SECONDS = 0.25  # for as long what a publisher contradicts is collected, to name the first of it
+
 Publishing = Callable[[Any, Any, str], tuple[Any, ...]]
 
 
@@ -87,7 +91,9 @@ def with_heads(published: Publishing) -> Publishing:
                         counts=event.counts,
                         log_position=event.log_position,
                         log_hash=event.log_hash,
+                        void=event.void,
                         misses=event.misses,
+                        heard=event.heard,
                     ),
                 )
             case HistoryRequested():
@@ -150,16 +156,36 @@ class Heads:
         self._asked_for_head: dict[str, float] = {}
         self._requests: asyncio.Queue[tuple[int, int]] = asyncio.Queue()
         self._announced_on: date | None = None
+        self._announced_epoch = 1
+        self._contradicted: dict[str, Heard] = {}
+        self._contradiction = asyncio.Event()
         self._seldom = Seldom()
+        # What others say that they hold of us: whoever guards the log compares (``shared.witness``).
+        self.told_of_us: Callable[[str, Sequence[Heard]], None] = lambda _who, _heard: None
 
     def watch(self, inbox: Inbox) -> None:
         """Compare with this inbox."""
         self._inbox = inbox
         inbox.complete = self.complete
+        inbox.contradicted = self._object
 
-    async def announce(self, *, misses: tuple[HistoryRequestedV1, ...] = ()) -> None:
-        """Announce how far the log reaches now. :raises StoreBusy: the store is away."""
+    async def announce(
+        self,
+        *,
+        misses: tuple[HistoryRequestedV1, ...] = (),
+        against: tuple[Heard, ...] = (),
+        id: str | None = None,
+        by: Itself | None = None,
+    ) -> None:
+        """Announce how far the log reaches now, what of it is void, and what is held here of the others.
+
+        :param against: what of that a publisher contradicts.
+        :param id: of the announcement, where it is made once; by default once for each head.
+        :raises StoreBusy: the store is away.
+        """
         head = await self._relay.log_head()
+        heard = await self._inbox.furthest() if self._inbox is not None else ()
+        heard = (*against, *(one for one in heard if one.publisher not in {other.publisher for other in against}))
         event = LogHeadAnnounced(
             epoch=head.epoch,
             position=head.position,
@@ -169,10 +195,13 @@ class Heads:
             ),
             log_position=head.log_position,
             log_hash=head.log_hash.hex(),
+            void=tuple(VoidFrom(epoch=epoch, position=first) for epoch, first in sorted(head.ended.items())),
             misses=misses,
+            heard=heard,
         )
-        id = f"{head.epoch}-{head.position}" + (f"-{uuid.uuid4()}" if misses else "")
-        await self._store.decide(HEADS, id, lambda state: [] if state else [event], by=self._itself())
+        again = f"-{uuid.uuid4()}" if misses or against else ""
+        id = id or f"{head.epoch}-{head.position}{again}"
+        await self._store.decide(HEADS, id, lambda state: [] if state else [event], by=by or self._itself())
 
     async def request(self, publisher: str, first: int, last: int) -> None:
         """Ask a publisher for a range of its history, or with ``first`` behind ``last`` for its head only."""
@@ -201,13 +230,19 @@ class Heads:
                     await self._completed.wait()
 
     async def run(self) -> None:
-        """Answer requests, announce daily, and ask for what is missing, until cancelled."""
-        await asyncio.gather(self._answer(), self._look())
+        """Answer requests, announce daily, ask for what is missing and object to what contradicts, until cancelled."""
+        await asyncio.gather(self._answer(), self._look(), self._say_what_is_void(), self._object_for_ever())
 
     # -- being told ---------------------------------------------------------------------------------------------------
 
     async def _when_log_head_announced(self, told: Told[LogHeadAnnouncedV1], store: EventStore) -> None:
-        await store.keep(by=told)
+        if self._inbox is not None and self._inbox.epochs.news(told.publisher, told.data.void):
+            await self._inbox.end_epochs(told, told.data.void)
+            floor = min(void.position for void in told.data.void) - 1
+            self._complete_to[told.publisher] = min(floor, self._complete_to.get(told.publisher, 0))
+        else:
+            await store.keep(by=told)
+        self.told_of_us(told.publisher, [heard for heard in told.data.heard if heard.publisher == self._service])
         known = self._heads.get(told.publisher)
         if known is None or (known.epoch, known.position) <= (told.data.epoch, told.data.position):
             self._heads[told.publisher] = told.data
@@ -250,6 +285,52 @@ class Heads:
             except Exception:
                 log.exception("history-not-sent")
                 await asyncio.sleep(1.0)
+
+    # -- epochs -------------------------------------------------------------------------------------------------------
+
+    async def _say_what_is_void(self) -> None:
+        """Announce each epoch once, in the name of who began it, as the first that it tells."""
+        while True:
+            writer = self._store.writer
+            await writer.ready.wait()
+            if writer.epoch > self._announced_epoch:
+                try:
+                    by = Itself(
+                        office=PLATFORM,
+                        actor=await self._relay.begun_by(writer.epoch) or "SYS",
+                        correlation_id=str(uuid.uuid4()),
+                    )
+                    await self.announce(id=f"epoch-{writer.epoch}", by=by)
+                    self._announced_epoch = writer.epoch
+                except AWAY as why:
+                    self._seldom.warn("epoch-not-announced", type(why).__name__)
+                except Exception:
+                    log.exception("epoch-not-announced")
+                    await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(0.1)
+
+    def _object(self, heard: Heard) -> None:
+        first = self._contradicted.get(heard.publisher)
+        if first is None or (heard.epoch, heard.position) < (first.epoch, first.position):
+            self._contradicted[heard.publisher] = heard
+        self._contradiction.set()
+
+    async def _object_for_ever(self) -> None:
+        """Say what stands here where a publisher says now that it told something else."""
+        while True:
+            await self._contradiction.wait()
+            await asyncio.sleep(OBJECTION_SECONDS)
+            self._contradiction.clear()
+            against, self._contradicted = tuple(self._contradicted.values()), {}
+            try:
+                await self.announce(against=against)
+            except AWAY as why:
+                self._seldom.warn("not-objected", type(why).__name__)
+                for heard in against:
+                    self._object(heard)
+                await asyncio.sleep(1.0)
+            except Exception:
+                log.exception("not-objected")
 
     # -- comparing ----------------------------------------------------------------------------------------------------
 

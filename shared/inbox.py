@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import hashlib
 from collections import Counter, OrderedDict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as with_
 from datetime import UTC, date, datetime
@@ -19,8 +19,10 @@ import msgspec
 import prometheus_client
 import structlog
 
+from shared import epochs
 from shared.bus import SERVICES, Seldom, filters
 from shared.clock import Clock
+from shared.contracts.platform import Heard, VoidFrom
 from shared.decisions import TooEarly
 from shared.event_sourcing import LOST, Change, EventStore, Message, StoreBusy
 from shared.fail_points import reach
@@ -28,6 +30,7 @@ from shared.hand_over import OFFICE_CHANGED, LeaseMoved, Stored, keys_in
 from shared.keys import OFFICE as OF_NO_LEASE
 from shared.log import DEAD_LETTER, INBOX, INBOX_STREAM
 from shared.progress import Progress, Ranges, Turns
+from shared.refusals import WrongState
 from shared.sealed import Sealed
 from shared.told import SUBJECT, Letter, Passed, Reaction, Reactions, Reader, Reason, Told, letter_id
 
@@ -50,6 +53,8 @@ DEAD = prometheus_client.Counter("huurspoor_inbox_dead_letters", "Dead letters b
 PARKED = prometheus_client.Gauge("huurspoor_inbox_parked", "Messages that wait for another one", ["publisher"])
 
 
+ANNOUNCEMENT = "LogHeadAnnounced"  # by which a publisher says where an epoch of it ended
+_OF_THE_POSITION = ("schema", "unknown-version", "failed")  # a dead letter for such a reason is what stands there
 _NOT_OURS = ("08", "53", "57", "58", "XX")  # SQL states that say something of the server, nothing of the message
 _LETTERS = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
 _DIGITS = str.maketrans("abcdefghijklmnop-", "0123456789abcdef ")
@@ -134,6 +139,8 @@ class Inbox:
         self.reader = Reader(service, reactions.heard, clock)
         self.loaded = asyncio.Event()
         self.complete: Callable[[str, int], Awaitable[None]] | None = None  # shared.heads: for publishers heard in part
+        self.contradicted: Callable[[Heard], None] = lambda _heard: None  # shared.heads: a publisher against itself
+        self.epochs = epochs.KnownEpochs()
         self._heard = reactions.heard
         self._store = store
         self._clock = clock
@@ -146,6 +153,8 @@ class Inbox:
         self._moved: OrderedDict[tuple[str, str], tuple[int, int]] = OrderedDict()
         self._serial = 0
         self._at_work = 0
+        self._alone = False
+        self._not_alone = asyncio.Event()
         self._outcomes: dict[tuple[str, str], str] = {}
         self._turns = Turns()
         self._loading = asyncio.Lock()
@@ -215,10 +224,15 @@ class Inbox:
         return shown, None if end is None else [end["at"].isoformat(), end["id"]]
 
     async def requeue(self, id: str, *, reason: str, operator: str) -> bool:
-        """Handle a dead letter again; False: there is no such open one. It may become one again."""
+        """Handle a dead letter again; False: there is no such open one. It may become one again.
+
+        :raises WrongState: a restore made it void; it can only be closed.
+        """
         letter = await self._open_letter(id)
         if letter is None:
             return False
+        if letter.reason == "void":
+            raise WrongState
         self._letters[id] = "requeued"
         row = {**self._letter_row(letter), "state": "requeued", "closed_because": f"{operator}: {reason}"}
         await self._keep(letter.office, Change(letter.office, DEAD_LETTER, row))
@@ -237,9 +251,15 @@ class Inbox:
         letter = await self._open_letter(id)
         if letter is None:
             return False
-        row = {**self._letter_row(letter), "state": "closed", "closed_because": f"{operator}: {reason}"}
+        because = f"{operator}: {reason}"
+        if letter.reason == "void":
+            rows = await self._read("select * from dead_letter where id = $1 and state = 'open'", id)
+            await self._keep(letter.office, *(epochs.settled_letter(row, because) for row in rows))
+            self._letters[id] = "closed"
+            return True
+        row = {**self._letter_row(letter), "state": "closed", "closed_because": because}
         changes = [Change(letter.office, DEAD_LETTER, row)]
-        holds = letter.reason in ("schema", "unknown-version", "failed") and letter.stream is not None
+        holds = letter.reason in _OF_THE_POSITION and letter.stream is not None
         if holds:
             assert letter.position is not None and letter.version is not None and letter.stream is not None
             async with self._turns.of((letter.office, f"{letter.publisher}:{letter.stream}")):
@@ -265,12 +285,115 @@ class Inbox:
     async def counts_up_to(self, publisher: str, position: int) -> Mapping[tuple[str, str], int]:
         """Return how many events of each office and name had their effect here, up to a position."""
         rows = await self._read(
-            "select office, type, count(*) from inbox where publisher = $1 and position <= $2"
-            " and state in ('taken', 'closed') group by office, type",
+            "select office, type, count(*) from inbox i where publisher = $1 and position <= $2"
+            f" and state in ('taken', 'closed') and {epochs.NOT_VOID} group by office, type",
             publisher,
             position,
         )
         return {(row[0], row[1]): row[2] for row in rows}
+
+    # -- epochs -------------------------------------------------------------------------------------------------------
+
+    async def furthest(self) -> tuple[Heard, ...]:
+        """Return up to where each publisher is held here without a gap, and what stands there."""
+        if not self.loaded.is_set():
+            return ()
+        found = []
+        for publisher, progress in self.progress.items():
+            position = progress.known.last if publisher in self.parts else progress.known.floor
+            epoch = epochs.epoch_at(self.epochs.of(publisher), position)
+            found += [
+                Heard(publisher=publisher, epoch=epoch, position=position, digest=row["digest"].hex())
+                for row in (await self._standing_at(publisher, epoch, position))[:1]
+            ]
+        return tuple(found)
+
+    async def _standing_at(self, publisher: str, epoch: int, position: int) -> list[Any]:
+        """Return what was taken in at a position, whichever office it is of."""
+        return await self._read(
+            "select office, digest from inbox where publisher = $1 and epoch = $2 and position = $3"
+            " and state = 'taken'",
+            publisher,
+            epoch,
+            position,
+        )
+
+    async def end_epochs(self, told: Told[Any], voids: Sequence[VoidFrom]) -> None:
+        """Take in that a restore of a publisher made positions of it void; in one commit with its announcement.
+
+        Nothing else is taken in meanwhile. What is void and had its effect keeps it, and becomes a dead letter that
+        names it; what waited or was a dead letter already is done with. The streams go on from what is not void.
+        """
+        publisher = told.publisher
+        async with self._by_itself():
+            self.epochs.become(await self._read(epochs.ALL_ENDED))
+            news = self.epochs.news(publisher, voids)
+            ended = epochs.with_ended(self.epochs.of(publisher), news)
+            of = (publisher, list(ended), list(ended.values()))
+            rows = [row for row in await self._read(epochs.VOID_ROWS, *of) if self._is_news(row, publisher, ended)]
+            effects = await self._effects([row["taken_at"] for row in rows if row["state"] != "parked"])
+            changes = [epochs.ended_row(publisher, void, at=self._clock.now()) for void in news]
+            streams = sorted({(row["office"], row["stream"]) for row in rows if row["state"] != "parked"})
+            for row in rows:
+                if row["state"] == "parked":
+                    changes.append(epochs.parked_no_more(row, publisher))
+                    changes += await self._buried(row, publisher)
+                else:
+                    what = epochs.effects_of(row, publisher, effects)
+                    changes.append(epochs.letter_of(row, publisher, what, at=self._clock.now()))
+            versions = {
+                (row["office"], row["stream"]): row["version"]
+                for row in await self._read(epochs.VALID_VERSIONS, *of, *map(list, zip(*streams, strict=True)))
+            } if streams else {}  # fmt: skip
+            changes += [epochs.stream_goes_on(*at[:1], publisher, at[1], versions.get(at)) for at in streams]
+            because = f"void: {publisher} was restored"
+            changes += [epochs.settled_letter(row, because) for row in await self._read(epochs.VOID_LETTERS, *of)]
+            await self._store.keep(by=told, rows=changes)
+            await self._load()
+        taken = sum(row["state"] != "parked" for row in rows)
+        DEAD.labels(publisher, "void").inc(len(rows))
+        log.error("epoch-ended", publisher=publisher, epochs=dict(ended), void=len(rows), had_their_effect=taken)
+
+    def _is_news(self, row: Mapping[str, Any], publisher: str, ended: epochs.Ended) -> bool:
+        """Whether a row is void now, and was not before."""
+        place = (row["epoch"], row["position"])
+        return epochs.is_void(ended, *place) and not self.epochs.is_void(publisher, *place)
+
+    async def _buried(self, row: Mapping[str, Any], publisher: str) -> list[Change]:
+        read = self.reader.again(publisher, row["envelope"])
+        if not isinstance(read, Told):
+            return []
+        letter = self._letter(read, "void", f"epoch {read.epoch} ended")
+        kept = {**self._letter_row(letter), "envelope": await self._sealed(letter)}
+        return [Change(letter.office, DEAD_LETTER, kept)]
+
+    async def _effects(self, moments: Sequence[datetime]) -> list[epochs.Effect]:
+        """Return the events that were recorded because of a message, as far back as the first of these moments."""
+        found: list[epochs.Effect] = []
+        before = 2**62
+        while moments:
+            rows = await self._read(epochs.EFFECTS, before, 2000)
+            found += [effect for row in rows if (effect := epochs.Effect.of(row)) is not None]
+            if not rows or rows[-1]["at"] < min(moments):
+                break
+            before = rows[-1]["notification_id"]
+        return found
+
+    @contextlib.asynccontextmanager
+    async def _by_itself(self) -> AsyncIterator[None]:
+        """Let the message at hand be the only one under way; what comes meanwhile waits."""
+        self._at_work -= 1
+        try:
+            async with self._loading:
+                self._alone = True
+                self._not_alone.clear()
+                while self._at_work:
+                    await asyncio.sleep(0.01)
+                yield
+        finally:
+            self._at_work += 1
+            self._alone = False
+            self._not_alone.set()
 
     # -- the loop -----------------------------------------------------------------------------------------------------
 
@@ -378,56 +501,71 @@ class Inbox:
 
     async def _one(self, told: Told[Any], known: _Known | None = None) -> None:
         """Let a message have its effect, or park it, or make it a dead letter."""
-        self._at_work += 1
-        try:
-            await self._have_its_effect(told, known)
-        finally:
-            self._at_work -= 1
+        async with self._turns.of((told.office, f"{told.publisher}:{told.stream}")):
+            while self._alone:
+                await self._not_alone.wait()
+            self._at_work += 1
+            try:
+                await self._have_its_effect(told, known)
+            finally:
+                self._at_work -= 1
 
     async def _have_its_effect(self, told: Told[Any], known: _Known | None) -> None:
         message = told.message
         assert message is not None
         key = f"{told.publisher}:{told.stream}"
-        async with self._turns.of((told.office, key)):
-            if known is None:
-                known = (await self._known([told]))[f"{told.office} {_place(told)}"]
-            progress = self.progress[told.publisher]
-            began = self._serial
-            if self._letters and self._letters.get(letter_id(told.subject, told.envelope)) in ("open", "closed"):
-                self._count(told, "repeat")
+        if known is None:
+            known = (await self._known([told]))[f"{told.office} {_place(told)}"]
+        progress = self.progress[told.publisher]
+        began = self._serial
+        if self._letters and self._letters.get(letter_id(told.subject, told.envelope)) in ("open", "closed"):
+            self._count(told, "repeat")
+            return
+        if self.epochs.is_void(told.publisher, told.epoch, told.position):
+            await self._came_too_late(told, known)
+            return
+        if self.epochs.is_ahead(told.publisher, told.epoch) and told.type != ANNOUNCEMENT:
+            await self._park(told, waits_for=_epoch_of(told))
+            return
+        if known.state in ("taken", "closed"):
+            # Of an event published in several versions we may have taken another one before an upgrade.
+            if known.digest != message.digest and len(told.versions) == 1:
+                self._contradicts(told, known.digest)
+                await self._bury(self._letter(told, "conflict", "position"))
                 return
-            if known.state in ("taken", "closed"):
-                # Of an event published in several versions we may have taken another one before an upgrade.
-                if known.digest != message.digest and len(told.versions) == 1:
-                    await self._bury(self._letter(told, "conflict", "position"))
-                    return
-                progress.settled(told.position, told.type)
-                self._count(told, "repeat")
+            progress.settled(told.position, told.type)
+            self._count(told, "repeat")
+            return
+        if known.looked_up and known.state is None and told.position in progress.known:
+            others = await self._standing_at(told.publisher, told.epoch, told.position)
+            if any(row["office"] != told.office for row in others):
+                self._contradicts(told, others[0]["digest"])
+                await self._bury(self._letter(told, "conflict", "position"))
                 return
-            applied = max(known.applied, self._moved.get((told.office, key), (0, 0))[0])
-            if told.previous > applied and not known.looked_up:
-                applied = (await self._known([told]))[f"{told.office} {_place(told)}"].applied
-            if told.previous > applied and await self._was_applied_elsewhere(told):
-                message = with_(message, released=True)
-                told.message = message
-            elif told.previous > applied:
-                await self._park(told, waits_for=key)
-                if self._moved.get((told.office, key), (0, 0))[1] > began:
-                    self._again.put_nowait(("stream", told.office, key))
-                return
-            try:
-                outcome = await self._react(told)
-            except AWAY:
-                raise
-            except TooEarly as early:
-                await self._park(told, waits_for=early.waits_for)
-                self._look_again(told, early.waits_for, began)
-                return
-            except Exception as why:
-                if (getattr(why, "sqlstate", None) or "")[:2] in _NOT_OURS:
-                    raise StoreBusy from why
-                await self._failed(told, why)
-                return
+        applied = max(known.applied, self._moved.get((told.office, key), (0, 0))[0])
+        if told.previous > applied and not known.looked_up:
+            applied = (await self._known([told]))[f"{told.office} {_place(told)}"].applied
+        if told.previous > applied and await self._was_applied_elsewhere(told):
+            message = with_(message, released=True)
+            told.message = message
+        elif told.previous > applied:
+            await self._park(told, waits_for=key)
+            if self._moved.get((told.office, key), (0, 0))[1] > began:
+                self._again.put_nowait(("stream", told.office, key))
+            return
+        try:
+            outcome = await self._react(told)
+        except AWAY:
+            raise
+        except TooEarly as early:
+            await self._park(told, waits_for=early.waits_for)
+            self._look_again(told, early.waits_for, began)
+            return
+        except Exception as why:
+            if (getattr(why, "sqlstate", None) or "")[:2] in _NOT_OURS:
+                raise StoreBusy from why
+            await self._failed(told, why)
+            return
         self._count(told, outcome)
         match outcome:
             case "done" | "repeat":
@@ -444,8 +582,25 @@ class Inbox:
                 self._awaited.add((told.office, waits_for))
                 self._look_again(told, waits_for, began)
             case _:
+                self._contradicts(told, (await self._known([told]))[f"{told.office} {_place(told)}"].digest)
                 await self._bury(self._letter(told, "conflict", "position"))
         PARKED.labels(told.publisher).set(len(progress.parked))
+
+    async def _came_too_late(self, told: Told[Any], known: _Known) -> None:
+        """A message that a restore of its publisher made void has no effect; one that had it before is known."""
+        if not known.looked_up:
+            known = (await self._known([told]))[f"{told.office} {_place(told)}"]
+        if known.state in ("taken", "closed"):
+            self._count(told, "repeat")
+        else:
+            await self._bury(self._letter(told, "void", f"epoch {told.epoch} ended"), parked=known.state == "parked")
+
+    def _contradicts(self, told: Told[Any], digest: bytes | None) -> None:
+        """What stands at a position here is another thing than its publisher says now: let it know."""
+        if digest is not None:
+            self.contradicted(
+                Heard(publisher=told.publisher, epoch=told.epoch, position=told.position, digest=digest.hex())
+            )
 
     async def _react(self, told: Told[Any]) -> str:
         """Run the reaction; what is not reacted to only moves its stream. Return what the writer made of it."""
@@ -546,7 +701,7 @@ class Inbox:
         self._letters[letter.id] = "open"
         DEAD.labels(letter.publisher, letter.reason).inc()
         MESSAGES.labels(letter.publisher, "dead").inc()
-        if letter.position is not None and letter.reason != "conflict":
+        if letter.position is not None and letter.reason in _OF_THE_POSITION:
             progress = self.progress[letter.publisher]
             progress.arrived(letter.position, letter.type or "")
             progress.parked.discard(letter.position)
@@ -658,20 +813,22 @@ class Inbox:
         """Read how far each publisher has come, what waits, and what failed."""
         while self._at_work:
             await asyncio.sleep(0.01)  # what is under way must not be noted between our reading and our noting
+        self.epochs.become(await self._read(epochs.ALL_ENDED))
         progress = {publisher: Progress() for publisher in self.publishers}
         ranges: dict[tuple[str, bool], list[tuple[int, int]]] = {}
         for publisher, settled, first, last in await self._read(
             "select publisher, settled, min(position), max(position) from (select publisher, position,"
             " state in ('taken', 'closed') settled, position - row_number() over"
             " (partition by publisher, state in ('taken', 'closed') order by position) island"
-            " from (select distinct publisher, position, state from inbox) i) x group by publisher, settled, island"
+            f" from (select distinct publisher, position, state from inbox i where {epochs.NOT_VOID}) i) x"
+            " group by publisher, settled, island"
         ):
             ranges.setdefault((publisher, settled), []).append((first, last))
         for publisher, one in progress.items():
             one.done = Ranges(ranges.get((publisher, True), ()))
             one.known = Ranges([*ranges.get((publisher, True), ()), *ranges.get((publisher, False), ())])
         for publisher, event, number in await self._read(
-            "select publisher, type, count(*) from inbox group by publisher, type"
+            f"select publisher, type, count(*) from inbox i where {epochs.NOT_VOID} group by publisher, type"
         ):
             if publisher in progress:
                 progress[publisher].counts[event] = number
@@ -684,6 +841,8 @@ class Inbox:
             progress[row["publisher"]].parked.add(row["position"])
             if row["waits_for"] is not None:
                 self._awaited.add((row["office"], row["waits_for"]))
+                if row["waits_for"] == _epoch_named(row["publisher"], row["epoch"]):
+                    self._again.put_nowait(("stream", row["office"], row["waits_for"]))
             else:
                 self._again.put_nowait(
                     ("message", row["office"], row["publisher"], str(row["epoch"]), str(row["position"]))
@@ -693,7 +852,7 @@ class Inbox:
         readable = []
         for row in await self._read("select id, publisher, position, reason, headers, state from dead_letter"):
             self._letters[row["id"]] = row["state"]
-            placed = row["position"] is not None and row["reason"] != "conflict" and row["publisher"] in progress
+            placed = row["position"] is not None and row["reason"] in _OF_THE_POSITION and row["publisher"] in progress
             if row["state"] == "open" and placed:
                 if row["position"] not in progress[row["publisher"]].done:
                     headers = msgspec.json.decode(row["headers"])
@@ -785,8 +944,10 @@ class Inbox:
             return None
         row = rows[0]
         headers = msgspec.json.decode(row["headers"])
-        sealed = msgspec.json.decode(row["envelope"], type=Sealed)
-        text = await self._store.seals.open(row["office"], "envelope", sealed)
+        text: str | None = ""
+        if row["envelope"] is not None:
+            sealed = msgspec.json.decode(row["envelope"], type=Sealed)
+            text = await self._store.seals.open(row["office"], "envelope", sealed)
         if text is None:
             return None  # its key was destroyed: nobody can handle it any more
         return Letter(
@@ -915,6 +1076,15 @@ def _shown(headers: dict[str, Any]) -> dict[str, Any]:
 
 def _place(told: Told[Any]) -> str:
     return f"{told.publisher}:{told.epoch}:{told.position}"
+
+
+def _epoch_of(told: Told[Any]) -> str:
+    """Return what a message waits for whose epoch nobody told of yet."""
+    return _epoch_named(told.publisher, told.epoch)
+
+
+def _epoch_named(publisher: str, epoch: int) -> str:
+    return f"{publisher}:epoch {epoch}"
 
 
 def _hex(value: bytes) -> str:

@@ -83,7 +83,31 @@ READ_LOG = Table(
     key=("id",),
     indexes=(("lease", "at"),),
 )
-KEPT_TABLES = (INBOX, INBOX_STREAM, DEAD_LETTER, ONCE, STREAM_OF_LEASE, OFFICE, LEASE_OFFICE, DAY_DONE, READ_LOG)
+# Which positions a restore made void, of those whom we hear and of ourselves (``shared.epochs``); of no office.
+ENDED_EPOCH = Table(
+    name="ended_epoch",
+    columns={
+        "publisher": "text not null",
+        "epoch": "int not null",
+        "void_from": "bigint not null",  # its first position that does not count any more
+        "confirmed_by": "text",  # of our own: who said that writing goes on, why, and when
+        "reason": "text",
+        "at": "timestamptz not null",
+    },
+    key=("publisher", "epoch"),
+)
+KEPT_TABLES = (
+    INBOX,
+    INBOX_STREAM,
+    DEAD_LETTER,
+    ONCE,
+    STREAM_OF_LEASE,
+    OFFICE,
+    LEASE_OFFICE,
+    DAY_DONE,
+    READ_LOG,
+    ENDED_EPOCH,
+)
 
 
 class EventLog(PostgresApplicationRecorder):
@@ -246,6 +270,8 @@ def schema_sql(service: str, views: Iterable[Table], companions: Iterable[Table]
         statements += [table_sql(table), *index_sql(table)]
         rights = "select, insert" if table.name == "ledger" else "select, insert, update, delete"
         statements += wall_sql(table.name, service, rights=rights)
+    # Together with head and relay, in one commit.
+    statements.append(f"grant insert, update on {ENDED_EPOCH.name} to {service}_all")
     return [*statements, change_sql(tables)]
 
 

@@ -6,10 +6,10 @@ import re
 import secrets
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cache
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
 import prometheus_client
@@ -19,6 +19,7 @@ from shared.clock import seconds_running
 from shared.contracts import platform
 from shared.decisions import Recorded
 from shared.fail_points import reach
+from shared.log import ENDED_EPOCH
 
 PLATFORM = "platform"  # the office code of events that belong to no office
 OFFICE = re.compile(r"[a-z0-9][a-z0-9-]{1,30}\Z")
@@ -220,6 +221,14 @@ def envelopes(
     ]
 
 
+class Gate(Protocol):
+    """What may be closed: whoever comes waits."""
+
+    def is_set(self) -> bool: ...
+
+    async def wait(self) -> Any: ...
+
+
 class _Row(NamedTuple):
     position: int
     version: int
@@ -244,6 +253,7 @@ class LogHead:
     counts: Mapping[tuple[str, str], int]  # (office, event) to how many
     log_position: int
     log_hash: bytes
+    ended: Mapping[int, int] = field(default_factory=dict)  # of ours: older epochs and their first void positions
 
 
 class Relay:
@@ -253,7 +263,8 @@ class Relay:
     the stream they came from, so that nothing is ever taken for sent that only a lost stream held.
 
     :param committed: set by the writer after each commit that published something.
-    :param writing: set while this process is the one of its service that writes; another one's relay stands by.
+    :param writing: set while this process is the one of its service that writes, and may publish; another one's relay
+        stands by.
     """
 
     def __init__(
@@ -262,7 +273,7 @@ class Relay:
         bus: Bus,
         connect: Callable[[], Awaitable[Any]],
         committed: asyncio.Event,
-        writing: asyncio.Event | None = None,
+        writing: Gate | None = None,
     ) -> None:
         self.service = service
         self._bus = bus
@@ -280,6 +291,8 @@ class Relay:
         self._counted = 0
         self._counts: Counter[tuple[str, str]] = Counter()
         self._seldom = Seldom()
+        # The id and the bytes under which something is told (``shared.witness``): after a restore in another epoch.
+        self.as_told: Callable[[int, str, bytes], tuple[str, bytes]] | None = None
         self.why_not: str | None = "not started"
 
     # -- what others ask ----------------------------------------------------------------------------------------------
@@ -314,19 +327,36 @@ class Relay:
             async with connection.transaction(isolation="repeatable_read", readonly=True):
                 head = await connection.fetchrow("select log, published, epoch, hash from head")
                 await self._count(head["published"])
+                ended = await connection.fetch(
+                    f"select epoch, void_from from {ENDED_EPOCH.name} where publisher = $1", self.service
+                )
                 return LogHead(
                     epoch=head["epoch"],
                     position=head["published"],
                     counts=dict(self._counts),
                     log_position=head["log"],
                     log_hash=head["hash"],
+                    ended={row["epoch"]: row["void_from"] for row in ended},
                 )
+
+    async def begun_by(self, epoch: int) -> str | None:
+        """Return who confirmed that an epoch of ours begins. :raises OSError, asyncpg.PostgresError: see above."""
+        async with self._turn:
+            connection = await self._connected()
+            name: str | None = await connection.fetchval(
+                f"select confirmed_by from {ENDED_EPOCH.name} where publisher = $1 and epoch = $2",
+                self.service,
+                epoch - 1,
+            )
+            return name
 
     async def publish_again(self, first: int, last: int) -> int:
         """Send the bytes of these positions again, whatever the bus already holds; return how many messages that were.
 
         :raises BusAway, BusRefused: not all could be sent; whoever misses them asks again.
         """
+        if self._writing is not None and not self._writing.is_set():
+            raise BusAway("nothing is published now")
         sent = 0
         while first <= last:
             async with self._turn:
@@ -446,7 +476,7 @@ class Relay:
                 BATCH,
             )
         self._head = found[0]["published"]
-        rows = _batch(found) if found[0]["position"] is not None else []
+        rows = self._batch(found) if found[0]["position"] is not None else []
         together = stream.takes_batches and len(rows) > FEW
         return _Next(rows, batch_of([(row.subject, row.msg_id, row.body) for row in rows]) if together else None)
 
@@ -527,7 +557,12 @@ class Relay:
             last,
             BATCH,
         )
-        return _batch(found)
+        return self._batch(found)
+
+    def _batch(self, found: Sequence[Any]) -> list[_Row]:
+        rows = _batch(found)
+        told = self.as_told
+        return rows if told is None else [_Row(*row[:3], *told(row.position, row.msg_id, row.body)) for row in rows]
 
     async def _count(self, up_to: int | None = None) -> None:
         connection = await self._connected()

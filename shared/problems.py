@@ -33,7 +33,10 @@ class Fault:
 
 
 class Problem(Exception):
-    """A request is answered with a problem."""
+    """A request is answered with a problem.
+
+    :ivar sentence: which sentence says what is wrong; by default that of its reason.
+    """
 
     def __init__(
         self,
@@ -45,7 +48,7 @@ class Problem(Exception):
         beside: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(reason)
-        self.status, self.reason, self.faults = status, reason, tuple(faults)
+        self.status, self.reason, self.faults, self.sentence = status, reason, tuple(faults), reason
         self.headers, self.beside = dict(headers or {}), dict(beside or {})
 
 
@@ -77,6 +80,14 @@ def malformed() -> Problem:
 def unavailable() -> Problem:
     """Say that nothing was recorded, or that the same key tells what was."""
     return Problem(503, "temporarily-unavailable", headers={"Retry-After": "1"})
+
+
+def writing_waits(why: Mapping[str, str | int]) -> Problem:
+    """Say that nothing is written until a person confirmed that an older state is the one to go on with."""
+    fault = Fault("named", code="SHORTER_THAN_WITNESSED", values=why)
+    waits = Problem(503, "temporarily-unavailable", faults=[fault], headers={"Retry-After": "60"})
+    waits.sentence = "writing-waits"
+    return waits
 
 
 def refused(refusal: Refusal) -> Problem:
@@ -115,7 +126,7 @@ def _known_steps(steps: Sequence[Any], *, made_up_last: bool) -> list[Any]:
 def answer(problem: Problem, *, wording: Wording, language: str, correlation_id: str) -> Response:
     """Return the problem as a response."""
     reason = problem.reason
-    detail = wording.say("refusals", reason, language) or wording.say("refusals", "invalid-request", language)
+    detail = wording.say("refusals", problem.sentence, language) or wording.say("refusals", "invalid-request", language)
     title = wording.say("titles", reason, language) or wording.say("titles", f"refused-{problem.status}", language)
     body: dict[str, Any] = {
         "type": f"/problems/{reason}",

@@ -58,6 +58,16 @@ class DeadLetters(Protocol):
         """Let those behind it go on without it; False: there is no such open dead letter."""
 
 
+class Epochs(Protocol):
+    """What operators see and say after a restore from a backup."""
+
+    async def told(self) -> dict[str, Any]:
+        """Return this service's epochs, and what waits for a person."""
+
+    async def confirm(self, *, reason: str, by: str) -> dict[str, Any]:
+        """Begin a new epoch. :raises WrongState: nothing waits for it."""
+
+
 CounsellorOf = Callable[[EventStore, Caller, str], Awaitable[str | None]]
 ClockSkewOf = Callable[[EventStore, Caller], Awaitable[int]]
 Readiness = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -79,6 +89,7 @@ class Reception:
     authority: tuple[AnyStream, str] | None
     inbox: Inbox | None
     dead_letters: DeadLetters | None
+    epochs: Epochs | None
     ready: Readiness
     run_days: Callable[[date], Awaitable[int]] | None
 

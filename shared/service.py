@@ -42,6 +42,7 @@ from shared.settings import Settings, with_password
 from shared.told import Reactions
 from shared.views import Resource, Table, View
 from shared.web import Doors
+from shared.witness import Witness
 from shared.wording import Wording
 from shared.writer import Companion, Writer
 
@@ -175,18 +176,21 @@ class Service:
         )
         store = EventStore(writer, codec, pool, seals)
         bus = Bus(settings.nats, user=self.name, seed_file=settings.nats_seed_file)
+        witness = Witness(self.name, writer, bus, clock, every_office, settings.witness_file)
         relay = Relay(
             self.name,
             bus,
             lambda: asyncpg.connect(of_all, timeout=5, command_timeout=20),
             writer.committed,
-            writer.ready,
+            witness.publishing,
         )
+        relay.as_told = witness.as_told
         inbox = Correspondence(self.name, store, bus, relay, self.reactions, clock=clock, every_office=every_office)
+        inbox.heads.told_of_us = witness.hear
         days = DayLoop(self.days, store, clock, every_office)
 
         async def ready() -> dict[str, Any]:
-            return await _readiness(writer, relay, inbox, days)
+            return await _readiness(writer, relay, inbox, days, witness)
 
         async def run_days(until: date) -> int:
             await days.run_until(until)
@@ -202,6 +206,7 @@ class Service:
             ready=ready,
             inbox=inbox,
             dead_letters=inbox.dead_letters,
+            epochs=witness,
             run_days=run_days if clock.simulated else None,
         )
         carrier = self.carrier(store, settings, clock, every_office)
@@ -216,6 +221,7 @@ class Service:
                     ("relay", relay.run()),
                     ("inbox", inbox.run()),
                     ("days", days.run()),
+                    ("witness", witness.run()),
                     *((("carrier", carrier),) if carrier is not None else ()),
                 )
             ]
@@ -233,6 +239,7 @@ class Service:
             await _ended(relaying)
             await _ended(connected)
             await _ended(writing)
+            witness.remember()
             for task in ended:
                 if task in at_work and not task.cancelled() and task.exception() is not None:
                     raise task.exception() or RuntimeError(task.get_name())
@@ -268,10 +275,14 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def _readiness(writer: Writer, relay: Relay, inbox: Correspondence, days: DayLoop) -> dict[str, Any]:
+async def _readiness(
+    writer: Writer, relay: Relay, inbox: Correspondence, days: DayLoop, witness: Witness
+) -> dict[str, Any]:
     """Say whether this process can do its work, and if not why; holds no personal data."""
     why: list[str] = []
-    if not writer.ready.is_set():
+    if witness.why_not:
+        why.append(witness.why_not)
+    elif not writer.ready.is_set():
         why.append("the store is away, or another process of this service writes")
     outbox: dict[str, Any] = {}
     taken: dict[str, Any] = {}
@@ -285,6 +296,7 @@ async def _readiness(writer: Writer, relay: Relay, inbox: Correspondence, days: 
     return {
         "ready": not why,
         "why": why,
+        "waits": witness.waiting.shown() if witness.waiting is not None else None,
         "outbox": outbox,
         "inbox": taken,
         "day": days.done.isoformat() if days.done else None,

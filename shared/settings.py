@@ -28,6 +28,7 @@ class Settings(BaseSettings):
     master_key_file: Path | None = None
     nats: str = "nats://127.0.0.1:4222"
     nats_seed_file: Path | None = None
+    witness_file: Path | None = None  # remembers, apart from the database, how far its log had come
     clock_file: Path | None = None  # present: a settable clock
     issuer: str = "huurspoor-local"
     jwks: str = ""  # a file, or an https address

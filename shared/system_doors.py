@@ -1,4 +1,4 @@
-"""Doors that every service has: health, metrics, documents, read log, dead letters, days of a settable clock."""
+"""Doors that every service has: health, metrics, documents, read log, dead letters, epochs, days of a test clock."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -126,6 +126,22 @@ def add_system_doors(doors: Doors, *, with_days: bool) -> None:
             raise problems.not_found()
         return {"id": id, "state": "closed"}
 
+    async def epochs(request: Request, by: Annotated[Caller, may("read_epochs", "operator")]) -> Any:
+        """The epochs of this service: what restores from backups made void, who confirmed it, and what waits."""
+        found = reception_of(request).epochs
+        if found is None:
+            raise problems.not_found()
+        return await found.told()
+
+    async def begin_epoch(request: Request, body: Why, by: Annotated[Caller, may("begin_epoch", "operator")]) -> Any:
+        """Confirm after a restore that writing goes on from the older state; what was told after it is void."""
+        found = reception_of(request).epochs
+        if found is None:
+            raise problems.not_found()
+        if body.reason is None or not body.reason.strip():
+            raise ReasonMissing
+        return await found.confirm(reason=body.reason, by=by.actor)
+
     class Until(Body):
         """Up to which day."""
 
@@ -146,6 +162,8 @@ def add_system_doors(doors: Doors, *, with_days: bool) -> None:
     doors.add_api_route("/dead-letters", dead_letters)
     doors.add_api_route("/dead-letters/{id}/requeue", requeue, methods=["POST"])
     doors.add_api_route("/dead-letters/{id}/close", close, methods=["POST"])
+    doors.add_api_route("/epochs", epochs)
+    doors.add_api_route("/epochs", begin_epoch, methods=["POST"])
     if with_days:
         doors.add_api_route("/clock/day", clock_day, methods=["POST"])
 

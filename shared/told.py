@@ -26,7 +26,7 @@ from shared.outbox import OFFICE, PLATFORM, event_and_version, subject_of
 C = TypeVar("C")
 PLATFORM_EVENTS = ("LogHeadAnnounced", "HistoryRequested")
 
-Reason = Literal["unreadable", "schema", "forged", "unknown-version", "conflict", "failed"]
+Reason = Literal["unreadable", "schema", "forged", "unknown-version", "conflict", "failed", "void"]
 
 
 # -- what a service declares ------------------------------------------------------------------------------------------

@@ -41,12 +41,13 @@ from shared.doors import Doors, Store, may
 from shared.event_sourcing import EventStore, KeyReused, Missing, OnRefusal, StoreBusy, every, one
 from shared.keys import OFFICE, NationalNumberTyped, Seals
 from shared.problems import Fault, NotYetKnown, Problem
-from shared.reception import DeadLetters, Inbox, Readiness, Reception
+from shared.reception import DeadLetters, Epochs, Inbox, Readiness, Reception
 from shared.settings import Settings
 from shared.system_doors import add_system_doors
 from shared.tokens import IssuerKeys, Tokens
 from shared.views import Resource
 from shared.wording import Wording
+from shared.writer import WritingWaits
 
 __all__ = [
     "OFFICE",
@@ -116,6 +117,8 @@ def problem_of(error: BaseException) -> Problem | None:
             return Problem(422, "idempotency-key-reused")
         case NationalNumberTyped():
             return problems.invalid(Fault("national_number", pointer=f"/{error.field}"))
+        case WritingWaits():
+            return problems.writing_waits(error.why)
         case RequestValidationError():
             return problems.invalid(*problems.faults_of(error.errors()))
         case HTTPException() if error.status_code == 404:
@@ -148,6 +151,7 @@ def application(
     ready: Readiness,
     inbox: Inbox | None = None,
     dead_letters: DeadLetters | None = None,
+    epochs: Epochs | None = None,
     run_days: Callable[[date], Awaitable[int]] | None = None,
 ) -> ASGIApp:
     """Put a service behind its door.
@@ -172,6 +176,7 @@ def application(
         authority=service.authority,
         inbox=inbox,
         dead_letters=dead_letters,
+        epochs=epochs,
         ready=ready,
         run_days=run_days,
     )

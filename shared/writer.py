@@ -85,6 +85,21 @@ class StoreBusy(Exception):
     """The queue is full or the store cannot be reached; nothing was recorded."""
 
 
+class WritingWaits(StoreBusy):
+    """The store holds less than the world has seen of it: nothing is written until a person confirms that it goes on.
+
+    :ivar why: what the store holds, what was seen, and who saw it.
+    """
+
+    def __init__(self, why: Mapping[str, str | int]) -> None:
+        super().__init__("shorter than witnessed")
+        self.why = why
+
+
+class RestoredBeneath(Exception):
+    """The store holds less than this process has written to it: nothing that it holds in memory can be believed."""
+
+
 class KeyReused(Exception):
     """The Idempotency-Key was used for another request."""
 
@@ -464,6 +479,10 @@ class Writer:
             datetime.fromtimestamp(0, UTC),
         )
         self.epoch = 1
+        # Returns once writing may begin: at a start, and whenever ``look_again`` was called (``shared.witness``).
+        self.vouch: Callable[[], Awaitable[None]] | None = None
+        self.waits: Mapping[str, str | int] | None = None  # why writing waits for a person
+        self._look_again = False
 
     # -- asking -------------------------------------------------------------------------------------------------------
 
@@ -487,7 +506,7 @@ class Writer:
         :raises ChangedMeanwhile: ``by.if_match`` no longer matches. :raises KeyReused: the key had another request.
         """
         if len(self._queue) >= self._room or not self.ready.is_set():
-            raise StoreBusy
+            raise StoreBusy if self.waits is None else WritingWaits(self.waits)
         future: asyncio.Future[Decided] = asyncio.get_running_loop().create_future()
         self._queue.append(
             _Asked(by.office, stream, id, decision, by, reads or {}, refused, answer, must_exist, rows, future)
@@ -498,6 +517,12 @@ class Writer:
     def held(self, office: str, stream: AnyStream, id: str) -> Held | None:
         """Return a stream's committed state when this writer is the one that writes and holds it."""
         return self._held.get(f"{office}/{stream.kind}/{id}") if self.ready.is_set() else None
+
+    def look_again(self) -> None:
+        """Let nothing more be written until it was vouched for."""
+        self.ready.clear()
+        self._look_again = True
+        self._arrived.set()
 
     @property
     def position(self) -> int:
@@ -520,10 +545,18 @@ class Writer:
                 await self._open()
                 while True:
                     await self._arrived.wait()
+                    if self._look_again:
+                        self._let_go([])
+                        await self._close()
+                        break
                     in_hand = self._take()
                     if in_hand:
                         await self._settle(in_hand)
             except asyncio.CancelledError:
+                self._let_go(in_hand)
+                await self._close()
+                raise
+            except RestoredBeneath:
                 self._let_go(in_hand)
                 await self._close()
                 raise
@@ -558,6 +591,10 @@ class Writer:
         while not await self._connection.fetchval("select pg_try_advisory_lock(hashtext('huurspoor-writer'))"):
             await asyncio.sleep(0.25)
         await self._read_head()
+        if self.vouch is not None:
+            self._look_again = False
+            await self.vouch()
+            await self._read_head()  # a new epoch may have begun
         self.ready.set()
 
     async def _close(self) -> None:
@@ -569,6 +606,8 @@ class Writer:
     async def _read_head(self) -> None:
         assert self._connection is not None
         head = await self._connection.fetchrow("select log, published, epoch, hash, batch, at from head")
+        if head["log"] < self._log or head["published"] < self._published_at:
+            raise RestoredBeneath
         if head["batch"] != self._batch_id or self._log != head["log"]:
             self._forget()
         self._log, self._published_at, self.epoch = head["log"], head["published"], head["epoch"]

@@ -15,6 +15,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import rfc8785
@@ -475,11 +476,18 @@ LEDGER_FORMAT = "huurspoor ledger 1"
 
 
 def ledger_file(
-    entries: Sequence[Entry], *, office: str, previous: Head, key: Ed25519PrivateKey, next: str | None
+    entries: Sequence[Entry],
+    *,
+    office: str,
+    previous: Head,
+    key: Ed25519PrivateKey,
+    next: str | None,
+    beside: Mapping[str, Any] = MappingProxyType({}),
 ) -> bytes:
     """Return a stretch of the ledger as a file that proves itself.
 
     :param previous: the head before the first of ``entries``. :param next: where the following stretch is read.
+    :param beside: further members, signed as the others are: that the ledger is shorter than witnessed.
     """
     head = Head(entries[-1].position, entries[-1].hash, entries[-1].taken_in_at) if entries else previous
     members = {
@@ -487,5 +495,6 @@ def ledger_file(
         "previous": {"position": previous.position, "hash": previous.hash.hex()},
         "items": [shown(entry) for entry in entries],
         "next": next,
+        **beside,
     }
     return exported(members, office=office, head=head, key=key)

@@ -22,6 +22,19 @@ class VoidFrom:
     position: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Heard:
+    """What the announcer holds of a publisher: one of its positions, in its epoch, and the bytes that it was told.
+
+    The publisher compares: one whose log is shorter, or holds something else there, was restored from a backup.
+    """
+
+    publisher: str
+    epoch: int
+    position: int  # up to which nothing is missing; or the one at which the publisher contradicts itself
+    digest: str  # SHA-256 of the envelope's bytes, hexadecimal
+
+
 class HistoryRequestedV1(Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
     """A consumer misses events of ``publisher``; who publishes them sends those bytes again and announces its head.
 
@@ -50,3 +63,4 @@ class LogHeadAnnouncedV1:
     void: tuple[VoidFrom, ...] = ()
     # What the announcer misses itself, for a publisher that hears nothing else of it (contract 4).
     misses: tuple[HistoryRequestedV1, ...] = ()
+    heard: tuple[Heard, ...] = ()

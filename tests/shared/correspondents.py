@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -32,6 +33,7 @@ from shared.keys import Seals, migrate
 from shared.log import event_log, lay_out
 from shared.outbox import Relay
 from shared.told import Reactions, Told
+from shared.witness import Witness
 from shared.writer import Writer
 from tests.conftest import ScratchDatabase, ScratchDatabases
 
@@ -119,6 +121,7 @@ class Small:
     bus: Bus
     relay: Relay
     post: Correspondence
+    witness: Witness
     tasks: list["asyncio.Task[Any]"] = field(default_factory=list)
 
     async def tell(self, *leases: str, due_on: date = A_DAY, office: str = OFFICE) -> None:
@@ -192,8 +195,12 @@ async def at_work(
     published: Callable[[Any, Any, str], tuple[Any, ...]] = published,
     master: bytes = b"m" * 32,
     stands_by: bool = False,
+    file: Path | None = None,
 ) -> AsyncIterator[Small]:
-    """Run a small service; ``publishers`` are those it hears."""
+    """Run a small service; ``publishers`` are those it hears.
+
+    :param stands_by: do not wait until it writes. :param file: its witness beside the database.
+    """
     streams = (LEASE, NOTICED, *STREAMS)
     codec = Codec(streams)
     clock = SystemClock()
@@ -216,16 +223,20 @@ async def at_work(
     ):
         store = EventStore(writer, codec, pool, seals)
         bus = Bus(nats.address, user=name, seed_file=nats.seed(name))
+        witness = Witness(name, writer, bus, clock, every_office, file)
         relay = Relay(
-            name, bus, lambda: asyncpg.connect(database.all_offices, timeout=5), writer.committed, writer.ready
+            name, bus, lambda: asyncpg.connect(database.all_offices, timeout=5), writer.committed, witness.publishing
         )
+        relay.as_told = witness.as_told
         post = Correspondence(
             name, store, bus, relay, reactions or Reactions(), clock=clock, every_office=every_office,
             publishers=publishers or None,
         )  # fmt: skip
-        small = Small(name, database, store, bus, relay, post)
+        post.heads.told_of_us = witness.hear
+        small = Small(name, database, store, bus, relay, post, witness)
         small.tasks = [
-            asyncio.create_task(work) for work in (writer.run(), bus.keep_connected(), relay.run(), post.run())
+            asyncio.create_task(work)
+            for work in (writer.run(), bus.keep_connected(), relay.run(), post.run(), witness.run())
         ]
         try:
             if not stands_by:
@@ -233,6 +244,7 @@ async def at_work(
             yield small
         finally:
             await small.end()
+            witness.remember()
             await seals.close()
 
 

@@ -57,6 +57,7 @@ def _place(given: Any) -> Any:
     raise PydanticCustomError("int_parsing", "not a position")
 
 
+Mark = Callable[[int], str]  # where the following stretch is read
 Place = Annotated[int, BeforeValidator(_place), WithJsonSchema({"type": "integer", "minimum": 1})]
 
 
@@ -82,15 +83,26 @@ def add_doors(api: Doors, *, standing: StandingOf) -> None:
         """The office's ledger from a position on: a file that proves itself."""
         cursors = reception_of(request).cursors
         first = int(cursors.read(cursor, ["ledger", by.office])[0]) if cursor is not None else from_
-        return await _ledger(store, by, first, limit, lambda place: str(cursors.make([place], ["ledger", by.office])))
+        return await _ledger(
+            store,
+            by,
+            first,
+            limit,
+            lambda place: str(cursors.make([place], ["ledger", by.office])),
+            waits=_waits(request),
+        )
 
     @api.get("/ledger/export")
-    async def export_ledger(by: Annotated[Caller, may("export_ledger", *READ_LEDGER)], store: Store) -> Response:
+    async def export_ledger(
+        request: Request, by: Annotated[Caller, may("export_ledger", *READ_LEDGER)], store: Store
+    ) -> Response:
         """The whole ledger of the office as one file that proves itself."""
-        return await _ledger(store, by, 1, WHOLE_LEDGER, lambda place: f"/ledger?from={place}")
+        return await _ledger(store, by, 1, WHOLE_LEDGER, lambda place: f"/ledger?from={place}", waits=_waits(request))
 
     @api.get("/ledger/checkpoint")
-    async def read_checkpoint(by: Annotated[Caller, may("read_checkpoint", *READ_LEDGER)], store: Store) -> Any:
+    async def read_checkpoint(
+        request: Request, by: Annotated[Caller, may("read_checkpoint", *READ_LEDGER)], store: Store
+    ) -> Any:
         """The signed head of the office's ledger."""
         head, key = await head_of(store, by=by), await store.seals.signing_key(by.office)
         return {
@@ -99,6 +111,7 @@ def add_doors(api: Doors, *, standing: StandingOf) -> None:
             "taken_in_at": instant(head.taken_in_at),
             "key": public_key(by.office, key),
             "checkpoint": checkpoint(by.office, head, key),
+            **_waits(request),
         }
 
     @api.get("/dossiers/{lease}")
@@ -197,7 +210,15 @@ def add_doors(api: Doors, *, standing: StandingOf) -> None:
         return {"id": file, **_issued(issued)}
 
 
-async def _ledger(store: WebStore, by: Caller, first: int, limit: int, mark: Callable[[int], str]) -> Response:
+def _waits(request: Request) -> dict[str, Any]:
+    """Return what is said of a ledger that is shorter than witnessed, nothing of any other."""
+    why = reception_of(request).store.writer.waits
+    return {} if why is None else {"waits": dict(why)}
+
+
+async def _ledger(
+    store: WebStore, by: Caller, first: int, limit: int, mark: Mark, *, waits: Mapping[str, Any]
+) -> Response:
     head = await head_of(store, by=by)
     first = min(first, head.position + 1)
     entries = await entries_from(store, first, limit=limit, by=by)
@@ -211,6 +232,7 @@ async def _ledger(store: WebStore, by: Caller, first: int, limit: int, mark: Cal
         previous=previous,
         key=await store.seals.signing_key(by.office),
         next=mark(last + 1) if last < head.position else None,
+        beside=waits,
     )
     return Response(whole, media_type=_JSON)
 

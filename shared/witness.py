@@ -343,8 +343,8 @@ class Witness:
             return []
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
             told = json.loads(self._file.read_bytes())
-            place = {name: int(told[name]) for name in ("epoch", "position", "log")}
-            return [Seen(by=THIS_MACHINE, **place)]
+            epoch, position, log = (int(told[name]) for name in ("epoch", "position", "log"))
+            return [Seen(by=THIS_MACHINE, epoch=epoch, position=position, log=log)]
         return []
 
     async def _ask_the_bus(self) -> bool:

@@ -1,23 +1,22 @@
 """A store that was restored from a backup: noticed by what others have seen of it, and confirmed by a person."""
 
 import asyncio
-import contextlib
 import json
-from datetime import timedelta
+import time
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
-from shared import problems
 from shared.contracts.platform import VoidFrom
 from shared.epochs import KnownEpochs, ended_by, epoch_at, is_void
 from shared.event_sourcing import StoreBusy
 from shared.outbox import message_id
 from shared.refusals import WrongState
 from shared.web import problem_of
-from shared.witness import Contradiction, Own, Seen, as_told, judge
-from shared.writer import WritingWaits
+from shared.witness import PATIENCE_SECONDS, Contradiction, Own, Seen, as_told, judge
+from shared.writer import RestoredBeneath, WritingWaits
 from tests.conftest import ScratchDatabase, ScratchDatabases
 from tests.shared.correspondents import (
     A_DAY,
@@ -28,6 +27,7 @@ from tests.shared.correspondents import (
     at_work,
     ground,
     kept,
+    lay_out_database,
     noticing,
     until,
 )
@@ -160,3 +160,200 @@ def test_an_older_store_waits_for_a_person_and_goes_on_in_a_new_epoch(
                 await taken_in(referrals, visits)
 
     asyncio.run(story())
+
+
+def test_what_nobody_could_tell_at_the_start_is_told_in_the_new_epoch(
+    server: Server, here: Ground, databases: ScratchDatabases
+) -> None:
+    """The bus was wiped and the one who knows was away: what was written meanwhile is not lost, nor mixed up."""
+
+    async def story() -> None:
+        async with kept(server.nats):
+            backup = await backed_up_and_gone_on(here, server, databases)
+        server.kill()
+        server.wipe()
+        server.start()
+        async with kept(server.nats), visits_at_work(here, server, backup) as visits:
+            await visits.tell("w-1", "w-2")
+            await until(lambda: all_sent(visits))
+            written = visits.store.writer.position
+            async with referrals_at_work(here, server) as referrals:
+                await until(lambda: visits.witness.waiting, seconds=20)
+                found = visits.witness.waiting
+                assert found is not None and found.void_from == 3
+                assert visits.store.writer.position >= written
+                await visits.witness.confirm(reason="The disk broke.", by="operator-1")
+                await asyncio.wait_for(visits.store.writer.ready.wait(), 10)
+                await until(lambda: referrals.post.inbox.epochs.of("visits") == {1: 3})
+                await visits.tell("w-3")
+                await taken_in(referrals, visits)
+                for lease in ("w-1", "w-2", "w-3"):
+                    assert await referrals.noticed(lease) == (A_DAY,)
+                status = referrals.post.inbox.status()["visits"]
+                assert (status["parked"], status["dead"]) == (0, 0)
+                assert status["counts"] == (await visits.relay.status())["counts"]
+                letters, _ = await referrals.post.dead_letters.listed(limit=200, after=None)
+                assert {letter["reason"] for letter in letters} == {"void"}
+
+    asyncio.run(story())
+
+
+def test_a_void_message_that_comes_late_has_no_effect_and_one_of_an_unknown_epoch_waits(
+    server: Server, here: Ground, databases: ScratchDatabases
+) -> None:
+    async def story() -> None:
+        async with kept(server.nats) as bus:
+            backup = await backed_up_and_gone_on(here, server, databases)
+            late = [await bus.stored("visits", number) for number in range(1, 7)]
+            async with visits_at_work(here, server, backup, stands_by=True) as visits:
+                await until(lambda: visits.witness.waiting)
+                await visits.witness.confirm(reason="The disk broke.", by="operator-1")
+                await asyncio.wait_for(visits.store.writer.ready.wait(), 10)
+                await visits.tell("m-1")
+                await until(lambda: all_sent(visits))
+                new = await visits.sql("select subject, envelope from outbox order by position")
+        server.kill()  # what comes now is handed over by us
+        fresh = databases.of("notifications")
+        lay_out_database(fresh)
+        async with at_work(
+            "notifications", fresh, here.keys, server.nats, reactions=noticing(), publishers=("visits",)
+        ) as hearer:
+            inbox = hearer.post.inbox
+            told = {json.loads(row[1])["data"].get("lease", "head"): row for row in new}
+            await inbox.take_in("visits", [Given(*told["m-1"])])
+            assert inbox.status()["visits"]["parked"] == 1 and await hearer.noticed("m-1") == ()
+            await inbox.take_in("visits", [Given(*told["head"])])
+            await until(lambda: inbox.status()["visits"]["parked"] == 0)
+            assert await hearer.noticed("m-1") == (A_DAY,)
+            of_late = [Given(told["m-1"][0], body) for body in late if body is not None]
+            await inbox.take_in("visits", of_late)
+            assert await hearer.noticed("l-2") == (A_DAY,)
+            assert await hearer.noticed("l-3") == ()
+            letters, _ = await inbox.listed(limit=200, after=None)
+            assert [letter["reason"] for letter in letters] == ["void"] * 4
+            assert all(letter["envelope"]["why"] == "epoch 1 ended" for letter in letters)
+            with pytest.raises(WrongState):
+                await inbox.requeue(letters[0]["id"], reason="Again.", operator="operator-1")
+            assert await inbox.close(letters[0]["id"], reason="Looked at.", operator="operator-1")
+            assert len((await inbox.listed(limit=200, after=None))[0]) == 3
+
+    asyncio.run(story())
+
+
+class Given:
+    """A message handed over without a bus."""
+
+    def __init__(self, subject: str, data: bytes) -> None:
+        self.subject, self.data = subject, data
+
+    async def ack(self) -> None:
+        """It is taken in."""
+
+    async def nak(self, delay: int | float | None = None) -> None:
+        """It comes again."""
+
+    async def in_progress(self) -> None:
+        """It takes a while."""
+
+
+def test_a_store_that_holds_all_that_was_seen_waits_for_nobody(server: Server, here: Ground, tmp_path: Path) -> None:
+    async def story() -> None:
+        file = tmp_path / "visits.json"
+        async with kept(server.nats), referrals_at_work(here, server) as referrals:
+            for number in range(3):
+                began = time.monotonic()
+                async with visits_at_work(here, server, here.visits, file=file) as visits:
+                    assert time.monotonic() - began < PATIENCE_SECONDS / 2
+                    assert visits.witness.publishing.asked and visits.witness.waiting is None
+                    with pytest.raises(WrongState):
+                        await visits.witness.confirm(reason="For fun.", by="operator-1")
+                    await visits.tell(f"l-{number}")
+                    await taken_in(referrals, visits)
+        server.kill()
+        async with visits_at_work(here, server, here.visits, file=file) as visits:  # the bus is away: it starts
+            await visits.tell("l-9")
+            assert not visits.witness.publishing.is_set()
+
+    asyncio.run(story())
+
+
+def test_a_process_whose_store_was_restored_beneath_it_ends(
+    server: Server, here: Ground, databases: ScratchDatabases
+) -> None:
+    async def story() -> None:
+        async with visits_at_work(here, server, here.visits) as visits:
+            await visits.tell(*BACKUP)
+        backup = await asyncio.to_thread(databases.copy, here.visits)
+        async with visits_at_work(here, server, here.visits) as visits:
+            await visits.tell(*LATER)
+            visits.store.writer._connect = lambda: asyncpg.connect(backup.at_work)
+            visits.store.writer.look_again()
+            ended, _ = await asyncio.wait([visits.tasks[0]], timeout=10)
+            assert isinstance(ended.pop().exception(), RestoredBeneath)
+
+    asyncio.run(story())
+
+
+OWN = Own(epoch=2, position=120, log=300, ended={1: 101})
+
+
+@pytest.mark.parametrize(
+    ("seen", "found"),
+    [
+        ((), None),
+        ((Seen(by="x", epoch=2, position=120, log=300, same=True),), None),
+        ((Seen(by="x", epoch=1, position=150),), None),  # void, and known to be
+        ((Seen(by="x", epoch=1, position=90, same=True),), None),
+        ((Seen(by="x", epoch=2, position=121),), ("shorter than witnessed", 2, 121, 121, 3)),
+        ((Seen(by="x", epoch=4, position=7),), ("shorter than witnessed", 4, 7, 121, 5)),
+        ((Seen(by="x", epoch=2, position=120, log=301),), ("shorter than witnessed", 2, 120, 121, 3)),
+        ((Seen(by="x", epoch=1, position=100, log=999),), None),  # of an epoch whose private events are gone
+        ((Seen(by="x", epoch=2, position=110, same=False),), ("other than witnessed", 2, 110, 110, 3)),
+        (
+            (Seen(by="x", epoch=2, position=130), Seen(by="y", epoch=2, position=115, same=False)),
+            ("shorter than witnessed", 2, 130, 115, 3),
+        ),
+    ],
+)
+def test_what_was_seen_is_held_against_what_is_there(seen: tuple[Seen, ...], found: tuple[Any, ...] | None) -> None:
+    told = judge(OWN, seen)
+    assert found == (told and (told.kind, told.epoch, told.position, told.void_from, told.next_epoch))
+
+
+def test_each_position_counts_in_one_epoch() -> None:
+    ended = ended_by({}, epoch=2, void_from=101)
+    assert ended == {1: 101}
+    assert [epoch_at(ended, position) for position in (1, 100, 101, 500)] == [1, 1, 2, 2]
+    further = ended_by(ended, epoch=3, void_from=131)
+    assert further == {1: 101, 2: 131}
+    assert [epoch_at(further, position) for position in (100, 101, 130, 131)] == [1, 2, 2, 3]
+    earlier = ended_by(further, epoch=4, void_from=51)
+    assert earlier == {1: 51, 2: 51, 3: 51}
+    assert [epoch_at(earlier, position) for position in (50, 51, 200)] == [1, 4, 4]
+    assert [is_void(further, *place) for place in ((1, 100), (1, 101), (2, 101), (2, 131), (3, 131))] == [
+        False,
+        True,
+        False,
+        True,
+        False,
+    ]
+
+
+def test_what_was_recorded_before_a_restore_was_noticed_is_told_in_the_epoch_after_it() -> None:
+    body = b'{"position":105,"epoch":1,"stream":"lease/1","data":{"words":"\\"epoch\\":1,","epoch":1,"x":2}}'
+    told = as_told("visits", {1: 101}, 105, message_id("visits", 1, 105, 2), body)
+    assert told == ("visits-2-105-v2", body.replace(b'"epoch":1,', b'"epoch":2,', 1))
+    assert json.loads(told[1])["data"]["epoch"] == 1
+    before = (message_id("visits", 1, 100, 1), b'{"epoch":1,"data":{}}')
+    assert as_told("visits", {1: 101}, 100, *before) == before
+    since = (message_id("visits", 2, 106, 1), b'{"epoch":2,"data":{}}')
+    assert as_told("visits", {1: 101}, 106, *since) == since
+
+
+def test_an_epoch_is_news_once_and_again_when_more_of_it_is_void() -> None:
+    known = KnownEpochs({"visits": {1: 101}})
+    assert known.is_ahead("visits", 3) and not known.is_ahead("visits", 2) and not known.is_ahead("visits", 1)
+    assert known.news("visits", [VoidFrom(epoch=1, position=101)]) == []
+    more = [VoidFrom(epoch=1, position=51), VoidFrom(epoch=2, position=51)]
+    assert known.news("visits", more) == more
+    assert known.news("referrals", more) == more

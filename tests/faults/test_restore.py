@@ -101,6 +101,7 @@ def test_a_restored_platform_waits_for_a_person_and_then_goes_on(tmp_path: Path,
                 shutil.rmtree(platform.state.nats / "jetstream")
             platform = start()
             after_a_restore(platform, before)
+            soon(lambda: not waiting(platform), seconds=60)
             done.client._last.clear()  # positions that are void now come for nobody
             assert len(carrier.keys) == len(left) + 1
             done.platform = platform

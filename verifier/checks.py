@@ -291,6 +291,8 @@ class _Chain:
         if file["format"] == COURT_FILE:
             texts = sum(len(one.entry.get("text_keys", {})) for one in self.whole.values())
             lines.append(f"texts opened and found as they were sealed: {texts}")
+        if "waits" in file:
+            lines.append("WHEN THIS FILE WAS MADE THE LEDGER WAS SHORTER THAN WITNESSED: IT WAS RESTORED FROM A BACKUP")
         if any(one.envelope.get("clock") == "simulated" for one in self.whole.values()):
             lines.append("SIMULATED CLOCK: THIS FILE WAS MADE TO TRY OUT THE PLATFORM AND PROVES NOTHING")
         return lines

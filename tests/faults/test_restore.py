@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from operate.platform import Platform
 from operate.postgres import forget
-from operate.state import SERVICES
+from operate.state import PROJECT, SERVICES
 from operate.story import BEGINS, PEOPLE
 from tests.faults import invariants
 from tests.faults.house import soon
@@ -139,6 +140,11 @@ def after_a_restore(platform: Platform, before: dict[str, int]) -> None:
         assert rita.get("/mandates").status_code == 200
         for path in ("/ledger", "/ledger/export", "/ledger/checkpoint"):
             assert rita.get(path).json()["waits"]["what"] == "shorter than witnessed"
+        export = platform.state.root / "export.json"
+        export.write_bytes(rita.get("/ledger/export").content)
+        words = [sys.executable, "-P", "-m", "verifier", str(export)]
+        verified = subprocess.run(words, cwd=PROJECT, env={"PYTHONPATH": str(PROJECT)}, capture_output=True, text=True)
+        assert verified.returncode == 0 and "SHORTER THAN WITNESSED" in verified.stdout, verified.stdout
     for service in SERVICES:
         with as_operator(platform, service) as operator:
             assert operator.post("/epochs", json={}).status_code == 409

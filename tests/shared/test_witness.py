@@ -29,11 +29,14 @@ from tests.shared.correspondents import (
     kept,
     lay_out_database,
     noticing,
+    soon,
     until,
+    user,
 )
 
 BACKUP, LATER = ("l-1", "l-2"), ("l-3", "l-4", "l-5")
 AFTERWARDS = ("m-1", "m-2")
+SECRET_SUBJECT = "huurspoor.kantoor-noord.referrals.ReferralConsentGiven.v1"
 
 
 @pytest.fixture
@@ -357,3 +360,47 @@ def test_an_epoch_is_news_once_and_again_when_more_of_it_is_void() -> None:
     more = [VoidFrom(epoch=1, position=51), VoidFrom(epoch=2, position=51)]
     assert known.news("visits", more) == more
     assert known.news("referrals", more) == more
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"seq": 1},
+        {"last_by_subj": SECRET_SUBJECT},
+        {"seq": 1, "next_by_subj": SECRET_SUBJECT},
+        {"multi_last": [SECRET_SUBJECT], "batch": 9},
+        {"seq": 1, "batch": 9},
+    ],
+)
+def test_out_of_the_stream_of_another_comes_only_what_it_announced(server: Server, asked: dict[str, Any]) -> None:
+    """Evaluations may not know what referrals are about (contract 4), whatever it asks for at that door."""
+
+    async def story() -> None:
+        announced = "huurspoor.platform.referrals.LogHeadAnnounced.v1"
+        async with kept(server.nats):
+            async with user(server.nats, "referrals") as referrals:
+                await soon(lambda: referrals.publish(SECRET_SUBJECT, b"secret", msg_id="a"))
+                await referrals.publish(announced, b"announced", msg_id="b")
+            async with user(server.nats, "evaluations") as evaluations:
+                answers: list[bytes] = []
+
+                async def hear(message: Any) -> None:
+                    answers.append(message.data)
+
+                client = await evaluations.connected()
+                inbox = client.new_inbox()
+                await client.subscribe(inbox, cb=hear)
+                subject = f"$JS.API.DIRECT.GET.REFERRALS.{announced}"
+                await client.publish(subject, json.dumps(asked).encode() if asked else b"", reply=inbox)
+                await until(lambda: answers)
+                await asyncio.sleep(0.3)
+                assert set(answers) <= {b"announced", b""}
+                assert asked or answers == [b"announced"]
+                await client.publish("$JS.API.DIRECT.GET.REFERRALS", b'{"seq":1}', reply=inbox)
+                await client.publish(f"$JS.API.DIRECT.GET.REFERRALS.{SECRET_SUBJECT}", b"", reply=inbox)
+                await asyncio.sleep(0.3)
+                assert b"secret" not in answers
+                assert await evaluations.last_said("referrals", "LogHeadAnnounced") == b"announced"
+
+    asyncio.run(story())

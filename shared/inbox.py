@@ -22,6 +22,7 @@ import structlog
 from shared import epochs
 from shared.bus import SERVICES, Seldom, filters
 from shared.clock import Clock
+from shared.codec import UnknownEvent
 from shared.contracts.platform import Heard, VoidFrom
 from shared.decisions import TooEarly
 from shared.event_sourcing import LOST, Change, EventStore, Message, StoreBusy
@@ -562,7 +563,7 @@ class Inbox:
             self._look_again(told, early.waits_for, began)
             return
         except Exception as why:
-            if (getattr(why, "sqlstate", None) or "")[:2] in _NOT_OURS:
+            if (getattr(why, "sqlstate", None) or "")[:2] in _NOT_OURS or isinstance(why, UnknownEvent):
                 raise StoreBusy from why
             await self._failed(told, why)
             return

@@ -34,6 +34,7 @@ from shared.acting import Acted, WebStore
 from shared.bodies import Body, Channel, DatedBody, Day, Id, Instant, Line, Time, Words
 from shared.callers import Caller
 from shared.clock import Clock
+from shared.codec import UnknownEvent
 from shared.cursors import Cursors
 from shared.decisions import AnyStream, Refusal
 from shared.door import Door
@@ -80,6 +81,7 @@ AWAY = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
+    UnknownEvent,  # a newer release of this service has written, and this one stands by, or is being ended
 )
 # Classes of SQL states that say the same: connection, transaction state, resources, intervention, system, internal.
 AWAY_STATES = frozenset({"08", "25", "53", "57", "58", "XX"})

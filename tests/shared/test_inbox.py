@@ -16,6 +16,7 @@ import pytest
 
 import shared.told
 from operate.postgres import SUPERUSER
+from shared.codec import UnknownEvent
 from shared.contracts.visits import FirstVisitDueV1
 from shared.decisions import TooEarly
 from shared.event_sourcing import EventStore, StoreBusy
@@ -274,6 +275,35 @@ def test_a_dead_letter_holds_back_its_own_stream_until_somebody_closes_it(server
             assert await referrals.post.dead_letters.close(letter["id"], reason="never was a date", operator="olga")
             await until(lambda: referrals.noticed("l"))
             assert await letters(referrals) == []
+
+    run(story)
+
+
+def test_a_message_waits_while_a_newer_release_has_written_what_this_one_cannot_read(
+    server: Server, here: Ground
+) -> None:
+    tries: list[int] = []
+
+    def unreadable_at_first() -> Reactions:
+        reactions = Reactions()
+
+        @reactions.to(FirstVisitDueV1)
+        async def when_due(told: Told[FirstVisitDueV1], store: EventStore) -> None:
+            tries.append(told.position)
+            if len(tries) < 3:
+                raise UnknownEvent("SomethingNewer")
+            noticed = Noticed(lease=told.data.lease, due_on=told.data.due_on)
+            await store.decide(NOTICED, told.data.lease, lambda _seen: [noticed], by=told)
+
+        return reactions
+
+    async def story() -> None:
+        async with two(server, here, unreadable_at_first()) as (visits, referrals):
+            await visits.tell("lease-1")
+            await until(lambda: len(tries) == 2)
+            assert (await referrals.post.status())["visits"]["parked"] == 0, "it was taken for a mistake of the message"
+            await seen(referrals, visits.store.writer.position)
+            assert await referrals.noticed("lease-1") == (A_DAY,)
 
     run(story)
 

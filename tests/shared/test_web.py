@@ -11,7 +11,9 @@ import httpx
 import pytest
 import structlog
 
+from shared.codec import UnknownEvent
 from shared.tokens import ROLES
+from shared.web import problem_of
 from tests.shared import badinput
 from tests.shared.badinput import MARK, UNKNOWN
 from tests.shared.shop import LEASE, NOON, Shop, opened_shop
@@ -493,3 +495,8 @@ async def test_pointers_say_where_and_never_what(shop: Shop) -> None:
         "": "This field is not asked.",
     }
     assert MARK not in answer.text
+
+
+def test_what_only_a_newer_release_can_read_is_for_now_not_available() -> None:
+    answer = problem_of(UnknownEvent("ToolMended"))
+    assert answer is not None and answer.status == 503

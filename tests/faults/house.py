@@ -217,7 +217,7 @@ class Load:
                 except httpx.HTTPError:
                     status, may = 0, True
                 now = machine.monotonic()
-                self.answered.append((caller, status, round(now - began, 3), may))
+                self.answered.append((caller, status, round(now - began, 4), may))
                 self.answered_at.append((now - self._began, self.answered[-1]))
                 if status == 201 or self._stopping.is_set():
                     break

@@ -271,6 +271,14 @@ class Bus:
             # Another publisher's or an older server's answer: it was taken for a single message.
             raise BusRefused(0, "the batch was not acknowledged as one")
 
+    async def drained(self) -> None:
+        """Return when what was written has left the process, but for a little; after a second at most."""
+        client = self.client
+        if client is not None and client._transport is not None:
+            with contextlib.suppress(OSError, TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await client._transport.drain()  # type: ignore[no-untyped-call]
+
     async def connected(self) -> Client:
         """Wait until the bus is there and return its client."""
         while True:

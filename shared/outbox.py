@@ -476,7 +476,8 @@ class Relay:
                 BATCH,
             )
         self._head = found[0]["published"]
-        rows = self._batch(found) if found[0]["position"] is not None else []
+        await self._bus.drained()  # what the bus waits for goes before what it will want next
+        rows = self._batch([row[1:] for row in found]) if found[0]["position"] is not None else []
         together = stream.takes_batches and len(rows) > FEW
         return _Next(rows, batch_of([(row.subject, row.msg_id, row.body) for row in rows]) if together else None)
 
@@ -594,13 +595,12 @@ def _again(row: _Row, nonce: str) -> _Row:
 
 def _batch(found: Sequence[Any]) -> list[_Row]:
     """Return whole positions, as many as go into one batch."""
-    rows: list[_Row] = []
+    rows = list(map(_Row._make, found))
     size = 0
-    for row in found:
-        size += len(row["envelope"]) + 300
-        if rows and size > BATCH_BYTES and row["position"] != rows[-1].position:
-            return rows
-        rows.append(_Row(row["position"], row["version"], row["subject"], row["msg_id"], row["envelope"]))
+    for number, row in enumerate(rows):
+        size += len(row.body) + 300
+        if size > BATCH_BYTES and number and row.position != rows[number - 1].position:
+            return rows[:number]
     if len(rows) == BATCH and rows[0].position != rows[-1].position:
         # The last position may have further versions behind the limit.
         rows = [row for row in rows if row.position != rows[-1].position]

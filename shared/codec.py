@@ -62,11 +62,12 @@ class _Place(msgspec.Struct, frozen=True):
 
 
 class Folded(NamedTuple):
-    """A stored event, the state after it, and ``"<service>:<number>"`` where it was published."""
+    """What became of a stream: its state, its version, that of the last event that was published; its first event."""
 
     state: Any
-    event: Any
-    position: str | None
+    version: int
+    published: int
+    first: Any
 
 
 class UnknownEvent(Exception):
@@ -106,18 +107,41 @@ class Codec:
         whole = _known(self._decoders, name).decode(state)
         return with_what_stands_beside(whole.data, whole.beside, stream=stream, version=version)
 
-    def fold(self, stream: AnyStream, state: Any, name: str, stored: bytes, *, id: str, version: int) -> Folded:
-        """Read a stored event back and apply it to its stream's state.
+    def fold(
+        self,
+        stream: AnyStream,
+        stored: Iterable[tuple[int, str, bytes]],
+        *,
+        id: str,
+        service: str = "",
+    ) -> Folded:
+        """Read a stream's stored events back, each as version, name and bytes, and apply them in their order.
 
         Dates are read only for streams that look at them: it is most of the work of loading a stream.
 
+        :param service: whose positions count as published.
         :raises UnknownEvent: this version of the service has no such event.
         """
+        state, version, published, first = stream.initial, 0, 0, None
         if isinstance(stream, Stream):
-            read = _known(self._undated, name).decode(stored)
-            return Folded(stream.evolve(state, read.data), read.data, read.beside.position)
-        recorded = self.decode(name, stored, stream=f"{stream.kind}/{id}", version=version)
-        return Folded(stream.after(state, recorded), recorded.event, recorded.position)
+            evolve, decoders, own = stream.evolve, self._undated, f"{service}:"
+            for version, name, body in stored:
+                read = (decoders.get(name) or _known(decoders, name)).decode(body)
+                state = evolve(state, read.data)
+                if version == 1:
+                    first = read.data
+                position = read.beside.position
+                if position is not None and position.startswith(own):
+                    published = version
+            return Folded(state, version, published, first)
+        for version, name, body in stored:
+            recorded = self.decode(name, body, stream=f"{stream.kind}/{id}", version=version)
+            state = stream.evolve(state, recorded)
+            if version == 1:
+                first = recorded.event
+            if recorded.position is not None and recorded.position.startswith(f"{service}:"):
+                published = version
+        return Folded(state, version, published, first)
 
 
 def _known(decoders: Mapping[str, msgspec.json.Decoder[Any]], name: str) -> msgspec.json.Decoder[Any]:
@@ -129,7 +153,9 @@ def _known(decoders: Mapping[str, msgspec.json.Decoder[Any]], name: str) -> msgs
 
 def with_what_stands_beside(event: Any, beside: Beside, *, stream: str, version: int) -> Recorded[Any]:
     """Return the event as views and rules see it."""
-    return Recorded(
+    # Its frozen __init__ would set each field by a call of its own: three times as long (measured: 2.2 and 0.7 µs).
+    recorded: Recorded[Any] = object.__new__(Recorded)
+    recorded.__dict__.update(
         event=event,
         id=beside.id,
         stream=stream,
@@ -146,3 +172,4 @@ def with_what_stands_beside(event: Any, beside: Beside, *, stream: str, version:
         clock_suspect=beside.clock_suspect,
         office=beside.office,
     )
+    return recorded

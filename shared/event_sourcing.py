@@ -7,13 +7,17 @@ office's wall.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import asyncpg
+import msgspec
 
 from shared.codec import Codec, stored_name
 from shared.decisions import AnyStream
 from shared.keys import Seals
+from shared.log import STREAMS_SQL
 from shared.writer import (
     Change,
     ChangedMeanwhile,
@@ -58,6 +62,8 @@ LOST = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
 )
+KEPT_SECONDS = 0.03
+ROUND_TRIPS_AT_ONCE = 2  # while one group of streams is folded the next one is read
 SECONDS_TO_ANSWER = 3.0  # a server that stands still must not pile up whoever asks it
 
 
@@ -120,6 +126,8 @@ class EventStore:
             writer.widen = seals.widen
         self._codec = codec
         self._pool = pool
+        self._connections = _Connections(pool)
+        self._loading = _Loading(self.with_connection)
 
     async def decide(
         self,
@@ -167,11 +175,9 @@ class EventStore:
         held = self.writer.held(by.office, stream, id)
         if held is not None:
             return Found(held.state, held.version)
-        stored = await self._stream(by.office, stream, id)
-        state, version = stream.initial, 0
-        for version, topic, body in stored:
-            state = self._codec.fold(stream, state, topic, body, id=id, version=version).state
-        return Found(state, version)
+        stored = await self._loading.events(by.office, f"{by.office}/{stream.kind}/{id}")
+        folded = self._codec.fold(stream, stored, id=id)
+        return Found(folded.state, folded.version)
 
     async def many(
         self, stream: AnyStream, ids: Sequence[str], *, by: OfOffice, only: Sequence[type] = ()
@@ -197,15 +203,14 @@ class EventStore:
             [f"{prefix}{id}" for id in asked],
             [stored_name(kind) for kind in only] or None,
         )
-        for originator, version, topic, body in stored:
+        for originator, events in groupby(stored, key=itemgetter(0)):
             id = originator.removeprefix(prefix)
-            state = found.get(id, stream.initial)
-            found[id] = self._codec.fold(stream, state, topic, body, id=id, version=version).state
+            found[id] = self._codec.fold(stream, [event[1:] for event in events], id=id).state
         return found
 
     async def history(self, stream: AnyStream, id: str, *, by: OfOffice) -> list[Any]:
         """Return what happened to a stream, each event with what was stored beside it."""
-        stored = await self._stream(by.office, stream, id)
+        stored = await self._loading.events(by.office, f"{by.office}/{stream.kind}/{id}")
         return [
             self._codec.decode(topic, body, stream=f"{stream.kind}/{id}", version=version)
             for version, topic, body in stored
@@ -229,15 +234,6 @@ class EventStore:
         """Change a table that is kept beside events (the read log, days done); the office is ``$1``."""
         await self._in_office(by.office, sql, by.office, *values)
 
-    async def _stream(self, office: str, stream: AnyStream, id: str) -> list[Any]:
-        """Return a stream's events by one round trip: a function sets the office in its own transaction."""
-        key = f"{office}/{stream.kind}/{id}"
-
-        async def ask(connection: asyncpg.Connection) -> list[Any]:
-            return list(await connection.fetch("select * from events_of_stream($1, $2)", office, key))
-
-        return await self.with_connection(ask)
-
     async def _in_office(self, office: str, sql: str, *values: Any) -> list[Any]:
         async def ask(connection: asyncpg.Connection) -> list[Any]:
             async with connection.transaction():
@@ -252,18 +248,134 @@ class EventStore:
         :raises StoreBusy: the store is away, or does not answer.
         """
         try:
-            async with self._pool.acquire(timeout=SECONDS_TO_ANSWER) as connection:
-                return await _unless_it_hangs(connection, work)
+            return await self._connections.used_for(work)
         except LOST:
+            await self._connections.let_all_go()
             await self._pool.expire_connections()
         except TimeoutError as why:
             raise StoreBusy from why
         await asyncio.sleep(0.01)
         try:
-            async with self._pool.acquire(timeout=SECONDS_TO_ANSWER) as connection:
-                return await _unless_it_hangs(connection, work)
+            return await self._connections.used_for(work)
         except (*LOST, TimeoutError, asyncpg.CannotConnectNowError) as why:
             raise StoreBusy from why
+
+
+class _Connections:
+    """Connections of a pool, kept for a moment after their work for whoever asks next.
+
+    Getting one from the pool and giving it back is half of loading a stream of twenty events (measured).
+    """
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+        self._kept: list[asyncpg.Connection] = []
+        self._fewest = 0  # kept ones since the last look: so many were not needed
+        self._waiting = 0  # who waits at the pool goes before who would find one here
+        self._looking: asyncio.TimerHandle | None = None
+        self._giving_back: set[asyncio.Task[None]] = set()
+
+    async def used_for(self, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
+        """Do work on a connection that nobody else uses. :raises StoreBusy: the server does not answer."""
+        connection = await self._one()
+        try:
+            done = await _unless_it_hangs(connection, work)
+        except BaseException:
+            await self._pool.release(connection)
+            raise
+        if self._waiting or connection.is_closed() or connection.is_in_transaction():
+            await self._pool.release(connection)
+        else:
+            self._kept.append(connection)
+            if self._looking is None:
+                self._fewest = 0
+                self._looking = asyncio.get_running_loop().call_later(KEPT_SECONDS, self._let_idle_ones_go)
+        return done
+
+    async def let_all_go(self) -> None:
+        """Give all that are kept back to the pool."""
+        kept, self._kept = self._kept, []
+        for connection in kept:
+            await self._pool.release(connection)
+
+    async def _one(self) -> asyncpg.Connection:
+        if self._kept:
+            connection = self._kept.pop()
+            self._fewest = min(self._fewest, len(self._kept))
+            return connection
+        self._waiting += 1
+        try:
+            return await self._pool.acquire(timeout=SECONDS_TO_ANSWER)
+        finally:
+            self._waiting -= 1
+
+    def _let_idle_ones_go(self) -> None:
+        loop = asyncio.get_running_loop()
+        idle, self._kept = self._kept[: self._fewest], self._kept[self._fewest :]
+        for connection in idle:
+            giving_back = loop.create_task(self._pool.release(connection))
+            self._giving_back.add(giving_back)
+            giving_back.add_done_callback(self._giving_back.discard)
+        self._fewest = len(self._kept)
+        self._looking = loop.call_later(KEPT_SECONDS, self._let_idle_ones_go) if self._kept else None
+
+
+class _Loading:
+    """Loads streams; those that are asked for while others are on their way are loaded together."""
+
+    def __init__(self, with_connection: Callable[[Callable[[asyncpg.Connection], Awaitable[Any]]], Awaitable[Any]]):
+        self._with_connection = with_connection
+        self._wanted: list[tuple[str, str, asyncio.Future[list[Any]]]] = []
+        self._under_way = 0
+        self._at_work: set[asyncio.Task[None]] = set()
+
+    async def events(self, office: str, key: str) -> list[tuple[int, str, bytes]]:
+        """Return a stream's events as version, name and bytes. :raises StoreBusy: the store is away."""
+        loaded: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+        self._wanted.append((office, key, loaded))
+        try:
+            if self._under_way < ROUND_TRIPS_AT_ONCE:
+                await self._load()
+            return await loaded
+        except asyncio.CancelledError:
+            loaded.cancel()
+            raise
+
+    async def _load(self) -> None:
+        """Load what is wanted of one office, in one round trip."""
+        self._wanted = [one for one in self._wanted if not one[2].done()]
+        if not self._wanted:
+            return
+        office = self._wanted[0][0]
+        together = [one for one in self._wanted if one[0] == office]
+        self._wanted = [one for one in self._wanted if one[0] != office] if len(together) < len(self._wanted) else []
+        keys = msgspec.json.encode([key for _, key, _ in together]).decode()
+        found: list[list[Any]] = [[] for _ in together]
+
+        async def ask(connection: asyncpg.Connection) -> Any:
+            return await connection.fetch(STREAMS_SQL, office, keys)
+
+        self._under_way += 1
+        try:
+            for number, version, name, body in await self._with_connection(ask):
+                found[number - 1].append((version, name, body))
+        except asyncio.CancelledError:  # whoever asked first has gone; the others still wait
+            self._wanted = [*together, *self._wanted]
+            raise
+        except Exception as why:
+            for _, _, loaded in together:
+                if not loaded.done():
+                    loaded.set_exception(why)
+        else:
+            for (_, _, loaded), events in zip(together, found, strict=True):
+                if not loaded.done():
+                    loaded.set_result(events)
+        finally:
+            self._under_way -= 1
+            if self._wanted:
+                following = asyncio.get_running_loop().create_task(self._load())
+                self._at_work.add(following)
+                following.add_done_callback(self._at_work.discard)
 
 
 async def _unless_it_hangs(connection: asyncpg.Connection, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:

@@ -4,8 +4,9 @@ Every table begins with the office. Row-level security is forced on all of them:
 writes only the office set in its transaction, ``<s>_all`` (relay, day loop) sees all, ``<s>_owner`` makes the tables.
 """
 
+import functools
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from eventsourcing.persistence import StoredEvent
@@ -259,9 +260,8 @@ def schema_sql(service: str, views: Iterable[Table], companions: Iterable[Table]
         f"grant select, update on relay to {service}_all",
         *wall_sql("stored_events", service, rights="select, insert"),
         *wall_sql("outbox", service, rights="select, insert"),
-        "drop function if exists before_batch, record_batch, change_rows",  # a parameter cannot be renamed in place
-        _BEFORE.replace("{keep_plans}", KEEP_PLANS),
-        _OF_STREAM,
+        "drop function if exists record_batch, change_rows",  # a parameter cannot be renamed in place
+        "drop function if exists before_batch, events_of_stream",  # of earlier versions
         _RECORD.replace("{keep_plans}", KEEP_PLANS),
         "drop index if exists inbox_publisher_state, inbox_waits_for",  # of earlier versions; see INBOX
     ]
@@ -275,84 +275,89 @@ def schema_sql(service: str, views: Iterable[Table], companions: Iterable[Table]
     return [*statements, change_sql(tables)]
 
 
-# One round trip before a batch is decided: the events of the streams that are not held, the members of leases, the
-# answers of keys and the rows of messages. Each office is read within its own wall.
-# A LATERAL with OFFSET 0 is not turned round by the planner: each asked row is one look at an index.
-_BEFORE = """
-create or replace function before_batch(
-    offices text[], s_office text[], s_stream text[], l_office text[], l_kind text[], l_lease text[],
-    o_office text[], o_key text[], m_office text[], m_publisher text[], m_epoch int[], m_position bigint[],
-    m_stream text[])
-returns table (what text, of text, a text, b bigint, c text, d bytea, e bigint) language plpgsql {keep_plans} as $body$
-declare one text;
-begin
-    foreach one in array offices loop
-        perform set_config('app.office', one, true);
-        if cardinality(s_office) + cardinality(l_office) > 0 then
-            return query
-                select 'event', one, s.originator_id, s.originator_version, s.topic, s.state, s.notification_id
-                from stored_events s
-                where s.originator_id = any (array(
-                    select x.stream from unnest(s_office, s_stream) x(office, stream) where x.office = one
-                    union
-                    select one || '/' || x.kind || '/' || m.id
-                    from unnest(l_office, l_kind, l_lease) x(office, kind, lease)
-                    cross join lateral (
-                        select o.id from stream_of_lease o
-                        where o.office = one and o.kind = x.kind and o.lease = x.lease offset 0) m
-                    where x.office = one))
-                order by s.originator_version;
-        end if;
-        if cardinality(l_office) > 0 then
-            return query
-                select 'member', one, x.kind || '/' || x.lease, 0::bigint, m.id, null::bytea, 0::bigint
-                from unnest(l_office, l_kind, l_lease) x(office, kind, lease)
-                cross join lateral (
-                    select o.id from stream_of_lease o
-                    where o.office = one and o.kind = x.kind and o.lease = x.lease offset 0) m
-                where x.office = one;
-        end if;
-        if cardinality(o_office) > 0 then
-            return query
-                select 'once', one, x.key, 0::bigint, encode(k.digest, 'hex'), k.answer, 0::bigint
-                from unnest(o_office, o_key) x(office, key)
-                cross join lateral (
-                    select o.digest, o.answer from once o where o.office = one and o.key = x.key offset 0) k
-                where x.office = one;
-        end if;
-        if cardinality(m_office) > 0 then
-            return query
-                select 'inbox', one, x.publisher || ':' || x.epoch || ':' || x.position, i.version, i.state, i.digest,
-                       x.position
-                from unnest(m_office, m_publisher, m_epoch, m_position) x(office, publisher, epoch, position)
-                cross join lateral (
-                    select o.version, o.state, o.digest from inbox o
-                    where o.office = one and o.publisher = x.publisher and o.epoch = x.epoch
-                        and o.position = x.position offset 0) i
-                where x.office = one;
-            return query
-                select 'stream', one, x.publisher || ':' || x.stream, i.version, null::text, null::bytea, 0::bigint
-                from (select distinct u.publisher, u.stream
-                      from unnest(m_office, m_publisher, m_stream) u(office, publisher, stream) where u.office = one) x
-                cross join lateral (
-                    select o.version from inbox_stream o
-                    where o.office = one and o.publisher = x.publisher and o.stream = x.stream offset 0) i;
-        end if;
-    end loop;
-end $body$
-"""
+# One round trip before acts are decided: the events of the streams that are not held, the members of leases, the
+# answers of keys and the rows of messages, as far as there are any to look for. The row that sets the wall of an office
+# comes first, and all that is read within it hangs on that row.
+# A LATERAL with OFFSET 0 is not turned round by the planner: each asked row is one look at an index, and a stream's
+# events come in their order without being sorted. (As a function the same queries handed their rows over once more.)
+_WALL = "(select set_config('app.office', each, true) as office from unnest($1::text[]) each offset 0) o"
+_EVENTS = (
+    "select e.originator_id, e.originator_version, e.topic, e.state, e.notification_id from stored_events e"
+    " where e.originator_id = {stream} order by e.originator_version offset 0"
+)
+_EVENT = "'event', o.office, e.originator_id, e.originator_version, e.topic, e.state, e.notification_id"
+_OF_MEMBER = "o.office || '/' || m.kind || '/' || m.id"
+_MEMBERS = (
+    "cross join lateral (select x.kind, x.lease, m.id from unnest({0}::text[], {1}::text[], {2}::text[])"
+    " x(office, kind, lease) cross join lateral (select m.id from stream_of_lease m where m.office = o.office"
+    " and m.kind = x.kind and m.lease = x.lease offset 0) m where x.office = o.office offset 0) m"
+)
+# What is looked for: how many columns say which, and the queries that find it.
+_LOOKS: Mapping[str, tuple[int, Sequence[str]]] = {
+    "streams": (
+        2,
+        [
+            f"select {_EVENT} from {_WALL} cross join lateral (select e.* from unnest({{0}}::text[], {{1}}::text[])"
+            f" x(office, stream) cross join lateral ({_EVENTS.format(stream='x.stream')}) e where x.office = o.office"
+            " offset 0) e"
+        ],
+    ),
+    "leases": (
+        3,
+        [
+            f"select 'member', o.office, m.kind || '/' || m.lease, 0, m.id, null, 0 from {_WALL} {_MEMBERS}",
+            f"select {_EVENT} from {_WALL} {_MEMBERS} cross join lateral ({_EVENTS.format(stream=_OF_MEMBER)}) e",
+        ],
+    ),
+    "keys": (
+        2,
+        [
+            f"select 'once', o.office, k.key, 0, encode(k.digest, 'hex'), k.answer, 0 from {_WALL} cross join lateral"
+            " (select k.* from unnest({0}::text[], {1}::text[]) x(office, key) cross join lateral"
+            " (select k.key, k.digest, k.answer from once k where k.office = o.office and k.key = x.key offset 0) k"
+            " where x.office = o.office offset 0) k"
+        ],
+    ),
+    "messages": (
+        5,
+        [
+            "select 'inbox', o.office, m.publisher || ':' || m.epoch || ':' || m.position, m.version, m.state,"
+            f" m.digest, m.position from {_WALL} cross join lateral (select m.* from"
+            " unnest({0}::text[], {1}::text[], {2}::int[], {3}::bigint[]) x(office, publisher, epoch, position)"
+            " cross join lateral"
+            " (select m.* from inbox m where m.office = o.office and m.publisher = x.publisher and m.epoch = x.epoch"
+            " and m.position = x.position offset 0) m where x.office = o.office offset 0) m",
+            f"select 'stream', o.office, m.publisher || ':' || m.stream, m.version, null, null, 0 from {_WALL}"
+            " cross join lateral (select m.* from (select distinct u.publisher, u.stream from"
+            " unnest({0}::text[], {1}::text[], {4}::text[]) u(office, publisher, stream) where u.office = o.office) x"
+            " cross join lateral (select m.publisher, m.stream, m.version from inbox_stream m where m.office = o.office"
+            " and m.publisher = x.publisher and m.stream = x.stream offset 0) m offset 0) m",
+        ],
+    ),
+}
 
-# One stream, within its office's wall, in one round trip: for readers beside the writer.
-_OF_STREAM = """
-create or replace function events_of_stream(of text, stream text)
-returns table (version bigint, topic text, state bytea) language plpgsql as $body$
-begin
-    perform set_config('app.office', of, true);
-    return query
-        select s.originator_version, s.topic, s.state from stored_events s
-        where s.originator_id = stream order by s.originator_version;
-end $body$
-"""
+
+@functools.cache
+def look_sql(kinds: tuple[str, ...]) -> str:
+    """Return the query that looks for these kinds of things, given the offices and the columns of each kind in turn."""
+    queries: list[str] = []
+    number = 2
+    for kind in kinds:
+        width, parts = _LOOKS[kind]
+        columns = [f"${number + column}" for column in range(width)]
+        queries += [part.format(*columns) for part in parts]
+        number += width
+    return " union all ".join(queries)
+
+
+# Streams of one office, within its wall, in one round trip: for readers beside the writer. (How many keys a JSON array
+# holds the planner never knows, so that one plan serves for all.)
+STREAMS_SQL = (
+    "select e.number, e.originator_version, e.topic, e.state"
+    " from (select set_config('app.office', $1, true) as office offset 0) o cross join lateral (select x.number, e.*"
+    " from json_array_elements_text($2::json) with ordinality x(stream, number)"
+    f" cross join lateral ({_EVENTS.format(stream='x.stream')}) e where o.office = $1 offset 0) e"
+)
 
 # One round trip and one commit for a whole batch. The head is compared first: when anybody else wrote since this writer
 # last read it, nothing is stored and the writer decides again. That one comparison checks the versions of all streams.

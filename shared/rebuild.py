@@ -31,7 +31,7 @@ from shared.log import (
     wall_sql,
 )
 from shared.views import Resource, Row, Table, View
-from shared.writer import Held, rows_after
+from shared.writer import Held, shown_row
 
 PAGE = 2000
 FRESH = "__fresh"
@@ -63,20 +63,22 @@ class _Views:
         self._stays = frozenset(stream.kind for stream in stays)
         self.reached = 0
 
-    def page(self, log: EventLog) -> list[tuple[str, Row]]:
-        """Return the rows that follow from the next events, the last of each key; none when there are no more."""
+    def page(self, log: EventLog) -> list[tuple[str, Row]] | None:
+        """Return the rows that follow from the next events, the last of each key; None when there are no more."""
         rows: dict[tuple[Any, ...], tuple[str, Row]] = {}
-        for note in log.select_notifications(self.reached + 1, PAGE):
+        touched: dict[str, None] = {}
+        notes = log.select_notifications(self.reached + 1, PAGE)
+        if not notes:
+            return None
+        for note in notes:
             self.reached = note.id
+            touched[str(note.originator_id)] = None
             office, kind, id = str(note.originator_id).split("/", 2)
             stream = self._streams[kind]
             held = self._held.setdefault(str(note.originator_id), Held(stream.initial, made=note.id))
             whole = self._codec.decode(note.topic, note.state, stream=f"{kind}/{id}", version=note.originator_version)
             held.state, held.version = stream.after(held.state, whole), note.originator_version
-            after = [
-                (office, row)
-                for row in rows_after(self._resources.get(kind), self._views.get(kind, ()), id, held, whole)
-            ]
+            after = [(office, row) for view in self._views.get(kind, ()) for row in view.rows(held.state, whole)]
             if held.version == 1:
                 held.lease = lease_of(kind, id, whole.event)
                 if held.lease is not None and kind not in self._stays:
@@ -84,9 +86,12 @@ class _Views:
             if whole.office is not None and held.lease is not None:
                 after = [*self._that_moved(log, office, held.lease, came_at(note.state)), *after]
             for whose, row in after:
-                key = (whose, row.table.name, *(row.values[column] for column in row.table.key))
-                rows.pop(key, None)
-                rows[key] = (whose, row)
+                _put(rows, whose, row)
+        # What a thing shows of itself depends on its state alone: made once for each, after its last event of the page.
+        for originator in touched:
+            office, kind, id = originator.split("/", 2)
+            if kind in self._resources:
+                _put(rows, office, shown_row(self._resources[kind], id, self._held[originator]))
         return list(rows.values())
 
     def _that_moved(self, log: EventLog, to: str, lease: str, at: datetime | None) -> list[tuple[str, Row]]:
@@ -112,6 +117,12 @@ class _Views:
             self._codec.decode(one.topic, one.state, stream=name, version=one.originator_version)
             for one in log.select_events(stream, lte=self._held[stream].version)
         ]
+
+
+def _put(rows: dict[tuple[Any, ...], tuple[str, Row]], office: str, row: Row) -> None:
+    key = (office, row.table.name, *(row.values[column] for column in row.table.key))
+    rows.pop(key, None)
+    rows[key] = (office, row)
 
 
 def rebuild(
@@ -143,13 +154,13 @@ def rebuild(
                     rows.execute(statement)
         with Progress(*columns, console=Console(file=sys.stderr)) as progress:
             bar = progress.add_task(f"views of {service}", total=log.max_notification_id() or 0)
-            while page := made.page(log):
+            while (page := made.page(log)) is not None:
                 with log.datastore.transaction(commit=True) as rows:
                     _store(rows, page)
                 progress.update(bar, completed=made.reached)
             with log.datastore.transaction(commit=True) as rows:
                 rows.execute("select log from head for update")  # the writer waits here until the exchange is done
-                while page := made.page(log):
+                while (page := made.page(log)) is not None:
                     _store(rows, page)
                 for table in made.tables.values():
                     _exchange(rows, table, service, made_by)

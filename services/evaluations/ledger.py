@@ -177,23 +177,24 @@ class OfficeLedger:
         """Somebody else wrote."""
         self._heads.clear()
 
-    def batch(self) -> CompanionBatch:
-        """Begin the rows of one commit."""
-        return _Batch(self._heads)
+    def batch(self, after: Any = None) -> CompanionBatch:
+        """Begin the rows of one commit, on top of those of one that is not finished yet."""
+        return _Batch(self._heads, after.heads if after is not None else {})
 
 
 class _Batch:
     """The entries of one commit."""
 
-    def __init__(self, heads: dict[str, Head]) -> None:
-        self._heads = heads
-        self._now: dict[str, Head] = {}
+    def __init__(self, committed: dict[str, Head], before: Mapping[str, Head]) -> None:
+        self._committed = committed
+        self._before = before
+        self.heads: dict[str, Head] = {}
         self._added: list[Change] = []
 
     def add(self, entered: Entered) -> None:
         """Chain one event to its office's ledger."""
         office = entered.office
-        head = self._now.get(office) or self._heads[office]
+        head = self.heads.get(office) or self._before.get(office) or self._committed[office]
         position, taken_in_at = head.position + 1, max(head.taken_in_at, entered.taken_in_at)
         details = hash_of_details(
             event=entered.event_id,
@@ -225,7 +226,7 @@ class _Batch:
             "hash": _bytea(entry),
         }
         self._added.append(Change(office, LEDGER, row, "insert"))
-        self._now[office] = Head(position, entry, taken_in_at)
+        self.heads[office] = Head(position, entry, taken_in_at)
 
     def changes(self) -> list[Change]:
         """Return the rows to be stored."""
@@ -233,13 +234,13 @@ class _Batch:
             Change(
                 office, LEDGER_HEAD, {"position": at.position, "hash": _bytea(at.hash), "taken_in_at": at.taken_in_at}
             )
-            for office, at in self._now.items()
+            for office, at in self.heads.items()
         ]
         return [*self._added, *heads]
 
     def committed(self) -> None:
         """The rows are stored: go on from here."""
-        self._heads.update(self._now)
+        self._committed.update(self.heads)
 
 
 def _bytea(value: bytes) -> str:

@@ -49,7 +49,7 @@ class Beside:
     def forget(self) -> None:
         """Nothing is held."""
 
-    def batch(self) -> CompanionBatch:
+    def batch(self, after: Any = None) -> CompanionBatch:
         """Return what keeps nothing of a batch."""
         return _Nothing()
 

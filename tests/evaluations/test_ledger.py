@@ -18,7 +18,17 @@ import rfc8785
 
 from services.evaluations.court.api import add_doors
 from services.evaluations.events import EvaluationMomentOpened
-from services.evaluations.ledger import OfficeLedger, entries_about, entries_from, head_of, origin
+from services.evaluations.ledger import (
+    LEDGER,
+    LONG_AGO,
+    Head,
+    OfficeLedger,
+    entries_about,
+    entries_from,
+    hash_of_entry,
+    head_of,
+    origin,
+)
 from services.evaluations.publishing import published
 from services.evaluations.rules.court_file import COURT_FILE
 from services.evaluations.rules.moment import MOMENT
@@ -35,7 +45,7 @@ from shared.sealed import Sealed
 from shared.settings import Settings
 from shared.web import Caller, Doors, WebStore, application
 from shared.wording import Wording
-from shared.writer import Message, Writer
+from shared.writer import Entered, Message, Writer
 from tests.conftest import ScratchDatabase, ScratchDatabases
 from tests.shared.shop import FixedClock, Issuer
 from tests.specification import recorded
@@ -285,6 +295,46 @@ async def test_what_is_told_and_what_is_taken_in_is_chained_in_one_ledger(house:
         assert entry.hash.hex() == previous
     head = await head_of(house.store, by=By())
     assert (head.position, head.hash.hex()) == (2, previous)
+
+
+def test_rows_that_are_begun_on_top_of_others_follow_them_in_the_chain() -> None:
+    ledger = OfficeLedger()
+    ledger._heads["office-1"] = Head(0, origin("office-1"), LONG_AGO)
+    first = ledger.batch()
+    first.add(_entered("office-1", 1))
+    second = ledger.batch(first)  # while the first is being committed
+    second.add(_entered("office-1", 2))
+    first.committed()
+    second.add(_entered("office-1", 3))
+    rows = [change.values for batch in (first, second) for change in batch.changes() if change.table is LEDGER]
+    assert [row["position"] for row in rows] == [1, 2, 3]
+    previous = origin("office-1").hex()
+    for row in rows:
+        details, hashed = row["details_hash"].removeprefix("\\x"), row["hash"].removeprefix("\\x")
+        entry = hash_of_entry(
+            position=row["position"], details=bytes.fromhex(details), previous=bytes.fromhex(previous)
+        )
+        assert entry.hex() == hashed
+        previous = hashed
+
+
+def _entered(office: str, position: int) -> Entered:
+    at = datetime(2026, 3, 2, 9, position, tzinfo=UTC)
+    return Entered(
+        office=office,
+        publisher="visits",
+        epoch=1,
+        position=position,
+        event_id=f"event-{position}",
+        type="VisitPlanned",
+        subject=f"office/{office}",
+        occurred_on=at.date(),
+        recorded_at=at,
+        taken_in_at=at,
+        actor="SYS",
+        mandate=None,
+        envelope=b"{}",
+    )
 
 
 async def test_a_message_stands_before_what_follows_from_it_and_only_once(house: House) -> None:

@@ -218,6 +218,58 @@ class at_work:
         await self._seals.close()
 
 
+async def test_what_is_being_committed_when_a_lease_goes_goes_along(shed: Shed) -> None:
+    lease = await shed.let()
+    # It is known, so that only the commit is waited for.
+    assert not (await shed.store.every(DEFECT, lease, by=Itself(office=shed.new)))
+    holder = await asyncpg.connect(shed.database.owner)
+    try:
+        async with holder.transaction():
+            await holder.execute("select * from head for update")
+            seeing = asyncio.create_task(shed.see(lease))
+            async with asyncio.timeout(10):
+                while not await holder.fetchval("select exists (select from pg_locks where not granted)"):
+                    await asyncio.sleep(0.005)
+            going = asyncio.create_task(shed.goes(lease))
+            after = asyncio.create_task(shed.says(LEASE, lease))
+            await asyncio.sleep(0.1)
+            assert not (seeing.done() or going.done() or after.done())
+    finally:
+        await holder.close()
+    defect = await seeing
+    await going
+    await after
+    under_the_new = await shed.stored(f"{shed.new}/defect/{defect}")
+    assert [event["beside"]["office"] for event in under_the_new] == [shed.old]
+    assert await shed.open_defects(shed.old) == set() and await shed.open_defects(shed.new) == {defect}
+
+
+async def test_a_lease_goes_once_when_the_commit_before_it_was_lost(shed: Shed) -> None:
+    lease = await shed.let()
+    holder = await asyncpg.connect(shed.database.owner)
+    try:
+        async with holder.transaction():
+            await holder.execute("select * from head for update")
+            seeing = asyncio.create_task(shed.see(lease))
+            async with asyncio.timeout(10):
+                while not await holder.fetchval("select exists (select from pg_locks where not granted)"):
+                    await asyncio.sleep(0.005)
+            going = asyncio.create_task(shed.goes(lease))
+            await asyncio.sleep(0.1)
+            killer = await asyncpg.connect(shed.database.at_work)
+            await killer.fetch(
+                "select pg_terminate_backend(pid) from pg_stat_activity where usename = current_user and pid <>"
+                " pg_backend_pid() and wait_event_type = 'Lock'"
+            )
+            await killer.close()
+    finally:
+        await holder.close()
+    defect = await seeing
+    await going
+    assert len(await shed.stored(f"{shed.new}/defect/{defect}")) == 1
+    assert [one["data"] for one in await shed.stored(f"{shed.new}/lease/{lease}")][1:] == [{"from_office": shed.old}]
+
+
 async def test_what_was_said_lies_under_the_new_office_byte_for_byte(shed: Shed) -> None:
     lease = await shed.let()
     defect = await shed.see(lease)

@@ -1,7 +1,9 @@
 """The group writer, on a real PostgreSQL, in the words of a tool shed."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
@@ -15,10 +17,21 @@ from shared.authority import MANDATES
 from shared.clock import SystemClock
 from shared.codec import Codec
 from shared.decisions import Elsewhere, Named, Refusal, Stream, TooEarly
-from shared.log import EventLog, event_log, lay_out
+from shared.log import ONCE, EventLog, event_log, lay_out
 from shared.refusals import NoMandate
 from shared.views import Resource
-from shared.writer import ChangedMeanwhile, Decided, Every, KeyReused, Message, One, OnRefusal, StoreBusy, Writer
+from shared.writer import (
+    Change,
+    ChangedMeanwhile,
+    Decided,
+    Every,
+    KeyReused,
+    Message,
+    One,
+    OnRefusal,
+    StoreBusy,
+    Writer,
+)
 from tests.conftest import ScratchDatabase, ScratchDatabases
 
 
@@ -470,6 +483,169 @@ async def test_a_second_process_stands_by_until_the_first_is_gone(shed: Shed) ->
     with pytest.raises(ToolNotOnShelf):
         await second.ask(By(), stream=TOOL, id="t1", decision=partial(lend, to="bram"))
     task.cancel()
+
+
+@asynccontextmanager
+async def nobody_commits(shed: Shed) -> AsyncIterator[asyncpg.Connection]:
+    """Keep the head row to ourselves: what the writer stores meanwhile waits in the database."""
+    connection = await asyncpg.connect(shed.database.owner)
+    try:
+        async with connection.transaction():
+            await connection.execute("select * from head for update")
+            yield connection
+    finally:
+        await connection.close()
+
+
+class Asked:
+    """Acts that note when they were decided."""
+
+    def __init__(self, shed: Shed) -> None:
+        self._shed = shed
+        self._decided: dict[str, list[asyncio.Event]] = {}
+        self.times: Counter[str] = Counter()
+
+    def lend(self, tool: str, to: str, by: By | None = None, **more: Any) -> "asyncio.Task[Decided]":
+        def decide(state: Tool, **facts: Any) -> list[ToolLent]:
+            self.times[f"{tool} {to}"] += 1
+            return lend(state, to=to, **facts)
+
+        asked = self._shed.writer.ask(by or By(), stream=TOOL, id=tool, decision=decide, **more)
+        return asyncio.create_task(asked)
+
+    async def decided(self, *acts: str) -> None:
+        """Wait until each of these was decided once."""
+        async with asyncio.timeout(10):
+            while not all(self.times[act] for act in acts):
+                await asyncio.sleep(0.005)
+
+
+async def test_the_next_batch_is_decided_while_one_is_being_committed_and_nobody_is_answered_before(
+    shed: Shed,
+) -> None:
+    acts = Asked(shed)
+    async with nobody_commits(shed):
+        first = acts.lend("t1", "anna")
+        await acts.decided("t1 anna")
+        second, third = acts.lend("t1", "bram"), acts.lend("t1", "anna")
+        await acts.decided("t1 bram")
+        fourth = acts.lend("t2", "bram")  # into the same batch, which is still open
+        await acts.decided("t2 bram")
+        assert not any(act.done() for act in (first, second, third, fourth))
+        assert not shed.writer.held("shed-north", TOOL, "t1").version  # type: ignore[union-attr]
+    assert (await first).version == 1
+    with pytest.raises(ToolNotOnShelf):
+        await second
+    assert not (await third).events and (await fourth).version == 1
+    assert acts.times == {"t1 anna": 2, "t1 bram": 1, "t2 bram": 1}  # by two who asked, and nothing twice
+    stored = await shed.fetch("select notification_id, originator_id from stored_events order by 1")
+    assert [tuple(row) for row in stored] == [(1, "shed-north/tool/t1"), (2, "shed-north/tool/t2")]
+
+
+async def test_what_was_decided_ahead_is_decided_anew_when_the_commit_before_it_failed(shed: Shed) -> None:
+    acts = Asked(shed)
+    await shed.lend("t0", "anna", By(once="anna/k1", digest=b"\x01"))
+    taken = {"key": "anna/k1", "digest": None, "answer": None, "at": SystemClock().now()}
+    async with nobody_commits(shed):
+        first = acts.lend("t1", "anna", rows=[Change("shed-north", ONCE, taken, "insert")])
+        await acts.decided("t1 anna")
+        second = acts.lend("t1", "bram")
+        await acts.decided("t1 bram")
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await first
+    assert (await second).state.member == "bram" and acts.times["t1 bram"] == 2
+    stored = await shed.fetch("select notification_id from stored_events order by 1")
+    assert [row["notification_id"] for row in stored] == [1, 2]
+
+
+async def test_what_was_decided_ahead_is_decided_anew_when_somebody_else_wrote(shed: Shed) -> None:
+    await shed.lend("t1", "anna")
+    acts = Asked(shed)
+    async with nobody_commits(shed) as script:
+        first = acts.lend("t2", "bram")
+        await acts.decided("t2 bram")
+        second = acts.lend("t3", "cleo")
+        await acts.decided("t3 cleo")
+        await script.execute(
+            "insert into stored_events (originator_id, originator_version, topic, state, notification_id)"
+            " select 'shed-north/tool/t3', 1, topic, state, 2 from stored_events"
+        )
+        await script.execute("update head set log = 2, batch = 'a script'")
+    assert (await first).state.member == "bram"
+    with pytest.raises(ToolNotOnShelf):
+        await second
+    stored = await shed.fetch("select notification_id, originator_id from stored_events order by 1")
+    assert [row["originator_id"][-2:] for row in stored] == ["t1", "t3", "t2"]
+
+
+async def test_what_was_decided_ahead_of_a_lost_connection_has_its_effect_once(shed: Shed) -> None:
+    acts = Asked(shed)
+    async with nobody_commits(shed):
+        first = acts.lend("t1", "anna")
+        await acts.decided("t1 anna")
+        second = acts.lend("t2", "bram")
+        await acts.decided("t2 bram")
+        await shed.fetch(
+            "select pg_terminate_backend(pid) from pg_stat_activity where usename = current_user and pid <>"
+            " pg_backend_pid()",
+            role="at_work",
+        )
+    assert ((await first).version, (await second).version) == (1, 1)
+    stored = await shed.fetch("select notification_id, originator_id from stored_events order by 1")
+    assert [tuple(row) for row in stored] == [(1, "shed-north/tool/t1"), (2, "shed-north/tool/t2")]
+
+
+async def test_what_is_being_committed_counts_for_rules_over_a_lease_and_so_it_does_afterwards(shed: Shed) -> None:
+    acts = Asked(shed)
+    others = {"others": Every(TOOL, "shed-1")}
+    async with nobody_commits(shed):
+        before = [acts.lend("t1", "anna"), acts.lend("t2", "anna")]
+        await acts.decided("t1 anna", "t2 anna")
+        third = acts.lend("t3", "anna", reads=others)
+        await acts.decided("t3 anna")
+    assert len(await asyncio.gather(*before)) == 2
+    with pytest.raises(ToolNotOnShelf):
+        await third
+    with pytest.raises(ToolNotOnShelf):
+        await acts.lend("t4", "anna", reads=others)
+
+
+async def test_a_key_and_a_message_that_are_being_committed_have_no_second_effect(shed: Shed) -> None:
+    acts = Asked(shed)
+    by, message = By(once="anna/k1", digest=b"\x01"), By(message=told(1), actor="SYS")
+
+    def answer(decided: Decided) -> bytes:
+        return f"v{decided.version}".encode()
+
+    async with nobody_commits(shed):
+        first = [acts.lend("t1", "anna", by, answer=answer), acts.lend("t2", "anna", message)]
+        await acts.decided("t1 anna", "t2 anna")
+        again = [acts.lend("t1", "anna", by, answer=answer), acts.lend("t2", "anna", message)]
+        successor = acts.lend("t3", "anna", By(message=told(2, version=2, previous=1), actor="SYS"))
+        reused = acts.lend("t1", "anna", replace(by, digest=b"\x02"), answer=answer)
+        await acts.decided("t3 anna")
+        assert not any(act.done() for act in (*first, *again, successor, reused))
+    assert [(one.outcome, one.answer) for one in await asyncio.gather(*first)] == [("done", b"v1"), ("done", None)]
+    assert [(one.outcome, one.answer) for one in await asyncio.gather(*again)] == [
+        ("replayed", b"v1"),
+        ("repeat", None),
+    ]
+    assert (await successor).outcome == "done"
+    with pytest.raises(KeyReused):
+        await reused
+    assert len(await shed.fetch("select * from stored_events")) == 3
+
+
+async def test_of_many_that_wait_half_are_decided_while_the_other_half_is_being_committed(shed: Shed) -> None:
+    acts = Asked(shed)
+    async with nobody_commits(shed):
+        all_of_them = [acts.lend(f"t{number}", "anna") for number in range(40)]
+        await acts.decided(*(f"t{number} anna" for number in range(40)))
+    assert {one.version for one in await asyncio.gather(*all_of_them)} == {1}
+    stored = await shed.fetch(
+        "select xmin::text as commit, count(*) from stored_events group by 1 order by min(notification_id)"
+    )
+    assert [row["count"] for row in stored] == [20, 20]
 
 
 async def test_what_is_read_before_a_batch_is_found_by_one_key_and_no_other_index(shed: Shed) -> None:

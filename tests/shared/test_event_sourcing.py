@@ -1,0 +1,136 @@
+"""Reading beside the writer: streams loaded together, on connections that are kept for a moment."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import asyncpg
+import pytest
+
+from shared.clock import SystemClock
+from shared.codec import Codec
+from shared.decisions import Stream
+from shared.event_sourcing import EventStore, StoreBusy
+from shared.log import event_log, lay_out
+from shared.writer import Writer
+from tests.conftest import ScratchDatabase, ScratchDatabases
+from tests.shared.test_writer import By, dsn
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counted:
+    by: int
+
+
+COUNTER: Stream[int, Counted] = Stream(
+    "counter", initial=0, evolve=lambda number, counted: number + counted.by, events=Counted
+)
+NORTH, SOUTH = By(office="shed-north"), By(office="shed-south")
+
+
+@dataclass
+class Read:
+    """A store whose writer holds nothing, so that every state is read."""
+
+    store: EventStore
+    pool: asyncpg.Pool
+    database: ScratchDatabase
+
+    async def count(self, counter: str, *, by: By = NORTH) -> tuple[int, int]:
+        found = await self.store.found(COUNTER, counter, by=by)
+        return found.state, found.version
+
+    async def ended_by(self, statement: str) -> None:
+        connection = await asyncpg.connect(self.database.at_work)
+        try:
+            await connection.fetch(statement)
+        finally:
+            await connection.close()
+
+
+@pytest.fixture
+async def read(databases: ScratchDatabases) -> AsyncIterator[Read]:
+    database = databases.of("visits")
+    log = event_log(dsn(database.owner))
+    lay_out(log, "visits")
+    log.datastore.close()
+    codec = Codec([COUNTER])
+    writer = Writer(
+        service="visits",
+        connect=lambda: asyncpg.connect(database.at_work),
+        codec=codec,
+        streams=[COUNTER],
+        published=lambda _event, _state, _id: (),
+        resources=[],
+        views=[],
+        authority_stream=None,
+        clock=SystemClock(),
+    )
+    task = asyncio.create_task(writer.run())
+    await writer.ready.wait()
+    for number in range(20):
+        for by in (NORTH, SOUTH):
+            more = [Counted(by=number), Counted(by=1 if by is NORTH else 1000)]
+            await writer.ask(by, stream=COUNTER, id=f"c{number}", decision=lambda _number, more=more: more)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    async with asyncpg.create_pool(database.at_work, min_size=0, max_size=3) as pool:
+        yield Read(EventStore(writer, codec, pool, None), pool, database)  # type: ignore[arg-type]
+
+
+async def test_streams_that_are_asked_for_at_the_same_time_are_each_read_as_they_are(read: Read) -> None:
+    asked = [(number, by) for number in range(21) for by in (NORTH, SOUTH)]
+    found = await asyncio.gather(*(read.count(f"c{number}", by=by) for number, by in asked))
+    for (number, by), seen in zip(asked, found, strict=True):
+        there = (number + (1 if by is NORTH else 1000), 2)
+        assert seen == (there if number < 20 else (0, 0))
+    assert await read.store.state(COUNTER, "c7", by=NORTH) == 8
+
+
+async def test_an_id_does_not_reach_over_the_wall_of_its_office(read: Read) -> None:
+    assert await read.count('c1","shed-south/counter/c1') == (0, 0)
+    assert await read.count("../../shed-south/counter/c1") == (0, 0)
+    key = "shed-south/counter/c1"
+    assert await read.store._loading.events("shed-north", key) == []  # also when a key names another office
+    assert len(await read.store._loading.events("shed-south", key)) == 2
+
+
+async def test_who_goes_away_while_streams_are_loaded_takes_nobody_along(read: Read) -> None:
+    loads = [asyncio.create_task(read.count(f"c{number}")) for number in range(10)]
+    await asyncio.sleep(0)
+    loads[0].cancel()
+    await asyncio.sleep(0)
+    loads[3].cancel()
+    seen = await asyncio.gather(*loads, return_exceptions=True)
+    assert [isinstance(one, asyncio.CancelledError) for one in seen] == [n in (0, 3) for n in range(10)]
+    assert [one for one in seen if isinstance(one, tuple)] == [(n + 1, 2) for n in range(10) if n not in (0, 3)]
+    assert await read.count("c0") == (1, 2)
+
+
+async def test_kept_connections_that_died_are_opened_again(read: Read) -> None:
+    await asyncio.gather(*(read.count(f"c{number}") for number in range(5)))
+    await read.ended_by(
+        "select pg_terminate_backend(pid) from pg_stat_activity where usename = current_user and pid <>"
+        " pg_backend_pid()"
+    )
+    assert await asyncio.gather(*(read.count(f"c{number}") for number in range(5))) == [(n + 1, 2) for n in range(5)]
+
+
+async def test_kept_connections_serve_who_waits_and_go_back_when_nobody_asks(read: Read) -> None:
+    at_once = [
+        read.store.rows("select count(*), pg_sleep(0.01) from stored_events where office = $1", by=NORTH)
+        for _ in range(20)
+    ]
+    assert [rows[0][0] for rows in await asyncio.gather(*at_once)] == [40] * 20
+    async with asyncio.timeout(5):
+        while read.pool.get_size() > read.pool.get_idle_size():
+            await asyncio.sleep(0.01)
+    async with read.pool.acquire() as connection:
+        assert await connection.fetchval("select count(*) from stored_events") == 0  # no office stayed set
+
+
+async def test_a_database_that_is_away_is_said_to_be_busy(read: Read) -> None:
+    assert await read.count("c1") == (2, 2)
+    await read.pool.close()
+    with pytest.raises(StoreBusy):
+        await read.count("c1")

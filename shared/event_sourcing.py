@@ -6,6 +6,7 @@ office's wall.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
@@ -250,7 +251,7 @@ class EventStore:
         try:
             return await self._connections.used_for(work)
         except LOST:
-            await self._connections.let_all_go()
+            await self._connections.hang_up()
             await self._pool.expire_connections()
         except TimeoutError as why:
             raise StoreBusy from why
@@ -280,6 +281,9 @@ class _Connections:
         connection = await self._one()
         try:
             done = await _unless_it_hangs(connection, work)
+        except LOST:
+            await self._hang_up(connection)
+            raise
         except BaseException:
             await self._pool.release(connection)
             raise
@@ -292,11 +296,17 @@ class _Connections:
                 self._looking = asyncio.get_running_loop().call_later(KEPT_SECONDS, self._let_idle_ones_go)
         return done
 
-    async def let_all_go(self) -> None:
-        """Give all that are kept back to the pool."""
+    async def hang_up(self) -> None:
+        """End all that are kept: the server that they led to has gone."""
         kept, self._kept = self._kept, []
         for connection in kept:
-            await self._pool.release(connection)
+            await self._hang_up(connection)
+
+    async def _hang_up(self, connection: asyncpg.Connection) -> None:
+        # Given back as it is, the pool would ask a dead connection to reset itself, and fail.
+        with contextlib.suppress(asyncpg.InterfaceError):  # it has noticed, and is no longer there
+            connection.terminate()
+        await self._pool.release(connection)
 
     async def _one(self) -> asyncpg.Connection:
         if self._kept:

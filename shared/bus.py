@@ -22,6 +22,7 @@ from nats.aio.msg import Msg
 from prometheus_client import Counter, Gauge
 
 from shared.clock import seconds_running
+from shared.deliveries import Connection, Delivery, subscription_id
 
 log = structlog.get_logger()
 
@@ -140,14 +141,14 @@ class Bus:
         self.moved = asyncio.Event()
         self._address = address
         self._seed_file = seed_file
-        self._client: Client | None = None
+        self._client: Connection | None = None
         self._closed = asyncio.Event()
         self._leaving = False
         self._asked: set[asyncio.Future[Msg]] = set()
         self._seldom = Seldom()
 
     @property
-    def client(self) -> Client | None:
+    def client(self) -> Connection | None:
         """The client while it is connected, else None."""
         client = self._client
         return client if client is not None and client.is_connected else None
@@ -156,7 +157,7 @@ class Bus:
         """Connect, and connect again whenever the client gave up; until cancelled."""
         while True:
             self._closed, self._leaving = asyncio.Event(), False
-            client = Client()
+            client = Connection()
             try:
                 await self._connect(client)
                 self._client = client
@@ -279,7 +280,7 @@ class Bus:
                 async with asyncio.timeout(1.0):
                     await client._transport.drain()  # type: ignore[no-untyped-call]
 
-    async def connected(self) -> Client:
+    async def connected(self) -> Connection:
         """Wait until the bus is there and return its client."""
         while True:
             client = self.client
@@ -354,6 +355,7 @@ class Pull:
     It hands over what has arrived as soon as it has, and asks again by itself after a restart of the server, a wiped
     store or a deleted consumer: only the name counts, the bus keeper makes both again under the same one.
 
+    :param largest: so many messages are handed over at once; twice as many may be under way.
     :param gate: nothing is asked for while this is not set; a second process of a service stands by.
     :ivar alive: the consumer answered when it was last asked.
     """
@@ -365,21 +367,24 @@ class Pull:
         self._bus = bus
         self._largest = largest
         self._next = f"$JS.API.CONSUMER.MSG.NEXT.{stream_of(publisher)}.{bus.user}"
-        self._arrived: deque[Msg] = deque()
+        self._arrived: deque[Delivery] = deque()
+        self._said: deque[Msg] = deque()  # of requests: that they ran out, or that nobody is there
         self._some = asyncio.Event()
         self._stopping = False
 
-    async def batches(self) -> AsyncIterator[list[Msg]]:
+    async def batches(self) -> AsyncIterator[list[Delivery]]:
         """Yield batches of at least one message, until ``stop``."""
         while (client := await self._connected()) is not None:
             inbox = client.new_inbox()
-            subscription = await client.subscribe(f"{inbox}.*", cb=self._arrive)
+            subscription = await client.subscribe(f"{inbox}.*", cb=self._say)
+            client.hand_over(subscription_id(subscription), self._arrive)
             try:
                 async for batch in self._from(client, inbox):
                     yield batch
             finally:
                 with contextlib.suppress(Exception):
                     await subscription.unsubscribe()
+                client.hand_over(subscription_id(subscription), None)
                 await self._give_back()
 
     async def stop(self) -> None:
@@ -391,7 +396,7 @@ class Pull:
         """Stop, in the name FastStream calls it by."""
         await self.stop()
 
-    async def _from(self, client: Client, inbox: str) -> AsyncIterator[list[Msg]]:
+    async def _from(self, client: Connection, inbox: str) -> AsyncIterator[list[Delivery]]:
         asked, until, generation, number = 0, 0.0, -1, 0
         while not self._stopping and self._bus.client in (client, None):
             if self._bus.client is None:
@@ -406,33 +411,31 @@ class Pull:
                 continue
             if asked <= 0 or now > until or generation != self._bus.generation:
                 number += 1
-                ask = json.dumps({"batch": self._largest, "expires": 2_000_000_000}).encode()
+                ask = json.dumps({"batch": 2 * self._largest, "expires": 2_000_000_000}).encode()
                 try:
                     await client.publish(self._next, ask, reply=f"{inbox}.{number}")
                 except (nats.errors.Error, OSError):
                     await asyncio.sleep(0.25)
                     continue
-                asked, until, generation = self._largest, now + 2.5, self._bus.generation
-            if not self._arrived:
+                asked, until, generation = 2 * self._largest, now + 2.5, self._bus.generation
+            if not (self._arrived or self._said):
                 self._some.clear()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(max(0.05, until - now)):
                         await self._some.wait()
-                if not self._arrived:
+                if not (self._arrived or self._said):
                     # Neither a message nor the word that the request ran out: nobody heard it.
                     self.alive = self.alive and seconds_running() < until
                     continue
-            batch: list[Msg] = []
+            batch = [self._arrived.popleft() for _ in range(min(len(self._arrived), self._largest))]
+            asked -= len(batch)
             gone = False
-            while self._arrived and len(batch) < self._largest:
-                message = self._arrived.popleft()
-                status = (message.headers or {}).get("Status")
-                if status is None or message.reply:
-                    batch.append(message)
-                    asked -= 1
-                elif message.subject == f"{inbox}.{number}" and status != "100":
+            while self._said:
+                said = self._said.popleft()
+                headers = said.headers or {}
+                if said.subject == f"{inbox}.{number}" and headers.get("Status") != "100":
                     asked = 0
-                    gone = status in ("409", "503") and "Batch Completed" not in (message.headers or {}).get(
+                    gone = headers.get("Status") in ("409", "503") and "Batch Completed" not in headers.get(
                         "Description", ""
                     )
             if batch or not gone:
@@ -443,7 +446,7 @@ class Pull:
                 self.alive = False
                 await asyncio.sleep(0.2)
 
-    async def _connected(self) -> Client | None:
+    async def _connected(self) -> Connection | None:
         """Wait for the bus; None once this pull is stopped."""
         while not self._stopping:
             with contextlib.suppress(TimeoutError):
@@ -451,13 +454,16 @@ class Pull:
                     return await self._bus.connected()
         return None
 
-    async def _arrive(self, message: Msg) -> None:
+    def _arrive(self, message: Delivery) -> None:
         self._arrived.append(message)
         self._some.set()
 
+    async def _say(self, word: Msg) -> None:
+        self._said.append(word)
+        self._some.set()
+
     async def _give_back(self) -> None:
+        self._said.clear()
         while self._arrived:
-            message = self._arrived.popleft()
-            if message.reply:
-                with contextlib.suppress(Exception):
-                    await message.nak()
+            with contextlib.suppress(Exception):
+                await self._arrived.popleft().nak()

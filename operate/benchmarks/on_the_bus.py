@@ -34,6 +34,7 @@ from shared.event_sourcing import EventStore
 from shared.heads import STREAMS
 from shared.log import event_log, lay_out
 from shared.outbox import Relay, envelopes, message_id, subject_of
+from shared.serving import set_aside_what_stays
 from shared.told import Reactions, Reader, Told
 from shared.writer import Writer
 
@@ -356,7 +357,11 @@ class _Bus:
 
 @asynccontextmanager
 async def bus_of(on: Ground) -> AsyncIterator[_Bus]:
-    """Run a NATS server with our streams and consumers in it, on an empty store."""
+    """Run a NATS server with our streams and consumers in it, on an empty store.
+
+    The collector leaves alone what is there, as in a service: it would look through all that a benchmark imports.
+    """
+    set_aside_what_stays()
     folder = on.folder.parent / f"bus-{uuid.uuid4().hex[:8]}"
     running = nats_running(type(on.server.state)(folder))
     server = await asyncio.to_thread(running.__enter__)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from operate.bus_keeper import tend
 from operate.nats import prepare
 from operate.state import State
 from shared.bus import DUPLICATE_IN_BATCH, Bus, BusAway, BusRefused, Pull, batch_of, filters
+from shared.deliveries import Connection, Delivery
 from tests.shared.correspondents import Server, kept, soon, until, user
 
 
@@ -33,6 +35,39 @@ def test_the_keeper_makes_what_is_missing_once(server: Server) -> None:
             assert (await bus.stream("visits")).takes_batches
 
     asyncio.run(story())
+
+
+async def test_what_is_pulled_is_taken_off_the_wire_wherever_it_is_cut() -> None:
+    ack = "$JS.ACK.VISITS.referrals.1.2.3.4.5"
+    bodies = [b"{}", b"", b"a\r\nMSG b", b"x" * 5000]
+    said = b"".join(
+        b"PING\r\n"
+        + f"HMSG {SUBJECT} 7 {ack} 22 {22 + len(body)}\r\nNATS/1.0\r\nA: bcdef\r\n\r\n".encode()
+        + body
+        + f"\r\nMSG {SUBJECT} 7 {ack} {len(body)}\r\n".encode()
+        + body
+        + f"\r\nHMSG _INBOX.a 7 {ack[1:]} 22 22\r\nNATS/1.0\r\nA: bcdef\r\n\r\n\r\nMSG _INBOX.a 8 2\r\nok\r\n".encode()
+        for body in bodies
+    )
+    for step in (1, 2, 7, 100, 4096, len(said)):
+        client, taken, others, pings = Connection(), list[Delivery](), list[tuple[int, bytes]](), list[None]()
+
+        async def other(
+            sid: int, _subject: bytes, _reply: bytes, data: bytes, _headers: bytes, to: Any = others
+        ) -> None:
+            to.append((sid, data))
+
+        async def ping(to: Any = pings) -> None:
+            to.append(None)
+
+        client._process_msg, client._process_ping = other, ping  # type: ignore[method-assign, assignment]
+        client.hand_over(7, taken.append)
+        for at in range(0, len(said), step):
+            await client._ps.parse(said[at : at + step])
+        assert [one.data for one in taken] == [body for body in bodies for _ in range(2)], step
+        assert {(one.subject, one.reply) for one in taken} == {(SUBJECT, ack)}
+        assert others == [(7, b""), (8, b"ok")] * len(bodies)
+        assert len(pings) == len(bodies)
 
 
 def test_evaluations_hear_four_types_of_referrals_and_no_more() -> None:

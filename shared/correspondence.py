@@ -23,6 +23,7 @@ from shared.told import Reactions
 
 log = structlog.get_logger()
 
+AT_ONCE = 4  # batches of one publisher
 LOOK_SECONDS = 0.5
 SECONDS_TO_FINISH = 8.0
 DENIED_SECONDS = 8.0  # a publish that is denied is tried again within 6
@@ -115,12 +116,32 @@ class Correspondence:
         await starting
         while True:
             try:
-                async for batch in pull.batches():
-                    await subscriber.consume(batch)
+                await self._consume(pull, subscriber)
                 return
             except Exception:
                 log.exception("pull-failed", publisher=publisher)
                 await asyncio.sleep(1.0)
+
+    async def _consume(self, pull: Pull, subscriber: Any) -> None:
+        """Give batches to FastStream: while one commits the next is read and queues at the writer."""
+        room, at_work = asyncio.Semaphore(AT_ONCE), set[asyncio.Task[None]]()
+
+        def done(task: "asyncio.Task[None]") -> None:
+            at_work.discard(task)
+            room.release()
+
+        try:
+            await room.acquire()
+            async for batch in pull.batches():
+                task = asyncio.create_task(subscriber.consume(batch))
+                at_work.add(task)
+                task.add_done_callback(done)
+                await room.acquire()
+            if at_work:
+                await asyncio.wait(at_work)
+        finally:
+            for task in at_work:
+                task.cancel()
 
     async def _take_in(self, publisher: str, batch: Sequence[Msg]) -> None:
         await self.inbox.take_in(publisher, batch)

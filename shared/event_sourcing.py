@@ -20,6 +20,7 @@ from shared.decisions import AnyStream
 from shared.keys import Seals
 from shared.log import STREAMS_SQL
 from shared.writer import (
+    Act,
     Change,
     ChangedMeanwhile,
     Decided,
@@ -36,6 +37,7 @@ from shared.writer import (
 )
 
 __all__ = [
+    "Act",
     "Change",
     "ChangedMeanwhile",
     "Decided",
@@ -162,6 +164,13 @@ class EventStore:
             must_exist=must_exist,
             rows=rows,
         )
+
+    async def take_in(self, acts: Sequence[Act]) -> list[Decided | BaseException]:
+        """Decide what many messages lead to, in this order, and return what came of each once that is committed.
+
+        :raises StoreBusy: nothing was recorded.
+        """
+        return await self.writer.ask_all(acts)
 
     async def keep(self, *, by: Responsible, rows: Sequence[Change] = ()) -> Decided:
         """Record that a message was taken in without any effect of its own, and further rows, in one commit."""

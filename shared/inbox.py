@@ -9,10 +9,10 @@ import asyncio
 import contextlib
 import hashlib
 from collections import Counter, OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from dataclasses import replace as with_
 from datetime import UTC, date, datetime
+from itertools import repeat
 from typing import Any, Protocol
 
 import msgspec
@@ -25,7 +25,7 @@ from shared.clock import Clock
 from shared.codec import UnknownEvent
 from shared.contracts.platform import Heard, VoidFrom
 from shared.decisions import TooEarly
-from shared.event_sourcing import LOST, Change, EventStore, Message, StoreBusy
+from shared.event_sourcing import LOST, Act, Change, Decided, EventStore, Message, StoreBusy
 from shared.fail_points import reach
 from shared.hand_over import OFFICE_CHANGED, LeaseMoved, Stored, keys_in
 from shared.keys import OFFICE as OF_NO_LEASE
@@ -33,7 +33,7 @@ from shared.log import DEAD_LETTER, INBOX, INBOX_STREAM
 from shared.progress import Progress, Ranges, Turns
 from shared.refusals import WrongState
 from shared.sealed import Sealed
-from shared.told import SUBJECT, Letter, Passed, Reaction, Reactions, Reader, Reason, Told, letter_id
+from shared.told import SUBJECT, Keep, Letter, Passed, Reaction, Reactions, Reader, Reason, Told, letter_id
 
 __all__ = ["Delivery", "Inbox", "Itself", "Reactions", "Told", "TooEarly"]
 
@@ -43,6 +43,7 @@ TRIES = 5
 RETRY_SECONDS = (0.5, 2.0, 8.0, 30.0)  # after the first, second … failure
 SWEEP_SECONDS = 15.0
 PATIENCE_SECONDS = 3.0  # how long messages are held for a store that is away
+SAY_SECONDS = 2.0
 PAGE = 200
 STREAMS_KNOWN = 10_000  # of which we hold how far they have come, those that moved last; of others the store is asked
 AWAY = (StoreBusy, *LOST)
@@ -60,6 +61,12 @@ _NOT_OURS = ("08", "53", "57", "58", "XX")  # SQL states that say something of t
 _LETTERS = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
 _DIGITS = str.maketrans("abcdefghijklmnop-", "0123456789abcdef ")
 _LONG_AGO = datetime(1900, 1, 1, tzinfo=UTC)
+_UNMOVED = (0, 0)
+
+Sent = Told[Any] | Letter | Passed
+Place = tuple[str, str]  # an office, and a stream of a publisher
+Straight = tuple[int, Told[Any], Place]  # its number among those delivered
+End = Callable[[int, bool], Awaitable[None]]
 
 
 # What waits for something that took its effect under the office from which leases came to the one that waits.
@@ -419,62 +426,159 @@ class Inbox:
                 timer.cancel()
 
     async def take_in(self, publisher: str, deliveries: Sequence[Delivery]) -> None:
-        """Take in what was delivered from a publisher's stream, and acknowledge each once its effect is committed."""
-        open_ones = dict.fromkeys(range(len(deliveries)))
-        working = asyncio.create_task(_say_so_while(deliveries, open_ones))
-        try:
+        """Take in what was delivered from a publisher's stream, and acknowledge each once its effect is committed.
+
+        It may be called again before it has returned: messages of one stream still go one after the other.
+        """
+        open_ones = dict(enumerate(deliveries))
+        with _saying_so_while(open_ones):
             try:
-                async with asyncio.timeout(PATIENCE_SECONDS):
-                    await self._ready()
+                if not self._is_ready():
+                    async with asyncio.timeout(PATIENCE_SECONDS):
+                        await self._ready()
             except TimeoutError:
                 # The store is away, or another process of this service writes: let it have them.
                 await asyncio.gather(*(self._come_back(one) for one in deliveries))
                 return
             at = self._clock.now()
             read = [self.reader.read(publisher, one.subject, one.data, at=at) for one in deliveries]
-            try:
-                known = await self._known_of_all([one for one in read if isinstance(one, Told)])
-            except Exception as why:  # a lost connection has many names; nothing was done yet
-                self._seldom.warn("inbox-waits", type(why).__name__)
-                await asyncio.gather(*(self._come_back(one) for one in deliveries))
-                return
-            queues: dict[tuple[str, ...], list[tuple[int, Told[Any] | Letter | Passed]]] = {}
-            for number, one in enumerate(read):
-                place = (one.office, one.stream) if isinstance(one, Told) else (str(number),)
-                queues.setdefault(place, []).append((number, one))
 
-            async def settle(queue: list[tuple[int, Told[Any] | Letter | Passed]]) -> None:
-                failing = False
-                for number, one in queue:
-                    failing = failing or not await self._settle(one, known)
-                    if failing:
-                        await self._come_back(deliveries[number])
-                    else:
-                        reach("before the acknowledgement")
-                        with contextlib.suppress(Exception):  # not acknowledged: it comes again, and is a repeat
-                            await deliveries[number].ack()
-                    open_ones.pop(number, None)
+            async def end(number: int, settled: bool) -> None:
+                if settled:
+                    reach("before the acknowledgement")
+                    with contextlib.suppress(Exception):  # not acknowledged: it comes again, and is a repeat
+                        await deliveries[number].ack()
+                else:
+                    await self._come_back(deliveries[number])
+                del open_ones[number]
 
-            await asyncio.gather(*(settle(queue) for queue in queues.values()))
+            while self._alone:
+                await self._not_alone.wait()
+            straight, streams, queues = self._sorted_out(read)
+            self._at_work += bool(straight)  # from now on, before anything else has its turn
+            work = [self._take_straight(publisher, straight, streams, end)] if straight else []
+            work += [self._take_each(queues, end)] if queues else []
+            if len(work) == 1:
+                await work[0]
+            else:
+                await asyncio.gather(*work)
             reach("after the acknowledgement")
-        finally:
-            working.cancel()
 
-    async def _settle(self, one: Told[Any] | Letter | Passed, known: Mapping[str, _Known]) -> bool:
-        """Bring a message to its end; False when the store was away and it must come back."""
+    def _sorted_out(self, read: Sequence[Sent]) -> tuple[list[Straight], Iterable[Place], list[list[tuple[int, Sent]]]]:
+        """Say which messages go straight to the writer, all at once, and which are looked at one by one.
+
+        Straight goes what is new, follows what was applied or goes straight before it, and is only kept or noted; the
+        turns of their streams, which come second, are taken. The others come in queues: those of one stream one after
+        the other.
+        """
+        straight: list[Straight] = []
+        queues: dict[tuple[str, ...], list[tuple[int, Sent]]] = {}
+        reached: dict[Place, int] = {}
+        for number, one in enumerate(read):
+            if isinstance(one, Told):
+                place = (one.office, f"{one.publisher}:{one.stream}")
+                if place not in queues and self._goes_straight(one, place, reached.get(place)):
+                    reached[place] = one.version
+                    straight.append((number, one, place))
+                else:
+                    queues.setdefault(place, []).append((number, one))
+            else:
+                queues[(str(number),)] = [(number, one)]
+        return straight, reached, list(queues.values())
+
+    def _goes_straight(self, told: Told[Any], place: Place, reached: int | None) -> bool:
+        """Whether a message can go straight; ``reached`` is how far its stream goes straight before it."""
+        reaction = self._heard.get(type(told.data))
+        applied = self._moved.get(place, _UNMOVED)[0] if reached is None else reached
+        return (
+            (reaction is None or isinstance(reaction, Keep))
+            and told.type != OFFICE_CHANGED
+            and told.previous <= applied
+            and told.position not in self.progress[told.publisher].known
+            and not self.epochs.is_void(told.publisher, told.epoch, told.position)
+            and not self.epochs.is_ahead(told.publisher, told.epoch)
+            and not (self._letters and letter_id(told.subject, told.envelope) in self._letters)
+            and (reached is not None or self._turns.claim(place))
+        )
+
+    async def _take_straight(
+        self, publisher: str, straight: Sequence[Straight], streams: Iterable[Place], end: End
+    ) -> None:
+        """Let messages have their effects together; each has its own outcome."""
+        progress, began, done = self.progress[publisher], self._serial, 0
         try:
-            if isinstance(one, Letter):
-                await self._bury(one)
-            elif isinstance(one, Told):
-                await self._one(one, known.get(f"{one.office} {_place(one)}"))
+            acts = [self._act(told) for _, told, _ in straight]
+            outcomes: Iterator[Decided | BaseException]
+            try:
+                outcomes = iter(await self._store.take_in([act for act in acts if isinstance(act, Act)]))
+            except Exception as why:  # nothing was recorded of any of them
+                outcomes = repeat(why)
+            for (number, told, (office, key)), act in zip(straight, acts, strict=True):
+                outcome = next(outcomes) if isinstance(act, Act) else act
+                if isinstance(outcome, Decided) and outcome.outcome == "done":
+                    progress.settled(told.position, told.type)
+                    self._has_moved(office, key, told.version)
+                    done += 1
+                    await end(number, True)
+                else:
+                    await end(number, await self._unless_away(self._became(told, outcome, began)))
+        finally:
+            MESSAGES.labels(publisher, "done").inc(done)
+            for place in streams:
+                self._turns.give_back(place)
+            self._at_work -= 1
+
+    def _act(self, told: Told[Any]) -> Act | Exception:
+        reaction = self._heard.get(type(told.data))
+        try:
+            return reaction.act(told) if isinstance(reaction, Keep) else Act(told)
+        except Exception as bug:
+            return bug
+
+    async def _became(self, told: Told[Any], outcome: Decided | BaseException, began: int) -> None:
+        if isinstance(outcome, Decided):
+            await self._took(told, outcome.outcome, began)
+        elif isinstance(outcome, LeaseMoved):
+            await self._react_and_note(told, began)  # to have its effect in the office that has the lease now
+        else:
+            await self._took_not(told, outcome)
+
+    async def _take_each(self, queues: Sequence[Sequence[tuple[int, Sent]]], end: End) -> None:
+        """Bring messages to their end that are looked at one by one, a queue beside the other."""
+        try:
+            known = await self._known_of_all([one for queue in queues for _, one in queue if isinstance(one, Told)])
+        except Exception as why:  # a lost connection has many names; nothing was done yet
+            self._seldom.warn("inbox-waits", type(why).__name__)
+            await asyncio.gather(*(end(number, False) for queue in queues for number, _ in queue))
+            return
+
+        async def settle(queue: Sequence[tuple[int, Sent]]) -> None:
+            settled = True
+            for number, one in queue:
+                settled = settled and await self._unless_away(self._settle(one, known))
+                await end(number, settled)
+
+        await asyncio.gather(*(settle(queue) for queue in queues))
+
+    async def _settle(self, one: Sent, known: Mapping[str, _Known]) -> None:
+        """Bring a message to its end."""
+        if isinstance(one, Letter):
+            await self._bury(one)
+        elif isinstance(one, Told):
+            await self._one(one, known.get(f"{one.office} {_place(one)}"))
+        else:
+            MESSAGES.labels("any", "passed").inc()
+
+    async def _unless_away(self, work: Awaitable[None]) -> bool:
+        """Do the work on a message; False when the store was away and the message must come back."""
+        try:
+            await work
         except AWAY as why:
             self._seldom.warn("inbox-waits", type(why).__name__)
             return False
         except Exception:
             log.exception("inbox-failed")
             return False
-        if isinstance(one, Passed):
-            MESSAGES.labels("any", "passed").inc()
         return True
 
     async def _come_back(self, delivery: Delivery) -> None:
@@ -482,9 +586,12 @@ class Inbox:
         with contextlib.suppress(Exception):
             await delivery.nak(delay=1.0)
 
+    def _is_ready(self) -> bool:
+        return self._store.writer.ready.is_set() and self.loaded.is_set()
+
     async def _ready(self) -> None:
         """Wait until this process is the one that writes, and knows what is in the inbox."""
-        while not (self._store.writer.ready.is_set() and self.loaded.is_set()):
+        while not self._is_ready():
             if not self._store.writer.ready.is_set():
                 # Another process of this service may have written since.
                 self.loaded.clear()
@@ -547,26 +654,30 @@ class Inbox:
         if told.previous > applied and not known.looked_up:
             applied = (await self._known([told]))[f"{told.office} {_place(told)}"].applied
         if told.previous > applied and await self._was_applied_elsewhere(told):
-            message = with_(message, released=True)
+            message = msgspec.structs.replace(message, released=True)
             told.message = message
         elif told.previous > applied:
             await self._park(told, waits_for=key)
             if self._moved.get((told.office, key), (0, 0))[1] > began:
                 self._again.put_nowait(("stream", told.office, key))
             return
+        await self._react_and_note(told, began)
+
+    async def _react_and_note(self, told: Told[Any], began: int) -> None:
+        """React to a message whose turn it is, and note what came of it."""
         try:
             outcome = await self._react(told)
-        except AWAY:
-            raise
         except TooEarly as early:
             await self._park(told, waits_for=early.waits_for)
             self._look_again(told, early.waits_for, began)
-            return
         except Exception as why:
-            if (getattr(why, "sqlstate", None) or "")[:2] in _NOT_OURS or isinstance(why, UnknownEvent):
-                raise StoreBusy from why
-            await self._failed(told, why)
-            return
+            await self._took_not(told, why)
+        else:
+            await self._took(told, outcome, began)
+
+    async def _took(self, told: Told[Any], outcome: str, began: int) -> None:
+        """Note what the writer made of a message."""
+        progress, key = self.progress[told.publisher], f"{told.publisher}:{told.stream}"
         self._count(told, outcome)
         match outcome:
             case "done" | "repeat":
@@ -603,6 +714,15 @@ class Inbox:
                 Heard(publisher=told.publisher, epoch=told.epoch, position=told.position, digest=digest.hex())
             )
 
+    async def _took_not(self, told: Told[Any], why: BaseException) -> None:
+        """Give a message up for now, or for good. :raises StoreBusy: it is not the message's fault."""
+        if isinstance(why, AWAY):
+            raise why
+        if (getattr(why, "sqlstate", None) or "")[:2] in _NOT_OURS or isinstance(why, UnknownEvent):
+            raise StoreBusy from why
+        assert isinstance(why, Exception)
+        await self._failed(told, why)
+
     async def _react(self, told: Told[Any]) -> str:
         """Run the reaction; what is not reacted to only moves its stream. Return what the writer made of it."""
         place = (told.office, _place(told))
@@ -632,8 +752,8 @@ class Inbox:
                 assert told.message is not None
                 keys = keys_in([Stored("", 0, told.type, told.envelope)])
                 await self._store.writer.widen(told.office, moved.to_office, keys)
-                message = with_(told.message, office=told.message.office or told.office)
-                told = with_(told, office=moved.to_office, message=message)
+                message = msgspec.structs.replace(told.message, office=told.message.office or told.office)
+                told = msgspec.structs.replace(told, office=moved.to_office, message=message)
 
     async def _was_applied_elsewhere(self, told: Told[Any]) -> bool:
         """Whether what comes before a message took its effect under the office that its lease came from.
@@ -1061,13 +1181,28 @@ class Inbox:
         MESSAGES.labels(told.publisher, outcome).inc()
 
 
-async def _say_so_while(deliveries: Sequence[Delivery], open_ones: Mapping[int, Any]) -> None:
+@contextlib.contextmanager
+def _saying_so_while(open_ones: Mapping[int, Delivery]) -> Iterator[None]:
     """Tell the bus every two seconds that we are still at it, so that it does not deliver everything again."""
-    while True:
-        await asyncio.sleep(2)
-        for number in list(open_ones):
+    loop = asyncio.get_running_loop()
+
+    async def say() -> None:
+        for one in list(open_ones.values()):
             with contextlib.suppress(Exception):
-                await deliveries[number].in_progress()
+                await one.in_progress()
+
+    def begin() -> None:
+        saying.append(loop.create_task(say()))
+        timers[0] = loop.call_later(SAY_SECONDS, begin)
+
+    saying: list[asyncio.Task[None]] = []
+    timers = [loop.call_later(SAY_SECONDS, begin)]
+    try:
+        yield
+    finally:
+        timers[0].cancel()
+        for task in saying:
+            task.cancel()
 
 
 def _shown(headers: dict[str, Any]) -> dict[str, Any]:

@@ -361,13 +361,17 @@ STREAMS_SQL = (
 
 # One round trip and one commit for a whole batch. The head is compared first: when anybody else wrote since this writer
 # last read it, nothing is stored and the writer decides again. That one comparison checks the versions of all streams.
+# New messages come as columns, and are not looked for before: that they are new, and a new stream too, the keys say.
 _RECORD = """
 create or replace function record_batch(
     was_batch text, now_batch text, now_log bigint, now_published bigint, now_hash bytea, now_at timestamptz,
     offices text[], e_office text[], e_stream text[], e_version bigint[], e_topic text[], e_state bytea[],
     e_position bigint[],
     o_office text[], o_position bigint[], o_version int[], o_type text[], o_subject text[], o_msg_id text[],
-    o_envelope bytea[], r_office text[], r_change text[], r_rows jsonb[])
+    o_envelope bytea[], r_office text[], r_change text[], r_rows jsonb[],
+    m_office text[], m_publisher text[], m_epoch int[], m_position bigint[], m_stream text[], m_version bigint[],
+    m_type text[], m_digest bytea[],
+    s_office text[], s_publisher text[], s_stream text[], s_version bigint[], s_new boolean[])
 returns void language plpgsql {keep_plans} as $body$
 declare one text; number int;
 begin
@@ -394,6 +398,23 @@ begin
                 perform change_rows(r_change[number], r_rows[number]);
             end if;
         end loop;
+        if one = any (m_office) then
+            insert into inbox (office, publisher, epoch, position, state, stream, version, type, digest, taken_at)
+            select x.office, x.publisher, x.epoch, x.position, 'taken', x.stream, x.version, x.type, x.digest, now_at
+            from unnest(m_office, m_publisher, m_epoch, m_position, m_stream, m_version, m_type, m_digest)
+                x(office, publisher, epoch, position, stream, version, type, digest) where x.office = one;
+            insert into inbox_stream (office, publisher, stream, version)
+            select x.office, x.publisher, x.stream, x.version
+            from unnest(s_office, s_publisher, s_stream, s_version, s_new) x(office, publisher, stream, version, new)
+            where x.office = one and x.new;
+            if false = any (s_new) then
+                insert into inbox_stream (office, publisher, stream, version)
+                select x.office, x.publisher, x.stream, x.version
+                from unnest(s_office, s_publisher, s_stream, s_version, s_new)
+                    x(office, publisher, stream, version, new) where x.office = one and not x.new
+                on conflict (office, publisher, stream) do update set version = excluded.version;
+            end if;
+        end if;
     end loop;
 end $body$
 """

@@ -20,6 +20,8 @@ class Ranges:
         self._add(position, position)
 
     def __contains__(self, position: int) -> bool:
+        if position > self.last:
+            return False
         for first, last in reversed(self._ranges):
             if first <= position:
                 return position <= last
@@ -50,6 +52,9 @@ class Ranges:
 
     def _add(self, first: int, last: int) -> None:
         at = len(self._ranges)
+        if at and self._ranges[-1][1] == first - 1:  # what comes next, as nearly all do
+            self._ranges[-1] = (self._ranges[-1][0], last)
+            return
         while at > 0 and self._ranges[at - 1][0] > first:
             at -= 1
         self._ranges.insert(at, (first, last))
@@ -107,6 +112,17 @@ class Turns:
         """Return a turn about a thing, for ``async with``."""
         return _Turn(self._waiting, thing)
 
+    def claim(self, thing: Any) -> bool:
+        """Take a turn about a thing if nobody has it; whether that is so. It must be given back."""
+        if thing in self._waiting:
+            return False
+        self._waiting[thing] = deque()
+        return True
+
+    def give_back(self, thing: Any) -> None:
+        """End a turn that was claimed."""
+        _pass_on(self._waiting, thing)
+
 
 class _Turn:
     __slots__ = ("_thing", "_waiting")
@@ -125,17 +141,18 @@ class _Turn:
             await turn
         except asyncio.CancelledError:
             if not turn.cancelled():
-                self._pass_on()  # it was ours already
+                _pass_on(self._waiting, self._thing)  # it was ours already
             raise
 
     async def __aexit__(self, *_: object) -> None:
-        self._pass_on()
+        _pass_on(self._waiting, self._thing)
 
-    def _pass_on(self) -> None:
-        waiting = self._waiting[self._thing]
-        while waiting:
-            turn = waiting.popleft()
-            if not turn.done():  # else whoever waited gave up
-                turn.set_result(None)
-                return
-        del self._waiting[self._thing]
+
+def _pass_on(all_waiting: dict[Any, deque[asyncio.Future[None]]], thing: Any) -> None:
+    waiting = all_waiting[thing]
+    while waiting:
+        turn = waiting.popleft()
+        if not turn.done():  # else whoever waited gave up
+            turn.set_result(None)
+            return
+    del all_waiting[thing]

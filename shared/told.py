@@ -10,17 +10,17 @@ import importlib
 import inspect
 import re
 import typing
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import cache
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from functools import cache, lru_cache, partial
+from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar
 
 import msgspec
 
 from shared.clock import Clock, local_date
 from shared.decisions import AnyStream
-from shared.event_sourcing import EventStore, Message
+from shared.event_sourcing import Act, EventStore, Message
 from shared.outbox import OFFICE, PLATFORM, event_and_version, subject_of
 
 C = TypeVar("C")
@@ -32,8 +32,7 @@ Reason = Literal["unreadable", "schema", "forged", "unknown-version", "conflict"
 # -- what a service declares ------------------------------------------------------------------------------------------
 
 
-@dataclass(kw_only=True, eq=False)
-class Told(Generic[C]):
+class Told(msgspec.Struct, Generic[C], kw_only=True, eq=False):
     """A fact that another service told us; it answers for what we do about it.
 
     ``actor``, ``mandate`` and the dates are those of the fact itself. What a reaction records beside it is an act of
@@ -77,6 +76,26 @@ class Told(Generic[C]):
 Reaction = Callable[[Told[Any], EventStore], Awaitable[None]]
 
 
+@dataclass(frozen=True)
+class Keep:
+    """The reaction that makes what was told an event of a stream of ours, and does nothing else."""
+
+    stream: AnyStream
+    of: Callable[[Told[Any]], str]
+
+    async def __call__(self, told: Told[Any], store: EventStore) -> None:
+        """React to one message by itself."""
+        await store.decide(self.stream, self.of(told), partial(_as_told, told.data), by=told)
+
+    def act(self, told: Told[Any]) -> Act:
+        """Return what is to be decided, for who hands over many messages at once."""
+        return Act(told, self.stream, self.of(told), partial(_as_told, told.data))
+
+
+def _as_told(fact: Any, _state: Any) -> tuple[Any]:
+    return (fact,)
+
+
 class Reactions:
     """What a service does when another one tells it something; each public contract at most once."""
 
@@ -95,12 +114,8 @@ class Reactions:
 
     def keep(self, stream: AnyStream, *contracts: type, of: Callable[[Told[Any]], str]) -> None:
         """Let these contracts become events of a stream of ours; ``of`` says which."""
-
-        async def keep(told: Told[Any], store: EventStore) -> None:
-            await store.decide(stream, of(told), lambda _state: [told.data], by=told)
-
         for contract in contracts:
-            self._declare(contract, keep)
+            self._declare(contract, Keep(stream, of))
 
     def with_those_of(self, other: "Reactions") -> "Reactions":
         """Return both together."""
@@ -173,6 +188,33 @@ SUBJECT = re.compile(
     r"huurspoor\.(?P<office>[^.]+)\.(?P<service>[^.]+)\.(?P<event>[A-Z][A-Za-z0-9]{0,80})\.v(?P<version>[1-9][0-9]{0,5})\Z"
 )
 _arrived = msgspec.json.Decoder(_Arrived)
+
+
+class _Named(NamedTuple):
+    """What a subject names."""
+
+    office: str
+    of_an_office: bool
+    service: str
+    event: str
+    version: int
+
+
+@lru_cache(maxsize=10_000)
+def _named(subject: str) -> _Named | None:
+    """Return what a subject names, None when it is none of ours."""
+    found = SUBJECT.match(subject)
+    if found is None:
+        return None
+    of_an_office = OFFICE.match(found["office"]) is not None
+    return _Named(found["office"], of_an_office, found["service"], found["event"], int(found["version"]))
+
+
+@lru_cache(maxsize=1000)
+def _numbers(versions: str) -> tuple[int, ...]:
+    return tuple(sorted({int(number) for number in versions.split(",")}))
+
+
 _LONG_AGO = datetime(1900, 1, 1, tzinfo=UTC)
 
 
@@ -220,8 +262,9 @@ class Reader:
 
         :param at: when it came, for those who read many at once; by default now.
         """
-        named = SUBJECT.match(subject)
-        office = named["office"] if named is not None and OFFICE.match(named["office"]) else PLATFORM
+        named = _named(subject)
+        office = named.office if named is not None and named.of_an_office else PLATFORM
+        event, version = (named.event, named.version) if named is not None else ("", 0)
 
         def dead(reason: Reason, why: str, *, of: str = office, envelope: _Arrived | None = None) -> Letter:
             placed: dict[str, Any] = {}
@@ -238,22 +281,21 @@ class Reader:
 
         if named is None:
             return dead("forged", "subject")
-        event, version = named["event"], int(named["version"])
         try:
             envelope = _arrived.decode(body)
         except msgspec.ValidationError:
             return dead("schema", "envelope")
         except ValueError:  # not JSON, not UTF-8
             return dead("unreadable", "not JSON")
-        if named["service"] != publisher or envelope.source != f"/services/{publisher}":
+        if named.service != publisher or envelope.source != f"/services/{publisher}":
             return dead("forged", "publisher", of=PLATFORM)
         if envelope.type != f"huurspoor.{publisher}.{event}.v{version}":
             return dead("forged", "type", of=PLATFORM)
-        if envelope.office != named["office"] or not OFFICE.match(envelope.office):
+        if not named.of_an_office or envelope.office != office:
             return dead("forged", "office", of=PLATFORM)
         if (envelope.office == PLATFORM) != (event in PLATFORM_EVENTS):
             return dead("forged", "platform", of=PLATFORM)
-        versions = sorted({int(number) for number in envelope.versions.split(",")}) if envelope.versions else [version]
+        versions = _numbers(envelope.versions) if envelope.versions else (version,)
         if version not in versions or envelope.streamprevious >= envelope.streamversion:
             return dead("schema", "numbers")
         if b"\\u0000" in body and _holds_nul(msgspec.json.decode(body)):
@@ -295,7 +337,7 @@ class Reader:
         envelope: _Arrived,
         data: Any,
         body: bytes,
-        versions: Sequence[int],
+        versions: tuple[int, ...],
         at: datetime,
     ) -> Told[Any]:
         digest = hashlib.sha256(body).digest()
@@ -337,7 +379,7 @@ class Reader:
             correlation_id=envelope.correlationid,
             causation_id=envelope.id,
             subject=subject,
-            versions=tuple(versions),
+            versions=versions,
             type=event,
             envelope=body,
             at=at,

@@ -31,7 +31,7 @@ from operator import itemgetter
 from secrets import token_hex
 from time import perf_counter
 from traceback import format_tb
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, cast, runtime_checkable
 
 import asyncpg
 import msgspec
@@ -84,6 +84,7 @@ ONLY_WRITER = "select pg_try_advisory_lock(hashtext('huurspoor-writer'))"
 REFUSED = "\x1frefused"  # behind a key, where no caller can write it: it was refused, and that was remembered
 OFFICE_FOUNDED = "OfficeFounded"  # the one event by which every service learns that there is an office
 SOMEBODY_ELSE_WROTE = "HS001"  # raised by record_batch
+ALREADY_THERE = "23505"
 # Classes of SQL states after which nobody knows whether a COMMIT took place: connection, shutdown, resources, internal.
 LOST = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError)  # errors without an SQL state
 UNKNOWN_OUTCOME = frozenset({"08", "25", "53", "57", "58", "XX"})
@@ -158,8 +159,7 @@ class OnRefusal:
     events: Callable[[Refusal], Sequence[Any]]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Message:
+class Message(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the writer must know of a message to let it have its effect once, after its predecessor."""
 
     publisher: str
@@ -326,6 +326,55 @@ class Held:
     lease: str | None = None  # which it belongs to, if any
 
 
+class Act(NamedTuple):
+    """Something to decide for a message that is new: about a stream, or nothing but that it was taken in."""
+
+    by: Responsible
+    stream: AnyStream | None = None
+    id: str = ""
+    decision: Callable[..., Iterable[Any]] | None = None
+
+
+class _Promised(Protocol):
+    """Where the outcome of an act goes: a future, or a place among others."""
+
+    def done(self) -> bool: ...
+    def set_result(self, outcome: "Decided", /) -> None: ...
+    def set_exception(self, outcome: BaseException, /) -> None: ...
+
+
+class _Together:
+    """The outcomes of acts that were handed over at once."""
+
+    def __init__(self, number: int) -> None:
+        self.outcomes: list[Decided | BaseException | None] = [None] * number
+        self.left = number
+        self.all: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+
+class _Place:
+    """The place of one outcome among those of others."""
+
+    __slots__ = ("_number", "_together")
+
+    def __init__(self, together: _Together, number: int) -> None:
+        self._together, self._number = together, number
+
+    def done(self) -> bool:
+        """Whether there is an outcome, or nobody waits for it any more."""
+        return self._together.outcomes[self._number] is not None or self._together.all.done()
+
+    def set_result(self, outcome: "Decided | BaseException", /) -> None:
+        """Put the outcome in its place."""
+        together = self._together
+        together.outcomes[self._number] = outcome
+        together.left -= 1
+        if not together.left and not together.all.done():
+            together.all.set_result(None)
+
+    set_exception = set_result
+
+
 @dataclass(slots=True)
 class _Asked:
     office: str
@@ -338,7 +387,8 @@ class _Asked:
     answer: Callable[[Decided], bytes] | None
     must_exist: bool
     rows: Sequence[Change]
-    future: "asyncio.Future[Decided]"
+    future: _Promised
+    new: bool = False  # a message that nobody has seen: it is not looked for, the keys of its rows say whether it is so
 
 
 class _Unread(Exception):
@@ -399,12 +449,13 @@ class _Batch(_Leaves):
     outcomes: list[tuple[_Asked, Decided | BaseException]] = field(default_factory=list)
     leaving: dict[HandOver, Leaving] = field(default_factory=dict)
     along: dict[HandOver, list[Entered]] = field(default_factory=dict)
+    taken: list[tuple[str, str, int, int, str, int, str, bytes, int]] = field(default_factory=list)  # what was new
     before: list[tuple[dict[Any, Any], Any, Any]] = field(default_factory=list)  # what was overwritten, newest last
 
     @property
     def stores(self) -> bool:
         """Whether there is anything to be stored; when not, its acts are answered without a commit."""
-        return bool(self.events or self.changes)
+        return bool(self.events or self.changes or self.taken)
 
     def put(self, where: dict[Any, Any], key: Any, value: Any) -> None:
         """Set an entry of one of the batch's dicts, so that ``go_back`` can take it back."""
@@ -413,13 +464,13 @@ class _Batch(_Leaves):
 
     def mark(self) -> "_Mark":
         """Remember where the batch stands, before an act that may fail half way."""
-        lengths = (len(self.events), len(self.sent), len(self.changes), len(self.entered), len(self.before))
-        return (self.log, self.published, self.hash), lengths
+        rows = len(self.events), len(self.sent), len(self.changes), len(self.entered), len(self.taken)
+        return (self.log, self.published, self.hash), (*rows, len(self.before))
 
     def go_back(self, mark: "_Mark") -> None:
         """Take out of the batch everything that an act put into it."""
         (self.log, self.published, self.hash), (*lengths, overwritten) = mark
-        grown: tuple[list[Any], ...] = (self.events, self.sent, self.changes, self.entered)
+        grown: tuple[list[Any], ...] = (self.events, self.sent, self.changes, self.entered, self.taken)
         for rows, length in zip(grown, lengths, strict=True):
             del rows[length:]
         for where, key, earlier in reversed(self.before[overwritten:]):
@@ -444,7 +495,6 @@ class _Known:
 
     once: dict[tuple[str, str], tuple[bytes | None, bytes | None]] = field(default_factory=dict)
     inbox: dict[tuple[str, str], tuple[str, bytes]] = field(default_factory=dict)
-    applied: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
 class Writer:
@@ -498,6 +548,7 @@ class Writer:
         self._gone: dict[str, dict[str, Gone]] = {}  # by office and lease
         self._stays = frozenset(stream.kind for stream in stays)
         self.widen: Callable[[str, str, set[str]], Awaitable[None]] = _no_keys
+        self._applied: OrderedDict[tuple[str, str], int] = OrderedDict()  # the last version of streams we are told of
         self._streams_held = streams_held
         self._under_way: list[_Batch] = []  # whose acts were taken from the queue and have no outcome yet, oldest first
         self._storing: _Batch | None = None
@@ -550,6 +601,27 @@ class Writer:
         if self._storing is not None:
             self._decide_ahead()
         return await future
+
+    async def ask_all(self, acts: Sequence[Act]) -> list[Decided | BaseException]:
+        """Queue acts for new messages in this order, and return the outcome of each once all are committed.
+
+        Each has its own, as if it had been asked alone; ``on_taken`` hears of none of them.
+
+        :raises StoreBusy: there is no room, or the store is away: nothing was recorded.
+        """
+        if len(self._queue) + len(acts) > self._room or not self.ready.is_set():
+            raise StoreBusy
+        if not acts:
+            return []
+        together = _Together(len(acts))
+        for number, (by, stream, id, decision) in enumerate(acts):
+            place = _Place(together, number)
+            self._queue.append(_Asked(by.office, stream, id, decision, by, {}, None, None, False, (), place, new=True))
+        self._arrived.set()
+        if self._storing is not None:
+            self._decide_ahead()
+        await together.all
+        return cast("list[Decided | BaseException]", together.outcomes)
 
     def held(self, office: str, stream: AnyStream, id: str) -> Held | None:
         """Return a stream's committed state when this writer is the one that writes and holds it."""
@@ -732,6 +804,7 @@ class Writer:
         self._held.clear()
         self._members.clear()
         self._gone.clear()
+        self._applied.clear()
         for companion in self._companions:
             companion.forget()
 
@@ -773,6 +846,12 @@ class Writer:
             return True
         if not isinstance(why, asyncpg.PostgresError) or (why.sqlstate or "")[:2] in ("", *UNKNOWN_OUTCOME):
             return not await self._was_committed(batch)
+        if why.sqlstate == ALREADY_THERE and any(one.new for one in batch.asked):
+            # A message is not as new as it was held to be: look for all of them.
+            REPEATED.labels("not-new").inc()
+            for one in batch.asked:
+                one.new = False
+            return True
         if len(batch.asked) == 1:
             log.error("act-refused-by-the-store", sqlstate=why.sqlstate, act=batch.asked[0].by.act)
             _answer(batch.asked[0], why)
@@ -829,6 +908,9 @@ class Writer:
         for key, held in batch.held.items():
             self._held[key] = held
             self._held.move_to_end(key)
+        for stream, applied in batch.applied.items():
+            self._applied[stream] = applied
+            self._applied.move_to_end(stream)
         for place, added in batch.members.items():
             if place in self._members:  # only a complete list is held; one that is not is read when somebody asks
                 self._members[place].update(added)
@@ -842,13 +924,13 @@ class Writer:
             self.committed.set()
 
     def _hold_no_more(self) -> None:
-        for held_in_memory in (self._held, self._members):
+        for held_in_memory in (self._held, self._members, self._applied):
             while len(held_in_memory) > self._streams_held:
                 held_in_memory.popitem(last=False)
 
     def _answer_all(self, batch: _Batch) -> None:
         for one, outcome in batch.outcomes:
-            if one.by.message is not None and isinstance(outcome, Decided):
+            if one.by.message is not None and isinstance(outcome, Decided) and not isinstance(one.future, _Place):
                 self.on_taken(one.by.message.office or one.office, one.by.message, outcome.outcome)
             _answer(one, outcome)
 
@@ -897,7 +979,11 @@ class Writer:
                     keys[(one.office, one.by.once + REFUSED)] = None
             if one.by.message is not None:
                 told = one.by.message
-                messages.append((told.office or one.office, told.publisher, told.epoch, told.position, told.stream))
+                inbox = told.office or one.office
+                applied = self._applied_of(_stream_of(inbox, told), batch)
+                known_to_follow = told.previous == 0 if applied is None else told.version > applied
+                if not (one.new and known_to_follow):
+                    messages.append((inbox, told.publisher, told.epoch, told.position, told.stream))
         known = _Known()
         if not (streams or leases or keys or messages):
             return known
@@ -952,7 +1038,7 @@ class Writer:
                 elif what == "inbox":
                     known.inbox[(office, a)] = (c, d)
                 else:
-                    known.applied[(office, a)] = b
+                    self._applied.setdefault((office, a), b)
         for key in streams:
             self._held[key] = fresh[key] if key in fresh else Held(self._streams[key.split("/", 2)[1]].initial)
         for key, held in fresh.items():
@@ -1041,7 +1127,7 @@ class Writer:
             if waits is not None:
                 return waits
         if one.stream is None or one.decision is None:
-            batch.changes += one.rows
+            self._put_rows(one, batch)
             if by.message is not None:
                 self._taken(one, by.message, batch, state="taken")
             return Decided(one.id, None, None, 0)
@@ -1068,7 +1154,7 @@ class Writer:
             raise
         cause = len(batch.entered)  # what was told goes into the ledger before what follows from it
         recorded = self._record(one, events, batch, mandate)
-        batch.changes += one.rows
+        self._put_rows(one, batch)
         after = self._look(batch, one.office, one.stream, one.id)
         decided = Decided(one.id, one.stream, after.state, after.version, recorded)
         if by.message is not None:
@@ -1318,6 +1404,13 @@ class Writer:
         for row in rows:
             batch.changes.append(Change(office, row.table, row.values, "delete" if row.gone else "upsert"))
 
+    def _applied_of(self, stream: tuple[str, str], batch: _Batch) -> int | None:
+        """Return the last version that was applied of a stream we are told of, None when it is not known here."""
+        for applied in (batch.applied, batch.below.applied, self._applied):
+            if stream in applied:
+                return applied[stream]
+        return None
+
     # -- messages -----------------------------------------------------------------------------------------------------
 
     def _already(self, one: _Asked, told: Message, batch: _Batch, known: _Known) -> Decided | None:
@@ -1329,8 +1422,7 @@ class Writer:
             return Decided(one.id, one.stream, None, 0, outcome="conflict")
         if seen is not None and seen[0] in ("taken", "closed"):
             return Decided(one.id, one.stream, None, 0, outcome="repeat")
-        stream = (office, f"{told.publisher}:{told.stream}")
-        applied = batch.applied.get(stream) or batch.below.applied.get(stream) or known.applied.get(stream, 0)
+        applied = self._applied_of(_stream_of(office, told), batch) or 0
         if told.version <= applied:
             # Older than what was applied of this stream: it can only be a repetition under another number.
             self._taken(one, told, batch, state="taken", moves=False)
@@ -1354,30 +1446,49 @@ class Writer:
     ) -> None:
         office = told.office or one.office
         batch.put(batch.inbox, (office, told.place), (state, told.digest))
-        row = {
-            "publisher": told.publisher,
-            "epoch": told.epoch,
-            "position": told.position,
-            "state": state,
-            "stream": told.stream,
-            "version": told.version,
-            "type": told.type,
-            "digest": _hex(told.digest),
-            "waits_for": waits_for,
-            "reason": None,
-            "envelope": None if state == "taken" else _hex(told.envelope),
-            "taken_at": batch.moment,
-        }
-        batch.changes.append(Change(office, INBOX, row))
+        new = one.new and state == "taken" and moves
+        if new:
+            batch.taken.append(
+                (
+                    office,
+                    told.publisher,
+                    told.epoch,
+                    told.position,
+                    told.stream,
+                    told.version,
+                    told.type,
+                    told.digest,
+                    told.previous,
+                )
+            )
+        else:
+            row = {
+                "publisher": told.publisher,
+                "epoch": told.epoch,
+                "position": told.position,
+                "state": state,
+                "stream": told.stream,
+                "version": told.version,
+                "type": told.type,
+                "digest": _hex(told.digest),
+                "waits_for": waits_for,
+                "reason": None,
+                "envelope": None if state == "taken" else _hex(told.envelope),
+                "taken_at": batch.moment,
+            }
+            batch.changes.append(Change(office, INBOX, row, "insert" if one.new else "upsert"))
         if state != "taken":
             return
         if told.type == OFFICE_FOUNDED:
             self._know_office(office, batch)
         if not moves:
             return
-        batch.put(batch.applied, (office, f"{told.publisher}:{told.stream}"), told.version)
-        moved = {"publisher": told.publisher, "stream": told.stream, "version": told.version}
-        batch.changes.append(Change(office, INBOX_STREAM, moved))
+        batch.put(batch.applied, _stream_of(office, told), told.version)
+        if not new:
+            moved = {"publisher": told.publisher, "stream": told.stream, "version": told.version}
+            batch.changes.append(Change(office, INBOX_STREAM, moved))
+        if not self._companions:
+            return
         entered = Entered(
             office=office,
             publisher=told.publisher,
@@ -1396,6 +1507,14 @@ class Writer:
         of_both = [entered] if office == one.office else [entered, replace(entered, office=one.office)]
         place = len(batch.entered) if enters_at is None else enters_at
         batch.entered[place:place] = of_both
+
+    def _put_rows(self, one: _Asked, batch: _Batch) -> None:
+        """Put further rows of an act into the batch; one may move a stream that we are told of."""
+        batch.changes += one.rows
+        for change in one.rows:
+            if change.table is INBOX_STREAM:
+                stream = (change.office, f"{change.values['publisher']}:{change.values['stream']}")
+                batch.put(batch.applied, stream, 0 if change.how == "delete" else change.values["version"])
 
     def _know_office(self, office: str, batch: _Batch) -> None:
         """From this day on there is work to do for the office (``shared.day``)."""
@@ -1530,21 +1649,29 @@ class Writer:
                     grouped.get((change.office, change_name(change.table, how)), {}).pop(key, None)
             rows_of = grouped.setdefault((change.office, change_name(change.table, change.how)), {})
             rows_of[key] = {"office": change.office, **change.values}
+        moved: dict[tuple[str, str, str], int] = {}
+        begun: dict[tuple[str, str, str], bool] = {}
+        for office, publisher, _, _, of, version, _, _, previous in batch.taken:
+            moved[(office, publisher, of)] = version
+            begun.setdefault((office, publisher, of), previous == 0)
         await self._connection.fetchval(
             "select record_batch($1,$2,$3,$4,$5,$6, $7, $8,$9,$10,$11,$12,$13, $14,$15,$16,$17,$18,$19,$20,"
-            " $21,$22,$23)",
+            " $21,$22,$23, $24,$25,$26,$27,$28,$29,$30,$31, $32,$33,$34,$35,$36)",
             batch.follows,
             batch.id,
             batch.log,
             batch.published,
             batch.hash,
             batch.moment,
-            list({office for office, *_ in (*batch.events, *batch.sent, *grouped)}),
+            list(set(map(itemgetter(0), (*batch.events, *batch.sent, *grouped, *batch.taken)))),
             *_columns(batch.events, 6),
             *_columns(batch.sent, 7),
             [office for office, _ in grouped],
             [name for _, name in grouped],
             [_JSON.encode(list(rows_of.values())).decode() for rows_of in grouped.values()],
+            *_columns(batch.taken, 9)[:8],
+            *_columns([(*place, version) for place, version in moved.items()], 4),
+            list(begun.values()),
             timeout=20,
         )
         COMMIT.observe(perf_counter() - started)
@@ -1579,6 +1706,10 @@ def _new_id() -> str:
 
 def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
+
+
+def _stream_of(office: str, told: Message) -> tuple[str, str]:
+    return office, f"{told.publisher}:{told.stream}"
 
 
 def _hex(value: bytes | None) -> str | None:

@@ -94,6 +94,11 @@ NOTICED: Stream[tuple[date, ...], Noticed] = Stream(
 )
 
 
+KEPT: Stream[tuple[date, ...], FirstVisitDueV1] = Stream(
+    "kept", initial=(), evolve=lambda seen, told: (*seen, told.due_on), events=FirstVisitDueV1
+)
+
+
 def published(event: Any, _state: Any, _id: str) -> tuple[Any, ...]:
     """Tell what is due."""
     return (FirstVisitDueV1(lease=event.lease, due_on=event.due_on),) if isinstance(event, Due) else ()
@@ -108,6 +113,13 @@ def noticing() -> Reactions:
         noticed = Noticed(lease=told.data.lease, due_on=told.data.due_on)
         await store.decide(NOTICED, told.data.lease, lambda _seen: [noticed], by=told)
 
+    return reactions
+
+
+def keeping() -> Reactions:
+    """Keep what is due as it was told."""
+    reactions = Reactions()
+    reactions.keep(KEPT, FirstVisitDueV1, of=lambda told: str(told.data.lease))
     return reactions
 
 
@@ -138,6 +150,10 @@ class Small:
     async def noticed(self, lease: str, *, office: str = OFFICE) -> tuple[date, ...]:
         """Return what it made of what it was told."""
         return tuple(await self.store.state(NOTICED, lease, by=Itself(office=office)))
+
+    async def kept(self, lease: str) -> tuple[date, ...]:
+        """Return what it kept of what it was told."""
+        return tuple(await self.store.state(KEPT, lease, by=Itself(office=OFFICE)))
 
     async def sql(self, query: str, *values: Any) -> list[Any]:
         """Look into its database, at all offices."""
@@ -201,7 +217,7 @@ async def at_work(
 
     :param stands_by: do not wait until it writes. :param file: its witness beside the database.
     """
-    streams = (LEASE, NOTICED, *STREAMS)
+    streams = (LEASE, NOTICED, KEPT, *STREAMS)
     codec = Codec(streams)
     clock = SystemClock()
     writer = Writer(

@@ -448,7 +448,7 @@ async def test_what_is_told_late_under_the_old_office_belongs_with_the_new_one(s
     with pytest.raises(LeaseMoved) as moved:
         await shed.store.decide(DEFECT, defect, lambda _said: [Mended()], by=late)
     assert moved.value.to_office == shed.new
-    there = replace(late, office=shed.new, message=replace(told, office=shed.old))
+    there = replace(late, office=shed.new, message=msgspec.structs.replace(told, office=shed.old))
     assert (await shed.store.decide(DEFECT, defect, lambda _said: [Mended()], by=there)).outcome == "done"
     assert (await shed.store.decide(DEFECT, defect, lambda _said: [Mended()], by=there)).outcome == "repeat"
     assert await shed.store.state(DEFECT, defect, by=Itself(office=shed.new)) == ("Seen", "Mended")

@@ -5,7 +5,7 @@ import contextlib
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
@@ -16,15 +16,17 @@ import pytest
 
 import shared.told
 from operate.postgres import SUPERUSER
+from shared.bus import batch_of
 from shared.codec import UnknownEvent
 from shared.contracts.visits import FirstVisitDueV1
 from shared.decisions import TooEarly
-from shared.event_sourcing import EventStore, StoreBusy
+from shared.event_sourcing import Act, EventStore, StoreBusy
 from shared.inbox import Itself
 from shared.told import Reactions, Told, contracts_of
 from tests.conftest import ScratchDatabase, ScratchDatabases
 from tests.shared.correspondents import (
     A_DAY,
+    KEPT,
     LEASE,
     NOTICED,
     OFFICE,
@@ -34,6 +36,7 @@ from tests.shared.correspondents import (
     Small,
     at_work,
     ground,
+    keeping,
     kept,
     new_lease,
     noticing,
@@ -127,6 +130,79 @@ def test_what_is_told_has_its_effect_once(server: Server, here: Ground) -> None:
             await until(lambda: visits.post.why_not is None and referrals.post.why_not is None)
             recorded = await referrals.store.history(NOTICED, leases[0], by=Itself(office=OFFICE))
             assert [one.actor for one in recorded] == ["SYS", "SYS"]
+
+    run(story)
+
+
+def test_what_is_only_kept_goes_many_at_once_and_still_once_in_order_and_each_for_itself(
+    server: Server, here: Ground
+) -> None:
+    async def story() -> None:
+        leases = [new_lease() for _ in range(100)]
+        at_once: list[int] = []
+        async with two(server, here, keeping()) as (visits, referrals):
+            ask_all = referrals.store.writer.ask_all
+
+            async def counted(acts: Sequence[Act]) -> Any:
+                at_once.append(len(acts))
+                return await ask_all(acts)
+
+            referrals.store.writer.ask_all = counted  # type: ignore[method-assign]
+            await visits.tell(*leases)
+            for _ in range(3):
+                await visits.tell(*leases, due_on=NEXT_DAY)
+            await seen(referrals, visits.store.writer.position)
+            for lease in leases:
+                assert await referrals.kept(lease) == (A_DAY, *[NEXT_DAY] * 3)
+            assert sum(at_once) >= 100
+            assert max(at_once) > 10
+            # Beside each other: a repeat, one that contradicts, one that cannot be read, one too early, and a new one.
+            taken: bytes = (await visits.sql("select envelope from outbox where position = 1"))[0]["envelope"]
+            other = {**json.loads(taken), "id": "another"}
+            early = message("e", position=6002, streamversion=2, streamprevious=1)
+            async with user(server.nats, "visits") as bus:
+                subject = f"huurspoor.{OFFICE}.visits.FirstVisitDue.v1"
+                made = [json.dumps(one).encode() for one in (other, early, message("n", position=6003))]
+                bodies = (taken, *made, b"{")
+                together = [(subject, secrets.token_hex(8), body) for body in (*bodies, *bodies)]
+                await bus.publish_batch(batch_of(together))
+            await until(lambda: referrals.kept("n"))
+            await until(lambda: lettered(referrals))
+            assert await referrals.kept("n") == (A_DAY,)
+            assert await referrals.kept("e") == ()
+            assert await referrals.kept(leases[0]) == (A_DAY, *[NEXT_DAY] * 3)
+            await inject(server, message("e", position=6001))
+            await until(lambda: both_of(referrals))
+
+    async def lettered(referrals: Small) -> bool:
+        return sorted(letter["reason"] for letter in await letters(referrals)) == ["conflict", "unreadable"]
+
+    async def both_of(referrals: Small) -> bool:
+        return await referrals.kept("e") == (A_DAY, A_DAY)
+
+    run(story)
+
+
+def test_one_that_fails_among_many_is_tried_again_and_the_others_have_their_effect(
+    server: Server, here: Ground
+) -> None:
+    async def story() -> None:
+        leases = [new_lease() for _ in range(30)]
+        bad, failures = leases[7], iter(range(2))
+
+        def of(told: Told[FirstVisitDueV1]) -> str:
+            if told.data.lease == bad and next(failures, None) is not None:
+                raise ValueError("a bug")
+            return told.data.lease
+
+        reactions = Reactions()
+        reactions.keep(KEPT, FirstVisitDueV1, of=of)
+        async with two(server, here, reactions) as (visits, referrals):
+            await visits.tell(*leases)
+            await visits.tell(*leases, due_on=NEXT_DAY)
+            await seen(referrals, visits.store.writer.position)
+            for lease in leases:
+                assert await referrals.kept(lease) == (A_DAY, NEXT_DAY)
 
     run(story)
 

@@ -21,6 +21,7 @@ from shared.log import ONCE, EventLog, event_log, lay_out
 from shared.refusals import NoMandate
 from shared.views import Resource
 from shared.writer import (
+    Act,
     Change,
     ChangedMeanwhile,
     Decided,
@@ -402,6 +403,51 @@ async def test_a_message_has_its_effect_once_and_after_its_predecessor(shed: She
     assert (await take(told(1, digest=b"other"))).outcome == "conflict"
     rows = await shed.fetch("select position, state from inbox order by position")
     assert [(row["position"], row["state"]) for row in rows] == [(1, "taken"), (2, "taken")]
+
+
+def news(position: int, **other: Any) -> Act:
+    """A message that is held to be new, and what it leads to."""
+    by = By(message=told(position, stream=other.pop("stream", f"order/{position}"), **other), actor="SYS")
+    return Act(by, TOOL, f"t{position}", partial(lend, to="anna"))
+
+
+async def test_messages_that_are_handed_over_together_each_have_their_own_outcome(shed: Shed) -> None:
+    def refuse(_tool: Tool) -> list[ToolLent]:
+        raise ToolNotOnShelf
+
+    refused = Act(By(message=told(2, stream="order/2"), actor="SYS"), TOOL, "t2", refuse)
+    behind = news(3, stream="order/2", version=2, previous=1)
+    outcomes = await shed.writer.ask_all([news(1), refused, behind, news(4), Act(news(5).by)])
+    assert isinstance(outcomes[1], ToolNotOnShelf)
+    said = [outcome.outcome for outcome in outcomes if isinstance(outcome, Decided)]
+    assert said == ["done", "parked", "done", "done"]
+    rows = await shed.fetch("select position, state from inbox order by position")
+    assert [tuple(row) for row in rows] == [(1, "taken"), (3, "parked"), (4, "taken"), (5, "taken")]
+    moved = await shed.fetch("select stream, version from inbox_stream order by stream")
+    assert [tuple(row) for row in moved] == [("order/1", 1), ("order/4", 1), ("order/5", 1)]
+
+
+async def test_messages_of_one_stream_that_are_handed_over_together_follow_each_other(shed: Shed) -> None:
+    one = [news(n, stream="order/1", version=n, previous=n - 1) for n in range(1, 5)]
+    outcomes = [*await shed.writer.ask_all(one[:3]), *await shed.writer.ask_all(one[3:])]
+    assert [outcome.outcome for outcome in outcomes if isinstance(outcome, Decided)] == ["done"] * 4
+    assert [tuple(row) for row in await shed.fetch("select stream, version from inbox_stream")] == [("order/1", 4)]
+
+
+@pytest.mark.parametrize("forgotten", [False, True])
+async def test_a_message_that_is_not_as_new_as_it_was_held_to_be_has_no_second_effect(
+    shed: Shed, forgotten: bool
+) -> None:
+    await shed.writer.ask_all([news(1), news(2)])
+    if forgotten:
+        shed.writer._forget()
+    same_stream = news(9, stream="order/2")  # an older version under another number
+    other_body = news(2, digest=b"other")
+    outcomes = await shed.writer.ask_all([news(1), news(3), same_stream, other_body])
+    said = [outcome.outcome for outcome in outcomes if isinstance(outcome, Decided)]
+    assert said == ["repeat", "done", "repeat", "conflict"]
+    lent = await shed.fetch("select originator_id from stored_events order by notification_id")
+    assert [row["originator_id"].rpartition("/")[2] for row in lent] == ["t1", "t2", "t3"]
 
 
 async def test_what_comes_too_early_is_parked_with_what_it_waits_for(shed: Shed) -> None:

@@ -28,6 +28,7 @@ def no_inbox() -> None:
     from shared.inbox import Inbox, _Known
     from shared.writer import Writer
 
+    instead(Inbox, "_goes_straight", lambda *_: False)
     honest = Inbox._known
 
     async def forgetful(self: Inbox, told: Sequence[Any]) -> Mapping[str, Any]:
@@ -76,28 +77,34 @@ def dropped_on_error() -> None:
     """Take a message whose handling failed for handled."""
     from shared.inbox import Inbox
 
-    honest = Inbox._settle
+    honest = Inbox._unless_away
 
-    async def careless(self: Inbox, one: Any, known: Any) -> bool:
-        await honest(self, one, known)
+    async def careless(self: Inbox, work: Any) -> bool:
+        await honest(self, work)
         return True
 
-    instead(Inbox, "_settle", careless)
+    instead(Inbox, "_unless_away", careless)
 
 
 def hiccup(number: int) -> None:
     """Let one message fail once, as when the store is away for a moment."""
-    from shared.event_sourcing import StoreBusy
+    from shared.event_sourcing import EventStore, StoreBusy
     from shared.inbox import Inbox
 
-    honest, count = Inbox._one, iter(range(1, 1_000_000))
+    one, together, count = Inbox._one, EventStore.take_in, iter(range(1, 1_000_000))
 
     async def failing(self: Inbox, *told: Any) -> None:
         if next(count) == number:
             raise StoreBusy
-        await honest(self, *told)
+        await one(self, *told)
+
+    async def failing_together(self: EventStore, acts: Sequence[Any]) -> Any:
+        if number in [next(count) for _ in acts]:
+            raise StoreBusy
+        return await together(self, acts)
 
     instead(Inbox, "_one", failing)
+    instead(EventStore, "take_in", failing_together)
 
 
 def next_release() -> None:

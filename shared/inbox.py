@@ -934,7 +934,7 @@ class Inbox:
         """Read how far each publisher has come, what waits, and what failed."""
         while self._at_work:
             await asyncio.sleep(0.01)  # what is under way must not be noted between our reading and our noting
-        self.epochs.become(await self._read(epochs.ALL_ENDED))
+        ended = await self._read(epochs.ALL_ENDED)
         progress = {publisher: Progress() for publisher in self.publishers}
         ranges: dict[tuple[str, bool], list[tuple[int, int]]] = {}
         for publisher, settled, first, last in await self._read(
@@ -982,6 +982,7 @@ class Inbox:
                 if row["reason"] == "unknown-version":
                     readable.append(row["id"])
         self._moved.clear()
+        self.epochs.become(ended)  # together with what follows from it: who sees the one relies on the other
         self.loaded.set()
         for publisher, one in progress.items():
             # In place: who waits holds on to the object.

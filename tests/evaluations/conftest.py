@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
@@ -161,7 +161,9 @@ class Evaluations:
         try:
             await reaction(told, self.store)
         except LeaseMoved as moved:
-            there = replace(told, office=moved.to_office, message=replace(message, office=office))
+            there = msgspec.structs.replace(
+                told, office=moved.to_office, message=msgspec.structs.replace(message, office=office)
+            )
             await reaction(there, self.store)
 
     async def words(self, lease: str, text: str, *, category: Any = "B", name: str = "what_seen") -> Sealed:

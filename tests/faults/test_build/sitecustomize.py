@@ -112,7 +112,9 @@ def next_release() -> None:
 
     No release of ours would give up the first version at once. To who does not know the second it is all the same.
     """
-    from dataclasses import dataclass, fields, replace
+    from dataclasses import dataclass, fields
+
+    from msgspec.structs import replace
 
     from shared.contracts.visits import VisitPlannedV1
     from shared.told import Reader, Told, contracts_of

@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -49,6 +49,7 @@ from shared.writer import Companion, Writer
 log = structlog.get_logger()
 
 SECONDS_TO_TELL = 2.0
+HURRY_SECONDS = 2.0  # at the end: when what does not end is told again, and what is still held is let go
 
 Carrier = Callable[[EventStore, Settings, Clock, asyncpg.Pool], Coroutine[Any, Any, None] | None]
 
@@ -212,7 +213,7 @@ class Service:
         carrier = self.carrier(store, settings, clock, every_office)
         server = _Server(config_of(app, host=settings.host, port=settings.port))
         set_aside_what_stays()
-        async with pool, every_office:
+        async with _at_hand(pool, every_office):
             at_work = [
                 asyncio.create_task(work, name=name)
                 for name, work in (
@@ -243,14 +244,38 @@ class Service:
             for task in ended:
                 if task in at_work and not task.cancelled() and task.exception() is not None:
                     raise task.exception() or RuntimeError(task.get_name())
-        await seals.close()
+        await _soon(seals.close())
 
 
 async def _ended(*tasks: "asyncio.Task[Any]") -> None:
-    """Cancel tasks and wait until they have ended."""
-    for task in reversed(tasks):
-        task.cancel()
+    """Cancel tasks and wait until they have ended; again after a while, for a cancellation can be lost on its way.
+
+    ``asyncio.wait_for`` of Python 3.11 loses one that comes together with what it waits for, and then nobody ends.
+    """
+    waiting = set(tasks)
+    while waiting:
+        for task in reversed(tasks):
+            task.cancel()
+        _, waiting = await asyncio.wait(waiting, timeout=HURRY_SECONDS)
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def _at_hand(*pools: asyncpg.Pool) -> AsyncIterator[None]:
+    """Have connections to the store; at the end nobody may hold one for ever."""
+    for pool in pools:
+        await pool
+    try:
+        yield
+    finally:
+        for pool in pools:
+            await _soon(pool.close())
+
+
+async def _soon(closing: Awaitable[None]) -> None:
+    """Close connections, or end them where one is not given back in time: what matters is committed by then."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(closing, HURRY_SECONDS)  # cut off, a pool ends its connections at once
 
 
 class _Server(uvicorn.Server):

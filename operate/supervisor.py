@@ -414,10 +414,12 @@ async def _asked(port: int, path: str) -> tuple[int | None, dict[str, Any]]:
     except (OSError, TimeoutError):
         return None, {}
     line = head.split(b"\r\n")[0].split()
-    with contextlib.suppress(ValueError):
+    status = int(line[1]) if len(line) > 1 and line[1].isdigit() else None
+    try:
         told = json.loads(body)
-        return int(line[1]) if len(line) > 1 else None, told if isinstance(told, dict) else {}
-    return (int(line[1]) if len(line) > 1 and line[1].isdigit() else None), {}
+    except ValueError:
+        told = None
+    return status, told if isinstance(told, dict) else {}
 
 
 def main() -> int:

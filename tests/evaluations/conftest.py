@@ -172,10 +172,17 @@ class Evaluations:
         return sealed  # type: ignore[no-any-return]
 
     async def act(
-        self, path: str, body: Mapping[str, Any] | None = None, *, role: str = "coordinator", **claims: Any
+        self,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        role: str = "coordinator",
+        key: str | None = None,
+        **claims: Any,
     ) -> httpx.Response:
-        """Do something, as somebody with that role."""
-        return await self.client.post(path, json=dict(body or {}), headers=self._as(role, **claims))
+        """Do something, as somebody with that role, under an Idempotency-Key where there is one."""
+        headers = {**self._as(role, **claims), **({"Idempotency-Key": key} if key is not None else {})}
+        return await self.client.post(path, json=dict(body or {}), headers=headers)
 
     async def read(self, path: str, *, role: str = "coordinator", **claims: Any) -> httpx.Response:
         """Read something, as somebody with that role."""

@@ -272,7 +272,9 @@ async def test_three_evaluations_a_review_and_a_directors_decision(evaluations: 
     assert recorded(proposed) == ["TerminationProposed"]
 
     decision = {"outcome": "terminate", "reasons": OWN_REASONS}
-    assert reason(await it.act(f"{at}/decide", decision, **FATMA)) == (403, "not-permitted")
+    for _ in range(2):  # asked again under its key it is the same attempt
+        again = await it.act(f"{at}/decide", decision, key="k-1", **FATMA)
+        assert reason(again) == (403, "not-permitted")
     assert reason(await it.act(f"{at}/decide", decision, role="director", sub="karel")) == (403, "no-mandate")
     assert reason(await it.act(f"{at}/decide", {**decision, "reasons": "kort"}, **RITA)) == (409, "reasons-not-own")
     refused = await it.act(f"{at}/decide", decision, **RITA)

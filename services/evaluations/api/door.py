@@ -1,5 +1,6 @@
 """What the doors of evaluations have in common: who is asked about, refused attempts, the file an act looks at."""
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,8 +21,10 @@ from services.evaluations.rules.office import OFFICE_ID
 from services.evaluations.rules.policy import POLICIES
 from services.evaluations.views import whole_file
 from shared import problems
+from shared.asking import key_of
 from shared.bodies import is_uuid
 from shared.decisions import AnyStream, Refusal
+from shared.event_sourcing import KeyReused
 from shared.problems import NotYetKnown, Problem
 from shared.reception import reception_of
 from shared.sealed import Sealed
@@ -76,13 +79,26 @@ async def _note_role_refused(request: Request, act: str, of: AnyStream) -> None:
         return
     found = await web.store.found(of, id, by=caller)
     if found.version:
+        with contextlib.suppress(Problem):  # of the two, that the role may not is the answer
+            caller = replace(caller, once=key_of(request, caller.actor), digest=request.scope["huurspoor"].digest)
         await note_role(web.front, of, id, lease=found.state.lease, by=replace(caller, act=act))
 
 
 async def note_role(store: WebStore, of: AnyStream, id: str, *, lease: str, by: Caller) -> None:
-    """Remember that somebody tried what their role may not do."""
-    noted = note_attempt(NotPermitted(), lease=lease, act=by.act or "", about=f"{of.kind}/{id}")
-    await store.decide(ATTEMPTS, lease, lambda _state: noted, by=replace(by, act=None, once=None, if_match=None))
+    """Remember that somebody tried what their role may not do; once, also when it is asked again under its key."""
+
+    def refuse(_state: Any) -> list[Any]:
+        raise NotPermitted
+
+    noted = remembered(lease, act=by.act or "", about=f"{of.kind}/{id}")
+    for once in (by.once, None):  # a key that belonged to another request hides no attempt
+        trying = replace(by, act=None, once=once, if_match=None)
+        try:
+            await store.decide(ATTEMPTS, lease, refuse, by=trying, refused=noted)
+        except KeyReused:
+            continue
+        except NotPermitted:
+            return
 
 
 def remembered(

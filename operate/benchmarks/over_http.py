@@ -81,16 +81,26 @@ async def _as_shipped(one: Whole) -> AsyncIterator[Cell]:
 
 async def _stubbed(one: Whole) -> AsyncIterator[Cell]:
     ports = {name: int(seen["url"].rpartition(":")[2]) for name, seen in one.platform.components.items()}
-    port, other = free_port(), free_port()
+    port, other, quick = free_port(), free_port(), free_port()
     settings = service_settings(one.platform.state, "visits", port, database=ports["postgres"], bus=ports["nats"])
-    stub, nothing = "operate.benchmarks.stubbed_door", {"PYTHONPATH": str(PROJECT), "HUURSPOOR_PORT": str(other)}
+    stub = "operate.benchmarks.stubbed_door"
+
+    def at(port: int) -> dict[str, str]:
+        return {"PYTHONPATH": str(PROJECT), "HUURSPOOR_PORT": str(port)}
+
     async with (
         serving(one.platform.state, stub, settings, port) as door,
-        serving(one.platform.state, stub, nothing, other, "nothing") as noop,
+        serving(one.platform.state, stub, at(other), other, "nothing") as noop,
+        serving(one.platform.state, stub, at(quick), quick, "nothing-quicker") as quicker,
         await Callers.of(door, CONNECTIONS) as ours,
         await Callers.of(noop, CONNECTIONS) as theirs,
+        await Callers.of(quicker, CONNECTIONS) as quickest,
     ):
         mine, others = one.planning(), one.planning()
+
+        async def besides() -> Mapping[str, Any]:
+            run = await quickest.busy(2.0, others, status=201)
+            return {"of_a_no_op_on_our_own_loop_and_parser": round(run.rate, 1)}
 
         async def check() -> None:
             request = mine()
@@ -105,6 +115,7 @@ async def _stubbed(one: Whole) -> AsyncIterator[Cell]:
             lambda seconds: ours.busy(seconds, mine, status=201),
             lambda seconds: theirs.busy(seconds, others, status=201),
             check,
+            beside=besides,
         )
 
 

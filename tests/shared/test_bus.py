@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from nats.aio.msg import Msg
 
 from operate.bus_keeper import tend
 from operate.nats import prepare
@@ -68,6 +69,33 @@ async def test_what_is_pulled_is_taken_off_the_wire_wherever_it_is_cut() -> None
         assert {(one.subject, one.reply) for one in taken} == {(SUBJECT, ack)}
         assert others == [(7, b""), (8, b"ok")] * len(bodies)
         assert len(pings) == len(bodies)
+
+
+async def test_a_cancellation_that_comes_together_with_the_answer_is_not_lost() -> None:
+    client = _Mute()
+    bus = Bus("nats://nowhere", user="visits")
+    bus._client = client
+    asking = asyncio.create_task(bus.request("$JS.API.INFO", b""))
+    while not client._resp_map:
+        await asyncio.sleep(0)
+    (answer,) = client._resp_map.values()
+    answer.set_result(Msg(client, "_INBOX.a", data=b"{}"))
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+
+
+class _Mute(Connection):
+    """A connection that sends nothing and says that it is one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._status = Connection.CONNECTED
+        self._resp_map = {}
+        self._resp_sub_prefix = bytearray(b"_INBOX.visits.")
+
+    async def publish(self, *_: Any, **__: Any) -> None:
+        """Send nothing."""
 
 
 def test_evaluations_hear_four_types_of_referrals_and_no_more() -> None:

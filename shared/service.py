@@ -49,6 +49,7 @@ from shared.writer import Companion, Writer
 log = structlog.get_logger()
 
 SECONDS_TO_TELL = 2.0
+SECONDS_TO_FINISH = 9.0  # for what was fetched or is with a carrier; they give up by themselves after 8
 HURRY_SECONDS = 2.0  # at the end: when what does not end is told again, and what is still held is let go
 
 Carrier = Callable[[EventStore, Settings, Clock, asyncpg.Pool], Coroutine[Any, Any, None] | None]
@@ -234,7 +235,7 @@ class Service:
             server.should_exit = True
             asked_to_end.cancel()
             writing, connected, relaying, *fetching = at_work
-            await _ended(*fetching)
+            await _ended(*fetching, again_after=SECONDS_TO_FINISH)
             with contextlib.suppress(asyncio.CancelledError):
                 await serving
             await _ended(relaying)
@@ -247,16 +248,17 @@ class Service:
         await _soon(seals.close())
 
 
-async def _ended(*tasks: "asyncio.Task[Any]") -> None:
+async def _ended(*tasks: "asyncio.Task[Any]", again_after: float = HURRY_SECONDS) -> None:
     """Cancel tasks and wait until they have ended; again after a while, for a cancellation can be lost on its way.
 
-    ``asyncio.wait_for`` of Python 3.11 loses one that comes together with what it waits for, and then nobody ends.
+    ``asyncio.wait_for`` of Python 3.11 loses one that comes together with what it waits for, and then nobody ends. A
+    second one cuts off what a task finishes after the first: so long they get.
     """
     waiting = set(tasks)
     while waiting:
         for task in reversed(tasks):
             task.cancel()
-        _, waiting = await asyncio.wait(waiting, timeout=HURRY_SECONDS)
+        _, waiting = await asyncio.wait(waiting, timeout=again_after)
     await asyncio.gather(*tasks, return_exceptions=True)
 
 

@@ -662,6 +662,32 @@ async def test_a_service_that_starts_on_a_restored_database_sends_nothing_that_w
     databases.drop()
 
 
+async def test_what_a_slow_carrier_takes_while_the_service_is_asked_to_end_is_recorded(
+    postgres: Postgres, nats: Nats, tmp_path: Path, post: Post, asked: Counted
+) -> None:
+    databases = ScratchDatabases(postgres)
+    database, keys = databases.of("notifications"), databases.of("keys")
+    async with serving(database, keys, Issuer(tmp_path)) as service:
+        notifications = replace(service, office="kantoor-noord")
+        await a_lease(notifications)
+        await many_messages(notifications, {"sms": 1})
+    asked.keys.clear()
+    asked.plan[:] = ["slow"]
+    child = subprocess.Popen(
+        [sys.executable, "-m", "services.notifications.main"],
+        env={**with_carriers(tmp_path, post, asked), **settings_of(database, keys, nats)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        await _until_more(than=0, post=post, asked=asked)
+    finally:
+        child.terminate()
+        assert await asyncio.to_thread(child.wait, 60) == 0
+    assert list((await _states(database.all_offices)).values()) == ["sent"]
+    databases.drop()
+
+
 MESSAGES: dict[Any, int] = {"email": 50, "sms": 25, "whatsapp": 25}
 KILLS = 6
 

@@ -12,10 +12,13 @@ import json
 import os
 import signal
 import sys
+import time as machine
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+import asyncpg
 
 from operate import key_database, nats, postgres
 from operate.children import free_port, how_to_start
@@ -28,6 +31,7 @@ BUS_KEEPER = "bus-keeper"
 SECONDS_TO_READY = 120.0
 _LONG_ENOUGH = 5.0  # seconds after which a start counts as a good one
 _DELAYS = (0.05, 0.25, 0.5, 1.0, 2.0)  # seconds before a child is started again; the later ones when it keeps ending
+_SECONDS_TO_HOLD = 1.0  # the state folder: who asks whether a platform runs on it has it for a moment
 
 Say = Callable[[str], None]
 
@@ -95,7 +99,7 @@ class Supervisor:
         :raises DidNotStart: a part did not come up; everything was stopped again.
         """
         self._state.make()
-        with locked(self._state):
+        with _held(self._state):
             loop = asyncio.get_running_loop()
             for asked, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)):
                 loop.add_signal_handler(asked, self._asked_to_stop, code)
@@ -160,8 +164,7 @@ class Supervisor:
                 more={"store": str(bus.store), "monitoring": bus.monitoring_address},
             )
         )
-        await self._until("postgres", database.answers)
-        await asyncio.to_thread(database.make_databases)
+        await self._on_postgres(database, lambda: asyncio.to_thread(database.make_databases))
         self._say("PostgreSQL is ready")
         await self._until("nats", bus.answers)
         self._say("NATS is ready")
@@ -181,9 +184,8 @@ class Supervisor:
             service: service_settings(self._state, service, ports[service], database=database.port, bus=bus.port)
             for service in SERVICES
         }
-        await key_database.lay_out(
-            with_password(database.url("keys", "keys_owner"), self._state.password("keys_owner"))
-        )
+        keys_owner = with_password(database.url("keys", "keys_owner"), self._state.password("keys_owner"))
+        await self._on_postgres(database, lambda: key_database.lay_out(keys_owner))
         self._owners = {service: postgres.owner_settings(self._state, database.port, service) for service in SERVICES}
         for service in SERVICES:
             self._add(
@@ -259,6 +261,19 @@ class Supervisor:
                 raise DidNotStart(f"{name} did not become ready: {_last_words(component.log)}")
             await asyncio.sleep(pause)
             pause = min(pause * 1.3, 0.25)
+
+    async def _on_postgres(self, database: postgres.Postgres, work: Callable[[], Awaitable[None]]) -> None:
+        """Do work that may be repeated, again if the server ended meanwhile. :raises DidNotStart: it keeps ending."""
+        component = self._components["postgres"]
+        while True:
+            await self._until("postgres", database.answers)
+            starts = component.starts
+            try:
+                return await work()
+            except (RuntimeError, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await asyncio.sleep(_DELAYS[1])  # by then its end was noticed
+                if component.starts == starts and component.seen()["pid"] is not None:
+                    raise
 
     def _service_is_ready(self, service: str) -> Callable[[], Awaitable[bool]]:
         port = int(self._components[service].url.rpartition(":")[2])
@@ -352,25 +367,32 @@ def carriers(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def locked(state: State) -> Iterator[None]:
+def _held(state: State) -> Iterator[None]:
     """Hold the state folder for one supervisor. :raises AlreadyRunning: another holds it."""
+    until = machine.monotonic() + _SECONDS_TO_HOLD
     with (state.root / "lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise AlreadyRunning(f"a platform already runs on {state.root}") from None
+        while not _locks(lock, fcntl.LOCK_EX):
+            if machine.monotonic() > until:
+                raise AlreadyRunning(f"a platform already runs on {state.root}")
+            machine.sleep(0.01)
         yield
 
 
 def is_running(state: State) -> bool:
     """Whether a supervisor holds the state folder now."""
-    if not (state.root / "lock").exists():
-        return False
     try:
-        with locked(state):
-            return False
-    except AlreadyRunning:
-        return True
+        with (state.root / "lock").open() as lock:
+            return not _locks(lock, fcntl.LOCK_SH)  # whoever else asks at the same moment is no supervisor
+    except FileNotFoundError:
+        return False
+
+
+def _locks(lock: IO[str], how: int) -> bool:
+    try:
+        fcntl.flock(lock, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _python(module: str) -> list[str]:

@@ -1,10 +1,13 @@
 """The supervisor: what ends comes back, and nothing stays behind."""
 
+import asyncio
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,9 +16,11 @@ from typing import Any
 import psutil
 import pytest
 
+from operate import key_database, supervisor
 from operate.platform import NotRunning, Platform
-from operate.postgres import forget
+from operate.postgres import Postgres, forget
 from operate.state import PROJECT, SERVICES, State
+from operate.supervisor import Supervisor, is_running
 
 ALL = (*SERVICES, "bus-keeper", "postgres", "nats")
 pytestmark = pytest.mark.journey
@@ -114,6 +119,44 @@ def test_a_signal_during_the_start_stops_what_was_started(tmp_path: Path) -> Non
         up.kill()
         up.wait()
         forget(state)
+
+
+@pytest.mark.parametrize("during", ["make_databases", "lay_out"])
+def test_postgresql_may_end_while_the_platform_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, during: str
+) -> None:
+    state = State(tmp_path / "state")
+    place: Any = Postgres if during == "make_databases" else key_database
+    work, killed = getattr(place, during), list[int]()
+
+    def kill_first(*arguments: Any) -> Any:
+        if not killed:
+            killed.append(Platform(state).components["postgres"]["pid"])
+            os.kill(killed[0], signal.SIGKILL)
+        return work(*arguments)
+
+    async def stop() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(place, during, kill_first)
+    try:
+        assert asyncio.run(Supervisor(state).run(when_ready=stop)) == 143
+        assert len(killed) == 1
+    finally:
+        forget(state)
+
+
+def test_who_asks_whether_a_platform_runs_is_not_taken_for_one(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    assert not is_running(state)
+    with (tmp_path / "lock").open("a") as asking:
+        fcntl.flock(asking, fcntl.LOCK_SH)
+        assert not is_running(state)
+        letting_go = threading.Timer(0.2, fcntl.flock, (asking, fcntl.LOCK_UN))
+        letting_go.start()
+        with supervisor._held(state):
+            assert is_running(state)
+        letting_go.join()
 
 
 @pytest.mark.parametrize(("asked", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -19,7 +19,7 @@ from shared.codec import Codec, stored_name
 from shared.decisions import AnyStream
 from shared.keys import Seals
 from shared.log import STREAMS_SQL
-from shared.writer import (
+from shared.writer.acts import (
     Act,
     Change,
     ChangedMeanwhile,
@@ -33,8 +33,8 @@ from shared.writer import (
     Read,
     Responsible,
     StoreBusy,
-    Writer,
 )
+from shared.writer.loop import Writer
 
 __all__ = [
     "Act",

@@ -5,7 +5,7 @@ Offices merge, and leases change hands, by a fact that widens a scope; recorded 
 the same streams of the new office, in one commit and without publishing them: no reaction runs twice. Beside each event
 stands the office under which it was recorded. The old office keeps what it has, and reads it; it records nothing more.
 
-A decision asks for it with ``HandOver`` among its events (``shared.writer`` carries it out).
+A decision asks for it with ``HandOver`` among its events (``shared.writer.handing_over`` carries it out).
 """
 
 import re

@@ -31,7 +31,8 @@ from shared.log import (
     wall_sql,
 )
 from shared.views import Resource, Row, Table, View
-from shared.writer import Held, shown_row
+from shared.writer.batch import Held
+from shared.writer.recording import shown_row
 
 PAGE = 2000
 FRESH = "__fresh"

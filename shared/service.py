@@ -44,7 +44,8 @@ from shared.views import Resource, Table, View
 from shared.web import Doors
 from shared.witness import Witness
 from shared.wording import Wording
-from shared.writer import Companion, Writer
+from shared.writer.companions import Companion
+from shared.writer.loop import Writer
 
 log = structlog.get_logger()
 

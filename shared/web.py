@@ -48,7 +48,7 @@ from shared.system_doors import add_system_doors
 from shared.tokens import IssuerKeys, Tokens
 from shared.views import Resource
 from shared.wording import Wording
-from shared.writer import WritingWaits
+from shared.writer.acts import WritingWaits
 
 __all__ = [
     "OFFICE",

@@ -33,7 +33,7 @@ from shared.epochs import ended_by, epoch_at, is_void
 from shared.log import ENDED_EPOCH
 from shared.outbox import PLATFORM, message_id
 from shared.refusals import WrongState
-from shared.writer import Writer
+from shared.writer.loop import Writer
 
 log = structlog.get_logger()
 

@@ -23,7 +23,8 @@ from operate.benchmarks.ground import (
     stored_bytes,
     writing,
 )
-from shared.writer import ChangedMeanwhile, Writer
+from shared.writer.acts import ChangedMeanwhile
+from shared.writer.loop import Writer
 
 
 async def append_cells(on: Ground) -> AsyncIterator[Cell]:

@@ -22,7 +22,9 @@ from operate.benchmarks.cell import Cell, NotAsAcknowledged, Run
 from operate.benchmarks.ground import CALLERS, NOTES, OFFICE, By, Ground, Noted, followed, stored_bytes, timed, writing
 from shared.codec import Beside, Codec
 from shared.views import Resource
-from shared.writer import STREAMS_HELD, Decided, Message, Writer
+from shared.writer.acts import Decided, Message
+from shared.writer.loop import Writer
+from shared.writer.memory import STREAMS_HELD
 
 LOADED = 20  # events of a stream that a decision looks at
 STREAMS = 5000

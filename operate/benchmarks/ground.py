@@ -26,7 +26,8 @@ from shared.codec import Codec
 from shared.decisions import AnyStream, Stream
 from shared.log import event_log, lay_out
 from shared.views import Resource
-from shared.writer import Message, Writer
+from shared.writer.acts import Message
+from shared.writer.loop import Writer
 
 CALLERS = (1, 8, 32)
 OFFICE = "bench-office"

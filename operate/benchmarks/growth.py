@@ -28,7 +28,8 @@ from operate.benchmarks.ground import (
 from operate.benchmarks.reading import LOADED, fill
 from shared.codec import Codec
 from shared.event_sourcing import EventStore, reading_pool
-from shared.writer import ChangedMeanwhile, Writer
+from shared.writer.acts import ChangedMeanwhile
+from shared.writer.loop import Writer
 
 FEW, MANY = 10_000, 1_000_000
 CALLERS = 32

@@ -36,7 +36,7 @@ from shared.log import event_log, lay_out
 from shared.outbox import Relay, envelopes, message_id, subject_of
 from shared.serving import set_aside_what_stays
 from shared.told import Reactions, Reader, Told
-from shared.writer import Writer
+from shared.writer.loop import Writer
 
 PUBLISHER, READER, OTHER = "visits", "notifications", "referrals"
 LARGEST_ATOMIC = 1000  # what the server takes in one batch

@@ -26,7 +26,7 @@ from shared.keys import Seals, read_master_key
 from shared.serving import config_of, set_aside_what_stays
 from shared.settings import Settings, with_password
 from shared.wording import Wording
-from shared.writer import Change, One
+from shared.writer.acts import Change, One
 
 
 class Remembering(EventStore):

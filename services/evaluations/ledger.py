@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from shared.decisions import HandOver
 from shared.event_sourcing import Change, OfOffice
 from shared.views import Table
-from shared.writer import CompanionBatch, Entered
+from shared.writer.companions import CompanionBatch, Entered
 
 LEDGER = Table(
     name="ledger",

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from shared.event_sourcing import Change, EventStore, OfOffice
 from shared.sealed import Sealed
 from shared.views import Table
-from shared.writer import CompanionBatch
+from shared.writer.companions import CompanionBatch
 
 Which = Literal["original", "shown"]
 PHOTO_FILE: Final = Table(

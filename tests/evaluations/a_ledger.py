@@ -17,7 +17,7 @@ from shared.keys import DataKey, Opened
 from shared.outbox import envelope
 from shared.sealed import Sealed
 from shared.wording import Wording
-from shared.writer import Entered
+from shared.writer.companions import Entered
 from tests.specification import recorded
 
 OFFICE = "kantoor-noord"

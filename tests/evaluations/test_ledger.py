@@ -45,7 +45,9 @@ from shared.sealed import Sealed
 from shared.settings import Settings
 from shared.web import Caller, Doors, WebStore, application
 from shared.wording import Wording
-from shared.writer import Entered, Message, Writer
+from shared.writer.acts import Message
+from shared.writer.companions import Entered
+from shared.writer.loop import Writer
 from tests.conftest import ScratchDatabase, ScratchDatabases
 from tests.shared.shop import FixedClock, Issuer
 from tests.specification import recorded

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from operate.state import SERVICES
 from shared.inbox import STREAMS_KNOWN
-from shared.writer import STREAMS_HELD
+from shared.writer.memory import STREAMS_HELD
 from tests.faults.house import House, Load, a_house, soon
 
 ASKED = "referrals"

@@ -28,7 +28,7 @@ from shared.sealed import Sealed
 from shared.settings import Settings
 from shared.web import application
 from shared.wording import Wording
-from shared.writer import Writer
+from shared.writer.loop import Writer
 from tests.conftest import ScratchDatabase, ScratchDatabases
 from tests.shared.shop import FixedClock, Issuer
 

@@ -34,7 +34,7 @@ from shared.log import event_log, lay_out
 from shared.outbox import Relay
 from shared.told import Reactions, Told
 from shared.witness import Witness
-from shared.writer import Writer
+from shared.writer.loop import Writer
 from tests.conftest import ScratchDatabase, ScratchDatabases
 
 OFFICE = "kantoor-noord"

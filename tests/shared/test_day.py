@@ -20,7 +20,7 @@ from shared.keys import Seals
 from shared.log import event_log, lay_out
 from shared.refusals import WrongState
 from shared.views import Resource
-from shared.writer import Writer
+from shared.writer.loop import Writer
 from tests.conftest import ScratchDatabases
 
 MONDAY = date(2026, 1, 5)

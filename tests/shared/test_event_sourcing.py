@@ -12,7 +12,7 @@ from shared.codec import Codec
 from shared.decisions import Stream
 from shared.event_sourcing import EventStore, StoreBusy
 from shared.log import event_log, lay_out
-from shared.writer import Writer
+from shared.writer.loop import Writer
 from tests.conftest import ScratchDatabase, ScratchDatabases
 from tests.shared.test_writer import By, dsn
 

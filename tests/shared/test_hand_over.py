@@ -25,7 +25,8 @@ from shared.rebuild import rebuild
 from shared.refusals import WrongState
 from shared.sealed import Sealed
 from shared.views import Resource, Row, Table, View
-from shared.writer import Message, Writer
+from shared.writer.acts import Message
+from shared.writer.loop import Writer
 from tests.conftest import ScratchDatabase, ScratchDatabases
 
 
@@ -329,7 +330,7 @@ async def test_after_a_restart_it_is_still_gone(shed: Shed, laid: tuple[ScratchD
     lease = await shed.let()
     await shed.goes(lease)
     await shed.sql("select 1")
-    shed.store.writer._forget()
+    shed.store.writer.forget()
     with pytest.raises(WrongState):
         await shed.says(LEASE, lease, Let())
 

@@ -16,7 +16,8 @@ from shared.outbox import message_id
 from shared.refusals import WrongState
 from shared.web import problem_of
 from shared.witness import PATIENCE_SECONDS, Contradiction, Own, Seen, as_told, judge
-from shared.writer import RestoredBeneath, WritingWaits
+from shared.writer.acts import WritingWaits
+from shared.writer.loop import RestoredBeneath
 from tests.conftest import ScratchDatabase, ScratchDatabases
 from tests.shared.correspondents import (
     A_DAY,

@@ -20,7 +20,7 @@ from shared.decisions import Elsewhere, Named, Refusal, Stream, TooEarly
 from shared.log import ONCE, EventLog, event_log, lay_out
 from shared.refusals import NoMandate
 from shared.views import Resource
-from shared.writer import (
+from shared.writer.acts import (
     Act,
     Change,
     ChangedMeanwhile,
@@ -31,8 +31,8 @@ from shared.writer import (
     One,
     OnRefusal,
     StoreBusy,
-    Writer,
 )
+from shared.writer.loop import Writer
 from tests.conftest import ScratchDatabase, ScratchDatabases
 
 
@@ -233,7 +233,7 @@ async def test_a_script_through_the_library_uses_the_same_head_and_the_writer_no
 
 
 async def test_what_is_held_in_memory_no_more_is_read_again(shed: Shed) -> None:
-    shed.writer._streams_held = 2
+    shed.writer.memory.most = 2
     for office in ("shed-north", "shed-south", "shed-west", "shed-east") * 2:
         by, reads = By(office=office), {"others": Every(TOOL, "shed-1")}
         for tool in ("t1", "t2"):
@@ -242,8 +242,8 @@ async def test_what_is_held_in_memory_no_more_is_read_again(shed: Shed) -> None:
             await shed.lend("t3", "anna", by, reads=reads)
         with pytest.raises(ToolNotOnShelf):
             await shed.lend("t1", "bert", by)
-        assert len(shed.writer._held) <= 2
-        assert len(shed.writer._members) <= 2
+        assert len(shed.writer.memory.streams) <= 2
+        assert len(shed.writer.memory.members) <= 2
     assert len(await shed.fetch("select 1 from stored_events")) == 8
 
 
@@ -440,7 +440,7 @@ async def test_a_message_that_is_not_as_new_as_it_was_held_to_be_has_no_second_e
 ) -> None:
     await shed.writer.ask_all([news(1), news(2)])
     if forgotten:
-        shed.writer._forget()
+        shed.writer.forget()
     same_stream = news(9, stream="order/2")  # an older version under another number
     other_body = news(2, digest=b"other")
     outcomes = await shed.writer.ask_all([news(1), news(3), same_stream, other_body])
@@ -512,7 +512,7 @@ async def test_the_services_role_can_neither_change_nor_delete_an_event(shed: Sh
 
 
 async def test_a_full_queue_says_so_instead_of_piling_up(shed: Shed) -> None:
-    shed.writer._room = 3
+    shed.writer._queue.room = 3
     outcomes = await asyncio.gather(*(shed.lend(f"t{n}", "anna") for n in range(10)), return_exceptions=True)
     assert sum(isinstance(outcome, StoreBusy) for outcome in outcomes) == 7
     assert isinstance(await shed.lend("t99", "anna"), Decided)

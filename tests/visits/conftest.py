@@ -26,7 +26,8 @@ from shared.log import event_log, lay_out
 from shared.settings import Settings
 from shared.web import application
 from shared.wording import Wording
-from shared.writer import Message, Writer
+from shared.writer.acts import Message
+from shared.writer.loop import Writer
 from tests.conftest import ScratchDatabase, ScratchDatabases
 from tests.shared.shop import FixedClock, Issuer
 from tests.visits.examples import CHECKLIST, POLICY

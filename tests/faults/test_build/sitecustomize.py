@@ -26,7 +26,7 @@ def no_idempotency() -> None:
 def no_inbox() -> None:
     """Forget which messages were taken in."""
     from shared.inbox import Inbox, _Known
-    from shared.writer import Writer
+    from shared.writer.messages import Messages
 
     instead(Inbox, "_goes_straight", lambda *_: False)
     honest = Inbox._known
@@ -36,7 +36,7 @@ def no_inbox() -> None:
         return {place: _Known(None, None, one.applied) for place, one in known.items()}
 
     instead(Inbox, "_known", forgetful)
-    instead(Writer, "_already", lambda *_: None)
+    instead(Messages, "already", lambda *_: None)
 
 
 def no_republishing() -> None:

@@ -1,0 +1,195 @@
+"""What may be asked of the writer, and what it answers.
+
+An act is a decision about one stream, by somebody who answers for it; with it come what else the decision must know
+(``One``, ``Every``), rows that are stored beside its events, and what is remembered when it refuses.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Literal, NamedTuple, Protocol
+
+import msgspec
+
+from shared.decisions import AnyStream, Recorded, Refusal
+from shared.views import Table
+
+
+class StoreBusy(Exception):
+    """The queue is full or the store cannot be reached; nothing was recorded."""
+
+
+class WritingWaits(StoreBusy):
+    """The store holds less than the world has seen of it: nothing is written until a person confirms that it goes on.
+
+    :ivar why: what the store holds, what was seen, and who saw it.
+    """
+
+    def __init__(self, why: Mapping[str, str | int]) -> None:
+        super().__init__("shorter than witnessed")
+        self.why = why
+
+
+class KeyReused(Exception):
+    """The Idempotency-Key was used for another request."""
+
+
+class ChangedMeanwhile(Exception):
+    """The thing has another version than the caller saw.
+
+    :ivar state: its present state.
+    :ivar version: its present version.
+    """
+
+    def __init__(self, state: Any, version: int) -> None:
+        super().__init__("changed meanwhile")
+        self.state, self.version = state, version
+
+
+class Missing(Exception):
+    """The thing to act on does not exist in this office."""
+
+
+@dataclass(frozen=True)
+class One:
+    """A decision wants the state of one other stream; of another office's only where a lease comes from there."""
+
+    stream: AnyStream
+    id: str
+    office: str | None = None
+
+
+@dataclass(frozen=True)
+class Every:
+    """A decision wants all streams of a kind that belong to a lease: a dict from id to state (``office``: ``One``)."""
+
+    stream: AnyStream
+    lease: str
+    office: str | None = None
+
+
+Read = One | Every
+
+
+@dataclass(frozen=True)
+class OnRefusal:
+    """What is recorded, in the commit that answers it, when a decision refuses."""
+
+    stream: AnyStream
+    id: str
+    events: Callable[[Refusal], Sequence[Any]]
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What the writer must know of a message to let it have its effect once, after its predecessor."""
+
+    publisher: str
+    epoch: int
+    position: int
+    stream: str
+    version: int
+    previous: int
+    type: str
+    digest: bytes
+    envelope: bytes
+    event_id: str
+    occurred_on: date
+    recorded_at: datetime
+    actor: str
+    mandate: str | None
+    policy_version: str | None
+    checklist_version: str | None
+    source: str
+    subject: str  # "lease/<id>" or "office/<code>"
+    clock_suspect: bool = False
+    released: bool = False  # closed predecessors: goes on although its predecessor never was applied
+    office: str = ""  # in whose inbox it lies, where its lease went to the office that it has its effect in
+
+    @property
+    def place(self) -> str:
+        """Return the message's place in the office's inbox."""
+        return f"{self.publisher}:{self.epoch}:{self.position}"
+
+
+class Responsible(Protocol):
+    """Who answers for an act: a caller at the door, a message, a day's work."""
+
+    @property
+    def office(self) -> str: ...
+
+    @property
+    def actor(self) -> str: ...
+
+    @property
+    def act(self) -> str | None: ...
+
+    @property
+    def mandated(self) -> bool: ...
+
+    @property
+    def occurred_on(self) -> date | None: ...
+
+    @property
+    def source(self) -> str: ...
+
+    @property
+    def correlation_id(self) -> str: ...
+
+    @property
+    def causation_id(self) -> str | None: ...
+
+    @property
+    def policy_version(self) -> str | None: ...
+
+    @property
+    def checklist_version(self) -> str | None: ...
+
+    @property
+    def device_time(self) -> datetime | None: ...
+
+    @property
+    def clock_suspect(self) -> bool: ...
+
+    @property
+    def once(self) -> str | None: ...
+
+    @property
+    def digest(self) -> bytes | None: ...
+
+    @property
+    def if_match(self) -> int | None: ...
+
+    @property
+    def message(self) -> Message | None: ...
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What came of an act. ``repeat``: a message that was taken in before; ``parked``: it waits for its predecessor."""
+
+    id: str
+    stream: AnyStream | None
+    state: Any
+    version: int
+    events: tuple[Recorded[Any], ...] = ()
+    answer: bytes | None = None  # of a repeated Idempotency-Key: what was answered first
+    outcome: str = "done"  # done, replayed, repeat, parked, conflict
+
+
+@dataclass(frozen=True)
+class Change:
+    """One row to be stored, or taken away, in the batch's commit. ``insert`` fails when the key is there already."""
+
+    office: str
+    table: Table
+    values: Mapping[str, Any]
+    how: Literal["upsert", "insert", "delete"] = "upsert"
+
+
+class Act(NamedTuple):
+    """Something to decide for a message that is new: about a stream, or nothing but that it was taken in."""
+
+    by: Responsible
+    stream: AnyStream | None = None
+    id: str = ""
+    decision: Callable[..., Iterable[Any]] | None = None

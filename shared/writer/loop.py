@@ -1,0 +1,475 @@
+"""The one writer of a service: decides in groups, and stores a whole batch in one commit.
+
+A batch is whatever arrived while the previous one was committing; no timer. For it the writer reads what it does not
+hold (``look``), decides in memory in order, so that two acts on one stream follow each other without a conflict
+(``deciding``), and stores events, envelopes, views, inbox rows and answers in one round trip and one commit
+(``storing``). While a batch is being committed the next one is read for and decided, on top of the states that the
+first will leave; it is stored when the first is committed, and decided anew when that failed.
+
+What holds, and why:
+
+* Nothing is answered before the commit, not even "already so": what an outcome rests on may be in the same batch.
+* The ``head`` row is compared first. While it is as this writer left it nobody else wrote, so every state held in
+  memory is true, and that one comparison checks the versions of all streams a decision read. When it is not, the
+  writer forgets what it holds and decides again. It also checks what was decided ahead: that names the batch before it
+  as the head it follows.
+* A connection lost during COMMIT means *unknown*. The head tells: it holds the batch's id, or it does not, and then the
+  same acts are decided again.
+* An error that the database blames on the data makes the batch be tried act by act, so that one poisonous act cannot
+  fail its neighbours.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import Any, cast
+
+import asyncpg
+import structlog
+from prometheus_client import Counter
+
+from shared.clock import Clock
+from shared.codec import Codec
+from shared.decisions import AnyStream
+from shared.fail_points import reach
+from shared.log import KEEP_PLANS
+from shared.views import Resource, View
+from shared.writer.acts import Act, Change, Decided, Message, OnRefusal, Read, Responsible, StoreBusy, WritingWaits
+from shared.writer.batch import NOTHING_BELOW, Batch, Head, Held
+from shared.writer.companions import Companion
+from shared.writer.deciding import Deciding
+from shared.writer.handing_over import HandingOver, Widen
+from shared.writer.look import Look
+from shared.writer.memory import STREAMS_HELD, Memory
+from shared.writer.messages import Messages
+from shared.writer.queue import Asked, Place, Queue, Together
+from shared.writer.recording import Recording
+from shared.writer.storing import store
+
+log = structlog.get_logger()
+
+REPEATED = Counter("huurspoor_writer_batches_decided_again", "Batches decided again", ["because"])
+WORTH_HALVING = 16  # so many acts that wait are decided and stored in two halves, one while the other commits
+ONLY_WRITER = "select pg_try_advisory_lock(hashtext('huurspoor-writer'))"
+SOMEBODY_ELSE_WROTE = "HS001"  # raised by record_batch
+ALREADY_THERE = "23505"
+LOST = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError)  # errors without an SQL state
+# Classes of SQL states after which nobody knows whether a COMMIT took place: connection, shutdown, resources, internal.
+UNKNOWN_OUTCOME = frozenset({"08", "25", "53", "57", "58", "XX"})
+NO_HEAD = Head(batch="", log=0, published=0, epoch=1, hash=b"", at=datetime.fromtimestamp(0, UTC))
+
+
+class RestoredBeneath(Exception):
+    """The store holds less than this process has written to it: nothing that it holds in memory can be believed."""
+
+
+class Writer:
+    """The writer of one service process: ``run`` serves until cancelled, ``ask`` queues an act and waits for it.
+
+    :ivar ready: set while acts are taken.
+    :ivar committed: set after each commit that published something; the relay waits for it.
+    :ivar on_taken: hears of each message that was asked for by itself: in whose inbox it lies, and its outcome.
+    :ivar vouch: returns once writing may begin: at a start, and after ``look_again`` (``shared.witness``).
+    :ivar waits: why writing waits for a person.
+    """
+
+    def __init__(
+        self,
+        *,
+        service: str,
+        connect: Callable[[], Awaitable[asyncpg.Connection]],
+        codec: Codec,
+        streams: Iterable[AnyStream],
+        published: Callable[[Any, Any, str], tuple[Any, ...]],
+        resources: Iterable[Resource],
+        views: Iterable[View],
+        authority_stream: tuple[AnyStream, str] | None,
+        clock: Clock,
+        companions: Sequence[Companion] = (),
+        queue: int = 2000,
+        largest_batch: int = 256,
+        streams_held: int = STREAMS_HELD,
+        stays: Iterable[AnyStream] = (),
+    ) -> None:
+        self.service = service
+        self.ready = asyncio.Event()
+        self.committed = asyncio.Event()
+        self.on_taken: Callable[[str, Message, str], None] = lambda _office, _message, _state: None
+        self.vouch: Callable[[], Awaitable[None]] | None = None
+        self.waits: Mapping[str, str | int] | None = None
+        self.memory = Memory(streams_held)
+        self._connect = connect
+        self._connection: asyncpg.Connection | None = None  # stores; the look before the next batch has its own
+        self._companions = companions
+        self._queue = Queue(queue)
+        self._largest = largest_batch
+        self._head = NO_HEAD
+        self._look_again = False
+        self._under_way: list[Batch] = []  # whose acts were taken from the queue and have no outcome yet, oldest first
+        self._storing: Batch | None = None
+        self._ahead: Batch | None = None  # decided while that one is being stored
+        self._deciding_ahead: asyncio.Task[None] | None = None
+        by_kind = {stream.kind: stream for stream in streams}
+        self._look = Look(self.memory, service=service, codec=codec, streams=by_kind, authority=authority_stream)
+        recording = Recording(
+            self.memory,
+            service=service,
+            codec=codec,
+            streams=by_kind,
+            published=published,
+            resources=resources,
+            views=views,
+            clock=clock,
+        )
+        self._handing_over = HandingOver(
+            self.memory, self._look, recording, codec=codec, streams=by_kind, stays=stays, companions=companions
+        )
+        self._deciding = Deciding(
+            self.memory,
+            self._look,
+            recording,
+            Messages(self.memory, enter=bool(companions)),
+            self._handing_over,
+            authority=authority_stream,
+            clock=clock,
+            companions=companions,
+        )
+
+    # -- asking -------------------------------------------------------------------------------------------------------
+
+    async def ask(
+        self,
+        by: Responsible,
+        *,
+        stream: AnyStream | None = None,
+        id: str = "",
+        decision: Callable[..., Iterable[Any]] | None = None,
+        reads: Mapping[str, Read] | None = None,
+        refused: OnRefusal | None = None,
+        answer: Callable[[Decided], bytes] | None = None,
+        must_exist: bool = False,
+        rows: Sequence[Change] = (),
+    ) -> Decided:
+        """Queue an act and wait until its outcome is committed.
+
+        :raises Refusal: the rule said no. :raises TooEarly: likewise, for callers without a message.
+        :raises StoreBusy: the queue is full, or the store away: nothing was recorded, or the same key tells what was.
+        :raises ChangedMeanwhile: ``by.if_match`` no longer matches. :raises KeyReused: the key had another request.
+        """
+        if not (self.ready.is_set() and self._queue.has_room_for(1)):
+            raise StoreBusy if self.waits is None else WritingWaits(self.waits)
+        future: asyncio.Future[Decided] = asyncio.get_running_loop().create_future()
+        self._queue.put(
+            Asked(by.office, stream, id, decision, by, reads or {}, refused, answer, must_exist, rows, future)
+        )
+        if self._storing is not None:
+            self._decide_ahead()
+        return await future
+
+    async def ask_all(self, acts: Sequence[Act]) -> list[Decided | BaseException]:
+        """Queue acts for new messages in this order, and return the outcome of each once all are committed.
+
+        Each has its own, as if it had been asked alone; ``on_taken`` hears of none of them.
+
+        :raises StoreBusy: there is no room, or the store is away: nothing was recorded.
+        """
+        if not (self.ready.is_set() and self._queue.has_room_for(len(acts))):
+            raise StoreBusy
+        if not acts:
+            return []
+        together = Together(len(acts))
+        for number, (by, stream, id, decision) in enumerate(acts):
+            place = Place(together, number)
+            self._queue.put(Asked(by.office, stream, id, decision, by, {}, None, None, False, (), place, new=True))
+        if self._storing is not None:
+            self._decide_ahead()
+        await together.all
+        return cast("list[Decided | BaseException]", together.outcomes)
+
+    def held(self, office: str, stream: AnyStream, id: str) -> Held | None:
+        """Return a stream's committed state when this writer is the one that writes and holds it."""
+        return self.memory.streams.get(f"{office}/{stream.kind}/{id}") if self.ready.is_set() else None
+
+    def look_again(self) -> None:
+        """Let nothing more be written until it was vouched for."""
+        self.ready.clear()
+        self._look_again = True
+        self._queue.arrived.set()
+
+    def forget(self) -> None:
+        """Believe nothing that is held in memory: it is read again when it is needed."""
+        self.memory.forget()
+        for companion in self._companions:
+            companion.forget()
+
+    @property
+    def epoch(self) -> int:
+        """In which epoch it writes (``shared.epochs``)."""
+        return self._head.epoch
+
+    @property
+    def position(self) -> int:
+        """The number of the last published event."""
+        return self._head.published
+
+    @property
+    def log_head(self) -> tuple[int, bytes]:
+        """The position of the last event in the log, and the hash over all of it."""
+        return self._head.log, self._head.hash
+
+    @property
+    def widen(self) -> Widen:
+        """What lets another office open what is sealed under keys of the first, given both and the keys."""
+        return self._handing_over.widen
+
+    @widen.setter
+    def widen(self, widen: Widen) -> None:
+        self._handing_over.widen = widen
+
+    # -- the loop -----------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Serve until cancelled. A lost connection is opened again; a second process of the service stands by."""
+        quiet_until = 0.0
+        while True:
+            try:
+                await self._open()
+                while not self._look_again:
+                    try:
+                        await self._serve()
+                    except (*LOST, asyncpg.PostgresError) as why:
+                        await self._settle_under_way(why)
+                self._let_go()
+                await self._close()
+            except asyncio.CancelledError:
+                self._let_go()
+                await self._close()
+                raise
+            except RestoredBeneath:
+                self._let_go()
+                await self._close()
+                raise
+            except Exception as why:
+                if perf_counter() > quiet_until:
+                    log.warning("store-away", because=type(why).__name__)
+                    quiet_until = perf_counter() + 10
+                self._let_go()
+                await self._close()
+                await asyncio.sleep(0.1)
+
+    async def _serve(self) -> None:
+        """Store one batch after the other, the next one decided while one is being committed, until something fails.
+
+        Returns when somebody must vouch for the store again (``look_again``).
+        """
+        batch = self._begin()
+        self._under_way = [batch]
+        while True:
+            while not (batch.asked or self._look_again):
+                await self._queue.arrived.wait()
+                if not self._look_again:
+                    await self._deciding.decide(self._queue.take(self._to_begin_with()), batch)
+            if self._look_again:
+                return
+            if batch.stores:
+                self._storing = batch
+                if self._queue:
+                    self._decide_ahead()
+                await self._store(batch)
+                self._storing = None
+            self._go_on_from(batch)
+            del self._under_way[0]
+            if self._ahead is not None and self._deciding_ahead is None:
+                # The answers wait until the next batch is on its way, which is in this very step.
+                asyncio.get_running_loop().call_soon(self._answer_all, batch)
+            else:
+                self._answer_all(batch)
+                if self._deciding_ahead is not None:
+                    await self._deciding_ahead
+            batch, self._ahead = self._ahead or self._begin(), None
+            self._under_way = [batch]
+
+    def _to_begin_with(self) -> int:
+        """Return how many acts the next batch takes when nothing is being committed.
+
+        Of many that wait, half: the others are decided while these are being committed.
+        """
+        waiting = len(self._queue)
+        return min(self._largest, (waiting + 1) // 2 if waiting >= WORTH_HALVING else waiting)
+
+    def _decide_ahead(self) -> None:
+        if self._deciding_ahead is None and (self._ahead is None or len(self._ahead.asked) < self._largest):
+            self._deciding_ahead = asyncio.create_task(self._decide_on_top_of(self._storing))
+
+    async def _decide_on_top_of(self, below: Batch | None) -> None:
+        """Decide what arrives while a batch is being committed, as if it were already."""
+        if self._ahead is None:
+            self._ahead = self._begin(below)
+            self._under_way.append(self._ahead)
+        ahead = self._ahead
+        while self._queue and self._storing is below and len(ahead.asked) < self._largest:
+            await self._deciding.decide(self._queue.take(self._largest - len(ahead.asked)), ahead)
+        self._deciding_ahead = None
+
+    def _begin(self, below: Batch | None = None) -> Batch:
+        """Begin a batch that follows what is committed, or the one that is being committed."""
+        if below is None:
+            return Batch.after(self._head, NOTHING_BELOW, [companion.batch(None) for companion in self._companions])
+        companions = zip(self._companions, below.companions, strict=True)
+        return Batch.after(below.head, below, [companion.batch(rows) for companion, rows in companions])
+
+    def _let_go(self) -> None:
+        """Tell everybody who waits that the store is away; the same key will tell what was."""
+        self.ready.clear()
+        for batch in self._under_way:
+            for asked in batch.asked:
+                asked.tell(StoreBusy())
+        for asked in self._queue.take(len(self._queue)):
+            asked.tell(StoreBusy())
+
+    async def _open(self) -> None:
+        await self._reconnect()
+        assert self._connection is not None
+        while not await self._connection.fetchval(ONLY_WRITER):
+            await asyncio.sleep(0.25)
+        await self._read_head()
+        self._look_again = False
+        if self.vouch is not None:
+            await self.vouch()
+            await self._read_head()  # a new epoch may have begun
+        self.ready.set()
+
+    async def _reconnect(self) -> None:
+        self._connection = await self._connect()
+        self._look.connection = await self._connect()
+        await self._look.connection.execute(KEEP_PLANS)
+
+    async def _close(self) -> None:
+        self.ready.clear()
+        for connection in (self._connection, self._look.connection):
+            if connection is not None:
+                connection.terminate()
+        self._connection = self._look.connection = None
+        if self._deciding_ahead is not None:
+            self._deciding_ahead.cancel()
+        await self._nothing_is_decided_ahead()
+
+    async def _read_head(self) -> None:
+        assert self._connection is not None
+        head = Head(*await self._connection.fetchrow("select batch, log, published, epoch, hash, at from head"))
+        if head.log < self._head.log or head.published < self._head.published:
+            raise RestoredBeneath
+        if (head.batch, head.log) != (self._head.batch, self._head.log):
+            self.forget()
+        self._head = head
+
+    async def _settle_under_way(self, why: Exception) -> None:
+        """Give every act that is under way exactly one outcome, whatever went wrong: nothing is decided ahead here."""
+        await self._nothing_is_decided_ahead()
+        for batch in self._under_way:
+            if not batch.sent_off or await self._is_to_be_decided_again(batch, why):
+                await self._settle(batch.asked)
+            batch.asked = []
+
+    async def _nothing_is_decided_ahead(self) -> None:
+        storing, self._storing, self._ahead = self._storing, None, None
+        if storing is not None:
+            storing.has_come_to(committed=False)
+        if self._deciding_ahead is not None:
+            await asyncio.gather(self._deciding_ahead, return_exceptions=True)  # what went wrong there goes wrong again
+            self._deciding_ahead = None
+
+    async def _settle(self, asked: list[Asked]) -> None:
+        """Decide and store as often as it takes."""
+        while asked:
+            batch = self._begin()
+            try:
+                await self._deciding.decide(asked, batch)
+                await self._store(batch)
+            except (*LOST, asyncpg.PostgresError) as why:
+                if not await self._is_to_be_decided_again(batch, why):
+                    return
+            else:
+                self._keep(batch)
+                return
+
+    async def _is_to_be_decided_again(self, batch: Batch, why: Exception) -> bool:
+        """Look what came of a batch that could not be stored; where that is known, its acts have their outcome."""
+        if isinstance(why, asyncpg.PostgresError) and why.sqlstate == SOMEBODY_ELSE_WROTE:
+            REPEATED.labels("somebody-else-wrote").inc()
+            await self._read_head()
+            return True
+        if not isinstance(why, asyncpg.PostgresError) or (why.sqlstate or "")[:2] in ("", *UNKNOWN_OUTCOME):
+            return not await self._was_committed(batch)
+        if why.sqlstate == ALREADY_THERE and any(one.new for one in batch.asked):
+            # A message is not as new as it was held to be: look for all of them.
+            REPEATED.labels("not-new").inc()
+            for one in batch.asked:
+                one.new = False
+            return True
+        if len(batch.asked) == 1:
+            log.error("act-refused-by-the-store", sqlstate=why.sqlstate, act=batch.asked[0].by.act)
+            batch.asked[0].tell(why)
+        else:
+            REPEATED.labels("one-by-one").inc()
+            for one in batch.asked:
+                await self._settle([one])
+        return False
+
+    async def _was_committed(self, batch: Batch) -> bool:
+        """The reply was lost: ask the head whether the batch was committed, and if so give its outcomes."""
+        REPEATED.labels("connection-lost").inc()
+        await self._close()
+        deadline, head = perf_counter() + 5, ""
+        while True:
+            try:
+                await self._reconnect()
+                assert self._connection is not None
+                if not await self._connection.fetchval(ONLY_WRITER):
+                    raise OSError("another process writes")
+                head = await self._connection.fetchval("select batch from head")
+                break
+            except (*LOST, asyncpg.PostgresError):
+                await self._close()
+                if perf_counter() > deadline:
+                    for one in batch.asked:
+                        one.tell(StoreBusy())
+                    raise
+                await asyncio.sleep(0.05)
+        committed = batch.sent_off and head == batch.id
+        if committed:
+            self._keep(batch)
+        else:
+            self.forget()
+            await self._read_head()
+        self.ready.set()
+        return committed
+
+    async def _store(self, batch: Batch) -> None:
+        assert self._connection is not None
+        await store(self._connection, batch)
+
+    def _keep(self, batch: Batch) -> None:
+        self._go_on_from(batch)
+        self._answer_all(batch)
+
+    def _go_on_from(self, batch: Batch) -> None:
+        """The batch is committed, or had nothing to commit: hold its states, wake who waits for what it published."""
+        reach("after the append")
+        batch.has_come_to(committed=True)
+        woken = batch.published != self._head.published
+        self._head = batch.head
+        self.memory.keep(batch)
+        if self._deciding_ahead is None:  # it may count on what it found to be held
+            self.memory.let_go()
+        for companion in batch.companions:
+            companion.committed()
+        if woken:
+            self.committed.set()
+
+    def _answer_all(self, batch: Batch) -> None:
+        for one, outcome in batch.outcomes:
+            if one.by.message is not None and isinstance(outcome, Decided) and not isinstance(one.future, Place):
+                self.on_taken(one.by.message.office or one.office, one.by.message, outcome.outcome)
+            one.tell(outcome)

@@ -39,16 +39,26 @@ class Door:
         """Read something. :raises Away: it does not answer."""
         return self._ask("GET", path, None)
 
-    def post(self, path: str, body: Mapping[str, Any], *, patience: float | None = None) -> Answer:
-        """Do something; sent once only. :raises Away: it does not answer, so what was done is unknown."""
-        return self._ask("POST", path, json.dumps(body).encode(), patience=patience)
+    def post(
+        self, path: str, body: Mapping[str, Any], *, key: str | None = None, patience: float | None = None
+    ) -> Answer:
+        """Do something; sent once only.
+
+        :param key: under which it can be asked again, and is done once.
+        :raises Away: it does not answer, so what was done is unknown.
+        """
+        return self._ask("POST", path, json.dumps(body).encode(), key=key, patience=patience)
 
     def close(self) -> None:
         """Close the connection; the next question opens a new one."""
         self._connection.close()
 
-    def _ask(self, method: str, path: str, body: bytes | None, *, patience: float | None = None) -> Answer:
+    def _ask(
+        self, method: str, path: str, body: bytes | None, *, key: str | None = None, patience: float | None = None
+    ) -> Answer:
         headers = {"Content-Type": "application/json"} if body is not None else {}
+        if key is not None:
+            headers["Idempotency-Key"] = key
         if self._token is not None:
             headers["Authorization"] = f"Bearer {self._token}"
         if patience is not None:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time as machine
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -15,7 +16,7 @@ from typing import Any, Self
 
 from operate import clockwork, issuer
 from operate.children import how_to_start, stop
-from operate.door import Away, Door
+from operate.door import Answer, Away, Door
 from operate.postgres import forget
 from operate.state import PROJECT, SERVICES, State
 from operate.supervisor import SECONDS_TO_READY, DidNotStart, is_running
@@ -176,7 +177,7 @@ class Platform:
         """
         doors = {service: Door(url, issuer.operator_token(self.state)) for service, url in self.urls.items()}
         body = {"code": code, "name": name, "director": director, "from": (since or self.today()).isoformat()}
-        answer = doors["evaluations"].post("/offices", body, patience=30)
+        answer = _insist(doors["evaluations"], "/offices", body)
         if answer.status not in (200, 201):
             raise Refused(answer.sentence)
         _wait_until_known(doors, answer.body.get("events", ()))
@@ -228,6 +229,23 @@ def ask_to_stop(state: State) -> None:
         if machine.monotonic() > until:
             raise TimeoutError(f"the supervisor (pid {pid}) has not stopped after {_SECONDS_TO_STOP:.0f} s")
         machine.sleep(0.05)
+
+
+def _insist(door: Door, path: str, body: Mapping[str, Any]) -> Answer:
+    """Do something once, asked again for up to a minute where the service does not answer, or not now.
+
+    :raises Away: it never answered.
+    """
+    key, until = str(uuid.uuid4()), machine.monotonic() + 60
+    while True:
+        try:
+            answer = door.post(path, body, key=key, patience=30)
+            if answer.status != 503 or machine.monotonic() > until:
+                return answer
+        except Away:
+            if machine.monotonic() > until:
+                raise
+        machine.sleep(0.1)
 
 
 def _wait_until_known(doors: Mapping[str, Door], events: Iterable[Mapping[str, Any]]) -> None:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from operate.platform import Platform
 from operate.state import SERVICES
 from tests.faults.invariants import violations
 from tests.faults.play import a_platform, played
+from tests.journeys import truth
 
 pytestmark = pytest.mark.journey
 
@@ -45,3 +47,14 @@ def test_a_crash_at_a_commit_point_loses_and_doubles_nothing(
         assert done.story.standing()["count"] == 1
         unknown = of_the_sender in ("before the send:2", "after the send:2")
         assert bool(done.unknown_messages()) == unknown
+
+
+def test_an_office_is_founded_once_although_the_answer_was_lost(tmp_path: Path) -> None:
+    first = {"evaluations": {"HUURSPOOR_FAIL_POINT": "after the append:1"}}
+    with Platform.start(tmp_path / "state", first=first, thrown_away=True) as platform:
+        assert platform.components["evaluations"]["starts"] == 1
+        platform.create_office("kantoor-zuid", name="Kantoor Zuid", director="dirk")
+        assert platform.components["evaluations"]["starts"] == 2
+        assert truth.asked(
+            platform, "evaluations", "select count(*) from stored_events where topic = 'OfficeFounded'"
+        ) == [(1,)]

@@ -100,6 +100,7 @@ class Supervisor:
         """
         self._state.make()
         with _held(self._state):
+            self._tell()  # what is still told there ended with the supervisor before
             loop = asyncio.get_running_loop()
             for asked, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)):
                 loop.add_signal_handler(asked, self._asked_to_stop, code)

@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
-from operate import key_database, supervisor
+from operate import key_database, nats, postgres, supervisor
 from operate.platform import NotRunning, Platform
 from operate.postgres import Postgres, forget
 from operate.state import PROJECT, SERVICES, State
@@ -144,6 +144,22 @@ def test_postgresql_may_end_while_the_platform_starts(
         assert len(killed) == 1
     finally:
         forget(state)
+
+
+def test_what_ran_under_a_killed_supervisor_is_told_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state, told = State(tmp_path), list[Any]()
+    somebody = {"pid": 1, "url": "http://127.0.0.1:1", "log": "", "starts": 1}
+    state.status.write_text(json.dumps({"supervisor": 1, "ready": True, "components": {"visits": somebody}}))
+
+    def prepare(_state: State) -> None:
+        told.append(json.loads(state.status.read_text()))
+        raise RuntimeError("not today")
+
+    monkeypatch.setattr(postgres, "prepare", prepare)
+    monkeypatch.setattr(nats, "prepare", lambda _state: None)
+    with pytest.raises(RuntimeError, match="not today"):
+        asyncio.run(Supervisor(state).run())
+    assert told == [{"supervisor": os.getpid(), "ready": False, "components": {}}]
 
 
 def test_who_asks_whether_a_platform_runs_is_not_taken_for_one(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ class Correspondence:
             publishers=publishers,
         )
         self.heads.watch(self.inbox)
-        self.dead_letters = self.inbox
+        self.dead_letters = self.inbox.dead_letters
         self._bus = bus
         self._relay = relay
         self._pulls = {

@@ -21,7 +21,8 @@ from shared.clock import Clock, seconds_running
 from shared.contracts.platform import Count, Heard, HistoryRequestedV1, LogHeadAnnouncedV1, VoidFrom
 from shared.decisions import AnyStream, Stream
 from shared.event_sourcing import EventStore
-from shared.inbox import AWAY, Inbox, Itself
+from shared.inbox import Inbox
+from shared.inbox_rows import AWAY, Itself
 from shared.outbox import PLATFORM, Relay
 from shared.told import Reactions, Told
 

@@ -6,6 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import prometheus_client
+
+MESSAGES = prometheus_client.Counter(
+    "huurspoor_inbox_messages", "Messages by what became of them", ["publisher", "outcome"]
+)
+PARKED = prometheus_client.Gauge("huurspoor_inbox_parked", "Messages that wait for another one", ["publisher"])
+
 
 class Ranges:
     """A set of positions, held as ranges: all but a few are one range."""

@@ -32,7 +32,8 @@ from shared.contracts.visits import (
     PhotoErasedV1,
     RenterInformedOfPolicyV1,
 )
-from shared.inbox import Inbox, Itself
+from shared.inbox import Inbox
+from shared.inbox_rows import Itself
 from shared.outbox import event_and_version, subject_of
 from tests.evaluations.conftest import OFFICE, Evaluations
 from tests.evaluations.test_doors import FATMA, KAREL, RITA, WIM, Lease, an_office, reason, recorded

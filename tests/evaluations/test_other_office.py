@@ -25,7 +25,7 @@ from shared.contracts.visits import (
     OfficeChangedV1,
 )
 from shared.decisions import Recorded
-from shared.inbox import Itself
+from shared.inbox_rows import Itself
 from tests.evaluations.a_lease import ALease, morning
 from tests.evaluations.conftest import OFFICE, Evaluations
 from tests.evaluations.test_doors import KAREL, OPERATOR, Lease, an_office, reason, recorded

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from operate.state import SERVICES
-from shared.inbox import STREAMS_KNOWN
+from shared.waiting import STREAMS_KNOWN
 from shared.writer.memory import STREAMS_HELD
 from tests.faults.house import House, Load, a_house, soon
 

@@ -28,7 +28,7 @@ from shared.correspondence import Correspondence
 from shared.decisions import Stream
 from shared.event_sourcing import EventStore
 from shared.heads import STREAMS, with_heads
-from shared.inbox import Itself
+from shared.inbox_rows import Itself
 from shared.keys import Seals, migrate
 from shared.log import event_log, lay_out
 from shared.outbox import Relay

@@ -18,7 +18,7 @@ from shared.codec import Codec
 from shared.decisions import Elsewhere, HandOver, Recorded, Stream
 from shared.event_sourcing import EventStore, every, one
 from shared.hand_over import LeaseMoved
-from shared.inbox import Itself
+from shared.inbox_rows import Itself
 from shared.keys import Seals, migrate
 from shared.log import event_log, lay_out
 from shared.rebuild import rebuild

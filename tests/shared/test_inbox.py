@@ -21,7 +21,7 @@ from shared.codec import UnknownEvent
 from shared.contracts.visits import FirstVisitDueV1
 from shared.decisions import TooEarly
 from shared.event_sourcing import Act, EventStore, StoreBusy
-from shared.inbox import Itself
+from shared.inbox_rows import Itself
 from shared.told import Reactions, Told, contracts_of
 from tests.conftest import ScratchDatabase, ScratchDatabases
 from tests.shared.correspondents import (
@@ -398,7 +398,7 @@ def test_a_failing_reaction_is_tried_again_then_given_up_and_can_be_requeued(ser
 
     async def story() -> None:
         async with two(server, here, reactions) as (visits, referrals):
-            referrals.post.inbox._retry_seconds = (0.05,)
+            referrals.post.inbox.waiting.retry_seconds = (0.05,)
             # In one batch: the second must not be tried as if the first had had its effect.
             await asyncio.gather(visits.tell("poison"), visits.tell("poison", due_on=NEXT_DAY))
             await visits.tell("sound")

@@ -233,13 +233,13 @@ def test_a_void_message_that_comes_late_has_no_effect_and_one_of_an_unknown_epoc
             await inbox.take_in("visits", of_late)
             assert await hearer.noticed("l-2") == (A_DAY,)
             assert await hearer.noticed("l-3") == ()
-            letters, _ = await inbox.listed(limit=200, after=None)
+            letters, _ = await inbox.dead_letters.listed(limit=200, after=None)
             assert [letter["reason"] for letter in letters] == ["void"] * 4
             assert all(letter["envelope"]["why"] == "epoch 1 ended" for letter in letters)
             with pytest.raises(WrongState):
-                await inbox.requeue(letters[0]["id"], reason="Again.", operator="operator-1")
-            assert await inbox.close(letters[0]["id"], reason="Looked at.", operator="operator-1")
-            assert len((await inbox.listed(limit=200, after=None))[0]) == 3
+                await inbox.dead_letters.requeue(letters[0]["id"], reason="Again.", operator="operator-1")
+            assert await inbox.dead_letters.close(letters[0]["id"], reason="Looked at.", operator="operator-1")
+            assert len((await inbox.dead_letters.listed(limit=200, after=None))[0]) == 3
 
     asyncio.run(story())
 

@@ -25,17 +25,18 @@ def no_idempotency() -> None:
 
 def no_inbox() -> None:
     """Forget which messages were taken in."""
-    from shared.inbox import Inbox, _Known
+    from shared.inbox import Inbox
+    from shared.inbox_rows import InboxRows, Known
     from shared.writer.messages import Messages
 
     instead(Inbox, "_goes_straight", lambda *_: False)
-    honest = Inbox._known
+    honest = InboxRows.known
 
-    async def forgetful(self: Inbox, told: Sequence[Any]) -> Mapping[str, Any]:
+    async def forgetful(self: InboxRows, told: Sequence[Any]) -> Mapping[tuple[str, str], Known]:
         known = await honest(self, told)
-        return {place: _Known(None, None, one.applied) for place, one in known.items()}
+        return {place: Known(None, None, one.applied) for place, one in known.items()}
 
-    instead(Inbox, "_known", forgetful)
+    instead(InboxRows, "known", forgetful)
     instead(Messages, "already", lambda *_: None)
 
 

@@ -236,11 +236,8 @@ class InboxRows:
         return {(row[0], row[1]): row[2] for row in rows}
 
     async def parked(self) -> list[Any]:
-        """Return place and what it waits for of all that is parked."""
-        return await self.read(
-            "select office, publisher, epoch, position, waits_for from inbox where waits_for is not null"
-            " and state = 'parked'"
-        )
+        """Return place of all that is parked, and what it waits for; nothing where it is to be tried again."""
+        return await self.read("select office, publisher, epoch, position, waits_for from inbox where state = 'parked'")
 
 
 def place_of(told: Told[Any]) -> str:

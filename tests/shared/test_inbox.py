@@ -420,6 +420,33 @@ def test_a_failing_reaction_is_tried_again_then_given_up_and_can_be_requeued(ser
     run(story)
 
 
+def test_what_failed_is_tried_again_after_a_restart(server: Server, here: Ground) -> None:
+    """It was acknowledged when it was parked: nobody but the inbox knows of it, and those behind it wait."""
+    broken = {"is": True}
+    reactions = Reactions()
+
+    @reactions.to(FirstVisitDueV1)
+    async def when_due(told: Told[FirstVisitDueV1], store: EventStore) -> None:
+        if broken["is"]:
+            raise KeyError("something is wrong")
+        noticed = Noticed(lease=told.data.lease, due_on=told.data.due_on)
+        await store.decide(NOTICED, told.data.lease, lambda _seen: [noticed], by=told)
+
+    async def story() -> None:
+        async with two(server, here, reactions) as (visits, referrals):
+            referrals.post.inbox.waiting.retry_seconds = (3600.0,)
+            await visits.tell("l")
+            await until(lambda: referrals.post.inbox.progress["visits"].parked)
+        broken["is"] = False
+        async with two(server, here, reactions) as (visits, referrals):
+            await until(lambda: referrals.post.inbox.loaded.is_set())
+            await visits.tell("l", due_on=NEXT_DAY)
+            await seen(referrals, visits.store.writer.position)
+            assert await referrals.noticed("l") == (A_DAY, NEXT_DAY)
+
+    run(story)
+
+
 def test_what_is_too_early_for_a_reaction_waits_for_the_stream_it_names(server: Server, here: Ground) -> None:
     reactions = Reactions()
 

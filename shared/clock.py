@@ -143,6 +143,11 @@ def local_instant(day: date, at: time) -> datetime:
     return instant
 
 
+def in_json(at: datetime) -> str:
+    """Return an instant (aware) as answers write it: in UTC, with a Z."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
 def machine_time() -> datetime:
     """Return the machine's own time (aware, UTC), which tokens and key caches follow under every clock."""
     return datetime.fromtimestamp(machine.time(), UTC)

@@ -13,7 +13,7 @@ import prometheus_client
 
 from shared import epochs
 from shared.bus import Seldom
-from shared.clock import Clock
+from shared.clock import Clock, in_json
 from shared.event_sourcing import Change, EventStore
 from shared.inbox_rows import InboxRows, closed_row, place_of
 from shared.keys import OFFICE as OF_NO_LEASE
@@ -86,7 +86,7 @@ class DeadLetters:
                 "reason": row["reason"],
                 "envelope": _shown(msgspec.json.decode(row["headers"])),
                 "state": row["state"],
-                "at": row["at"].astimezone(UTC).isoformat().replace("+00:00", "Z"),
+                "at": in_json(row["at"]),
             }
             for row in rows[:limit]
         ]

@@ -18,7 +18,6 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -27,7 +26,7 @@ import prometheus_client
 import structlog
 
 from shared.bus import NOT_FOUND, SERVICES, Bus, BusAway, BusRefused, Seldom, stream_of
-from shared.clock import Clock, seconds_running
+from shared.clock import Clock, in_json, seconds_running
 from shared.contracts.platform import Heard, LogHeadAnnouncedV1
 from shared.epochs import ended_by, epoch_at, is_void
 from shared.log import ENDED_EPOCH
@@ -264,7 +263,7 @@ class Witness:
                     "void_from": f"{self._service}:{row['void_from']}",
                     "confirmed_by": row["confirmed_by"],
                     "reason": row["reason"],
-                    "at": _instant(row["at"]),
+                    "at": in_json(row["at"]),
                 }
                 for row in rows
             ],
@@ -449,7 +448,3 @@ class Publishing:
         while not self.is_set():
             await self._writing.wait()
             await asyncio.sleep(0 if self.asked else 0.05)
-
-
-def _instant(at: datetime) -> str:
-    return at.isoformat().replace("+00:00", "Z")

@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from shared.clock import (
+    BRUSSELS,
     ClockGoesBackwards,
     ClockUnreadable,
     NoSuchLocalTime,
     SettableClock,
     SystemClock,
     clock_of,
+    in_json,
     local_date,
     local_instant,
     machine_time,
@@ -121,6 +123,10 @@ def test_a_slot_keeps_its_instant_also_in_the_doubled_hour() -> None:
 def test_a_skipped_local_time_does_not_exist() -> None:
     with pytest.raises(NoSuchLocalTime):
         local_instant(date(2026, 3, 29), time(2, 30))
+
+
+def test_an_instant_is_written_in_utc() -> None:
+    assert in_json(datetime(2026, 3, 31, 23, 30, tzinfo=BRUSSELS)) == "2026-03-31T21:30:00Z"
 
 
 def test_seconds_running_only_grow() -> None:

@@ -8,7 +8,7 @@ import typing
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from types import UnionType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -55,10 +55,18 @@ def told_by(event: type) -> str | None:
     return module if package == "shared.contracts" else None
 
 
-class _Place(msgspec.Struct, frozen=True):
-    """What a state that looks at no dates needs of what stands beside an event."""
+class Place(msgspec.Struct, frozen=True):
+    """Of what stands beside an event, what counts where nobody looks at its dates: where it was told, and recorded."""
 
     position: str | None = None
+    office: str | None = None
+
+
+class Undated(Protocol):
+    """A stored event, without its dates and who answers for it."""
+
+    beside: Place
+    data: Any
 
 
 class Folded(NamedTuple):
@@ -87,7 +95,7 @@ class Codec:
                 self._names[event] = name
                 whole = msgspec.defstruct(f"Stored{event.__name__}", [("beside", Beside), ("data", event)])
                 self._decoders[name] = msgspec.json.Decoder(whole)
-                undated = msgspec.defstruct(f"Undated{event.__name__}", [("beside", _Place), ("data", event)])
+                undated = msgspec.defstruct(f"Undated{event.__name__}", [("beside", Place), ("data", event)])
                 self._undated[name] = msgspec.json.Decoder(undated)
         self._encoder = msgspec.json.Encoder(decimal_format="number")
 
@@ -106,6 +114,14 @@ class Codec:
         """
         whole = _known(self._decoders, name).decode(state)
         return with_what_stands_beside(whole.data, whole.beside, stream=stream, version=version)
+
+    def undated(self, name: str, state: bytes) -> Undated:
+        """Read a stored event back for who looks at no dates: in half the time.
+
+        :raises UnknownEvent: this version of the service has no such event.
+        """
+        read: Undated = (self._undated.get(name) or _known(self._undated, name)).decode(state)
+        return read
 
     def fold(
         self,

@@ -6,13 +6,14 @@ or the new, never half. Ledger, inbox and the answers of Idempotency-Keys are no
 """
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import msgspec
 from psycopg import Cursor
-from psycopg.rows import DictRow
+from psycopg.rows import DictRow, tuple_row
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -38,6 +39,22 @@ PAGE = 2000
 FRESH = "__fresh"
 
 
+@dataclass(slots=True)
+class _Thing:
+    """A stream of an office whose rows are being made again.
+
+    :ivar looks_at_dates: its state does, or a view of it.
+    """
+
+    office: str
+    kind: str
+    id: str
+    stream: AnyStream
+    views: Sequence[View]
+    looks_at_dates: bool
+    held: Held
+
+
 class _Views:
     """All view tables of a service, being made again from event number ``reached`` on."""
 
@@ -58,7 +75,7 @@ class _Views:
         tables = {resource.table.name: resource.table for resource in self._resources.values()}
         tables.update({table.name: table for kept in self._views.values() for view in kept for table in view.tables})
         self.tables: Mapping[str, Table] = tables
-        self._held: dict[str, Held] = {}
+        self._things: dict[str, _Thing] = {}
         self._of_lease: dict[str, dict[str, set[str]]] = {}  # its streams, and the offices that have them
         self._came: set[tuple[str, str, datetime]] = set()
         self._stays = frozenset(stream.kind for stream in stays)
@@ -67,33 +84,52 @@ class _Views:
     def page(self, log: EventLog) -> list[tuple[str, Row]] | None:
         """Return the rows that follow from the next events, the last of each key; None when there are no more."""
         rows: dict[tuple[Any, ...], tuple[str, Row]] = {}
-        touched: dict[str, None] = {}
-        notes = log.select_notifications(self.reached + 1, PAGE)
-        if not notes:
+        touched: dict[str, _Thing] = {}
+        events = _events_after(log, self.reached)
+        if not events:
             return None
-        for note in notes:
-            self.reached = note.id
-            touched[str(note.originator_id)] = None
-            office, kind, id = str(note.originator_id).split("/", 2)
-            stream = self._streams[kind]
-            held = self._held.setdefault(str(note.originator_id), Held(stream.initial, made=note.id))
-            whole = self._codec.decode(note.topic, note.state, stream=f"{kind}/{id}", version=note.originator_version)
-            held.state, held.version = stream.after(held.state, whole), note.originator_version
-            after = [(office, row) for view in self._views.get(kind, ()) for row in view.rows(held.state, whole)]
-            if held.version == 1:
-                held.lease = lease_of(kind, id, whole.event)
-                if held.lease is not None and kind not in self._stays:
-                    self._of_lease.setdefault(held.lease, {}).setdefault(f"{kind}/{id}", set()).add(office)
-            if whole.office is not None and held.lease is not None:
-                after = [*self._that_moved(log, office, held.lease, came_at(note.state)), *after]
-            for whose, row in after:
-                _put(rows, whose, row)
+        for number, originator, version, topic, stored in events:
+            thing = touched[originator] = self._things.get(originator) or self._begun(originator, number)
+            held, whole = thing.held, None
+            held.version = version
+            if thing.looks_at_dates:
+                name = f"{thing.kind}/{thing.id}"
+                whole = self._codec.decode(topic, stored, stream=name, version=version)
+                held.state = thing.stream.after(held.state, whole)
+                event, recorded_under = whole.event, whole.office
+            else:
+                undated = self._codec.undated(topic, stored)
+                held.state = thing.stream.evolve(held.state, undated.data)
+                event, recorded_under = undated.data, undated.beside.office
+            if version == 1:
+                self._belongs_to(thing, event)
+            if recorded_under is not None and held.lease is not None:
+                for office, row in self._that_moved(log, thing.office, held.lease, came_at(stored)):
+                    _put(rows, office, row)
+            if whole is not None:
+                for view in thing.views:
+                    for row in view.rows(held.state, whole):
+                        _put(rows, thing.office, row)
+        self.reached = events[-1][0]
         # What a thing shows of itself depends on its state alone: made once for each, after its last event of the page.
-        for originator in touched:
-            office, kind, id = originator.split("/", 2)
-            if kind in self._resources:
-                _put(rows, office, shown_row(self._resources[kind], id, self._held[originator]))
+        for thing in touched.values():
+            if thing.kind in self._resources:
+                _put(rows, thing.office, shown_row(self._resources[thing.kind], thing.id, thing.held))
         return list(rows.values())
+
+    def _begun(self, originator: str, number: int) -> _Thing:
+        office, kind, id = originator.split("/", 2)
+        stream, views = self._streams[kind], self._views.get(kind, ())
+        held = Held(stream.initial, made=number)
+        thing = _Thing(office, kind, id, stream, views, stream.dated or bool(views), held)
+        self._things[originator] = thing
+        return thing
+
+    def _belongs_to(self, thing: _Thing, first: Any) -> None:
+        """Note to which lease a thing belongs, by its first event."""
+        lease = thing.held.lease = lease_of(thing.kind, thing.id, first)
+        if lease is not None and thing.kind not in self._stays:
+            self._of_lease.setdefault(lease, {}).setdefault(f"{thing.kind}/{thing.id}", set()).add(thing.office)
 
     def _that_moved(self, log: EventLog, to: str, lease: str, at: datetime | None) -> list[tuple[str, Row]]:
         """Return the rows that moved when a lease went over to an office, once (``shared.hand_over``)."""
@@ -102,22 +138,35 @@ class _Views:
         self._came.add((to, lease, at))
         moved: list[tuple[str, Row]] = []
         for name, offices in self._of_lease[lease].items():
-            kind = name.partition("/")[0]
             for office in offices:
+                thing = self._things[f"{office}/{name}"]
                 come_or_leave = rows_that_come if office == to else rows_that_leave
-                rows = come_or_leave(
-                    self._streams[kind], self._views.get(kind, ()), self._history(log, f"{office}/{name}")
-                )
-                moved += [(office, row) for row in rows]
+                moved += [(office, row) for row in come_or_leave(thing.stream, thing.views, self._history(log, thing))]
         return moved
 
-    def _history(self, log: EventLog, stream: str) -> list[Recorded[Any]]:
+    def _history(self, log: EventLog, thing: _Thing) -> list[Recorded[Any]]:
         """Return what happened to a stream so far."""
-        name = stream.partition("/")[2]
+        name = f"{thing.kind}/{thing.id}"
         return [
             self._codec.decode(one.topic, one.state, stream=name, version=one.originator_version)
-            for one in log.select_events(stream, lte=self._held[stream].version)
+            for one in log.select_events(f"{thing.office}/{name}", lte=thing.held.version)
         ]
+
+
+def _events_after(log: EventLog, number: int) -> list[tuple[int, str, int, str, bytes]]:
+    """Return number, stream, version, name and bytes of the next events of the log.
+
+    As they come from the driver: the library would make a dict and an object of each, which takes longer than all that
+    is done with it here.
+    """
+    with log.datastore.get_connection() as connection, connection.cursor(binary=True, row_factory=tuple_row) as rows:
+        rows.execute(
+            "select notification_id, originator_id, originator_version, topic, state from stored_events"
+            " where notification_id > %s order by notification_id limit %s",
+            (number, PAGE),
+            prepare=True,
+        )
+        return rows.fetchall()
 
 
 def _put(rows: dict[tuple[Any, ...], tuple[str, Row]], office: str, row: Row) -> None:

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from operate.postgres import Postgres
+from shared import rebuild
 from shared.clock import SystemClock
 from shared.codec import Codec
 from shared.decisions import Elsewhere, HandOver, Recorded, Stream
@@ -21,7 +22,6 @@ from shared.hand_over import LeaseMoved
 from shared.inbox_rows import Itself
 from shared.keys import Seals, migrate
 from shared.log import event_log, lay_out
-from shared.rebuild import rebuild
 from shared.refusals import WrongState
 from shared.sealed import Sealed
 from shared.views import Resource, Row, Table, View
@@ -128,7 +128,7 @@ class Shed:
     async def build_again(self) -> None:
         """Build all views again."""
         await asyncio.to_thread(
-            rebuild,
+            rebuild.rebuild,
             "visits",
             dsn(self.database.owner),
             codec=Codec((LEASE, DEFECT)),
@@ -493,3 +493,46 @@ def message(stream: str, lease: str) -> Message:
         source="web",
         subject=f"lease/{lease}",
     )
+
+
+async def test_a_rebuild_that_is_broken_off_changes_nothing_and_the_next_one_makes_the_same(
+    shed: Shed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Page by page, things that look at dates and things that do not, before and after a lease went."""
+    monkeypatch.setattr(rebuild, "PAGE", 3)
+    leases = [await shed.let() for _ in range(4)]
+    for lease in leases:
+        mended = await shed.see(lease)
+        await shed.see(lease)
+        await shed.says(DEFECT, mended, Mended())
+    await shed.goes(leases[0])
+    await shed.see(leases[0], office=shed.new)
+    before = await views(shed)
+    honest, pages = rebuild._store, iter(range(3))
+
+    def breaks_off(*given: Any) -> None:
+        if next(pages, None) is None:
+            raise BrokenOff
+        honest(*given)
+
+    monkeypatch.setattr(rebuild, "_store", breaks_off)
+    with pytest.raises(BrokenOff):
+        await shed.build_again()
+    assert await views(shed) == before
+    assert (await shed.sql("select to_regclass('leases__fresh') is not null"))[0][0]
+    monkeypatch.setattr(rebuild, "_store", honest)
+    await shed.build_again()
+    assert await views(shed) == before
+    assert [tuple(row) for row in await shed.sql("select to_regclass('leases__fresh')")] == [(None,)]
+
+
+class BrokenOff(Exception):
+    """Somebody ended the rebuild."""
+
+
+async def views(shed: Shed) -> list[list[Any]]:
+    """Return all views, byte for byte."""
+    return [
+        [row[0] for row in await shed.sql(f"select t::text from {table} t order by 1")]
+        for table in ("leases", "defects", "open_defects")
+    ]

@@ -21,7 +21,6 @@ class Delivery(Msg):
 
     async def ack(self) -> None:
         """Acknowledge it, in one piece with all that are acknowledged in the same moment."""
-        self._check_reply()
         assert isinstance(self._client, Connection)
         self._client.acknowledge(self.reply)
         self._ackd = True

@@ -44,7 +44,12 @@ _NOT_OURS = ("08", "53", "57", "58", "XX")  # SQL states that say something of t
 
 Sent = Told[Any] | Letter | Passed
 Straight = tuple[int, Told[Any], Place]  # its number among those delivered
-End = Callable[[int, bool], Awaitable[None]]
+
+
+class End(Protocol):
+    """Acknowledges messages by their number among those delivered; those that are not settled come back."""
+
+    async def __call__(self, settled: bool, /, *numbers: int) -> None: ...
 
 
 class Delivery(Protocol):
@@ -228,14 +233,17 @@ class Inbox:
             at = self._clock.now()
             read = [self.reader.read(publisher, one.subject, one.data, at=at) for one in deliveries]
 
-            async def end(number: int, settled: bool) -> None:
-                if settled:
-                    reach("before the acknowledgement")
-                    with contextlib.suppress(Exception):  # not acknowledged: it comes again, and is a repeat
-                        await deliveries[number].ack()
-                else:
-                    await self._come_back(deliveries[number])
-                del open_ones[number]
+            async def end(settled: bool, *numbers: int) -> None:
+                for number in numbers:
+                    delivery = open_ones.pop(number)
+                    if settled:
+                        reach("before the acknowledgement")
+                        try:
+                            await delivery.ack()
+                        except Exception as why:  # it comes again, and is a repeat
+                            self._seldom.warn("not-acknowledged", type(why).__name__)
+                    else:
+                        await self._come_back(delivery)
 
             while self._alone:
                 await self._not_alone.wait()
@@ -290,7 +298,9 @@ class Inbox:
         self, publisher: str, straight: Sequence[Straight], streams: Iterable[Place], end: End
     ) -> None:
         """Let messages have their effects together; each has its own outcome."""
-        progress, began, done = self.progress[publisher], self.waiting.serial, 0
+        progress, began = self.progress[publisher], self.waiting.serial
+        done: list[int] = []
+        others: list[tuple[int, Told[Any], Decided | BaseException]] = []
         try:
             acts = [self._act(told) for _, told, _ in straight]
             outcomes: Iterator[Decided | BaseException]
@@ -303,12 +313,14 @@ class Inbox:
                 if isinstance(outcome, Decided) and outcome.outcome == "done":
                     progress.settled(told.position, told.type)
                     self.waiting.has_moved(office, key, told.version)
-                    done += 1
-                    await end(number, True)
+                    done.append(number)
                 else:
-                    await end(number, await self._unless_away(self._became(told, outcome, began)))
+                    others.append((number, told, outcome))
+            await end(True, *done)
+            for number, told, outcome in others:
+                await end(await self._unless_away(self._became(told, outcome, began)), number)
         finally:
-            MESSAGES.labels(publisher, "done").inc(done)
+            MESSAGES.labels(publisher, "done").inc(len(done))
             for place in streams:
                 self._turns.give_back(place)
             self._at_work -= 1
@@ -334,14 +346,14 @@ class Inbox:
             known = await self._known_of_all([one for queue in queues for _, one in queue if isinstance(one, Told)])
         except Exception as why:  # a lost connection has many names; nothing was done yet
             self._seldom.warn("inbox-waits", type(why).__name__)
-            await asyncio.gather(*(end(number, False) for queue in queues for number, _ in queue))
+            await end(False, *(number for queue in queues for number, _ in queue))
             return
 
         async def settle(queue: Sequence[tuple[int, Sent]]) -> None:
             settled = True
             for number, one in queue:
                 settled = settled and await self._unless_away(self._settle(one, known))
-                await end(number, settled)
+                await end(settled, number)
 
         await asyncio.gather(*(settle(queue) for queue in queues))
 

@@ -22,9 +22,16 @@ class Ranges:
         for first, last in sorted(ranges):
             self._add(first, last)
 
-    def add(self, position: int) -> None:
-        """Put a position in."""
+    def add(self, position: int) -> bool:
+        """Put a position in; whether it was not there."""
+        ranges = self._ranges
+        if ranges and ranges[-1][1] == position - 1:  # what comes next, as nearly all do
+            ranges[-1] = (ranges[-1][0], position)
+            return True
+        if position in self:
+            return False
         self._add(position, position)
+        return True
 
     def __contains__(self, position: int) -> bool:
         if position > self.last:
@@ -59,9 +66,6 @@ class Ranges:
 
     def _add(self, first: int, last: int) -> None:
         at = len(self._ranges)
-        if at and self._ranges[-1][1] == first - 1:  # what comes next, as nearly all do
-            self._ranges[-1] = (self._ranges[-1][0], last)
-            return
         while at > 0 and self._ranges[at - 1][0] > first:
             at -= 1
         self._ranges.insert(at, (first, last))
@@ -96,8 +100,7 @@ class Progress:
 
     def arrived(self, position: int, event: str) -> None:
         """Note a message in whatever state."""
-        if position not in self.known:
-            self.known.add(position)
+        if self.known.add(position):
             self.counts[event] += 1
 
     def settled(self, position: int, event: str) -> None:

@@ -191,13 +191,15 @@ _arrived = msgspec.json.Decoder(_Arrived)
 
 
 class _Named(NamedTuple):
-    """What a subject names."""
+    """What a subject names, and what an envelope under it must say of itself."""
 
     office: str
     of_an_office: bool
     service: str
     event: str
     version: int
+    source: str
+    type: str
 
 
 @lru_cache(maxsize=10_000)
@@ -206,8 +208,16 @@ def _named(subject: str) -> _Named | None:
     found = SUBJECT.match(subject)
     if found is None:
         return None
-    of_an_office = OFFICE.match(found["office"]) is not None
-    return _Named(found["office"], of_an_office, found["service"], found["event"], int(found["version"]))
+    office, service, event, version = found.groups()
+    return _Named(
+        office,
+        OFFICE.match(office) is not None,
+        service,
+        event,
+        int(version),
+        source=f"/services/{service}",
+        type=f"huurspoor.{service}.{event}.v{version}",
+    )
 
 
 @lru_cache(maxsize=1000)
@@ -253,6 +263,7 @@ class Reader:
         self._heard = heard
         self._clock = clock
         self._decoders: dict[type, msgspec.json.Decoder[Any]] = {}
+        self._chosen = lru_cache(maxsize=1000)(self._choose)
         self._day = (_LONG_AGO, _LONG_AGO.date())
 
     def read(
@@ -287,9 +298,9 @@ class Reader:
             return dead("schema", "envelope")
         except ValueError:  # not JSON, not UTF-8
             return dead("unreadable", "not JSON")
-        if named.service != publisher or envelope.source != f"/services/{publisher}":
+        if named.service != publisher or envelope.source != named.source:
             return dead("forged", "publisher", of=PLATFORM)
-        if envelope.type != f"huurspoor.{publisher}.{event}.v{version}":
+        if envelope.type != named.type:
             return dead("forged", "type", of=PLATFORM)
         if not named.of_an_office or envelope.office != office:
             return dead("forged", "office", of=PLATFORM)
@@ -298,16 +309,14 @@ class Reader:
         versions = _numbers(envelope.versions) if envelope.versions else (version,)
         if version not in versions or envelope.streamprevious >= envelope.streamversion:
             return dead("schema", "numbers")
-        if b"\\u0000" in body and _holds_nul(msgspec.json.decode(body)):
+        # Most messages hold no backslash at all, which is found out in a tenth of the time.
+        if b"\\" in body and b"\\u0000" in body and _holds_nul(msgspec.json.decode(body)):
             return dead("schema", "NUL", envelope=envelope)
-        known = contracts_of(publisher).get(event, {})
-        taken = [number for number, contract in known.items() if contract in self._heard]
-        chosen = max((number for number in versions if number in taken), default=None) if taken else versions[0]
+        chosen, contract = self._chosen(publisher, event, versions)
         if chosen is None:
             return dead("unknown-version", f"v{version}", envelope=envelope)
         if chosen != version:
             return Passed()
-        contract = known.get(version)
         data: Any = None
         if contract is not None:
             try:
@@ -328,6 +337,13 @@ class Reader:
         except ValueError:
             subject = ""
         return self.read(publisher, subject, body)
+
+    def _choose(self, publisher: str, event: str, versions: tuple[int, ...]) -> tuple[int | None, type | None]:
+        """Return which of the versions of an event is taken, and its contract; of one that nobody hears the first."""
+        known = contracts_of(publisher).get(event, {})
+        taken = [number for number, contract in known.items() if contract in self._heard]
+        chosen = max((number for number in versions if number in taken), default=None) if taken else versions[0]
+        return chosen, None if chosen is None else known.get(chosen)
 
     def _told(
         self,

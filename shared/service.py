@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -114,9 +114,12 @@ class Service:
     def _migrate(self, settings: Settings) -> None:
         log_of_owner = event_log(_dsn(with_password(settings.database_owner, settings.database_owner_password_file)))
         try:
-            companions = [table for companion in self.companions(_NO_SEALS) for table in companion.tables]
             stale = lay_out(
-                log_of_owner, self.name, views=self.view_tables, companions=companions, made_by=self._views_code
+                log_of_owner,
+                self.name,
+                views=self.view_tables,
+                companions=self.companion_tables,
+                made_by=self._views_code,
             )
         finally:
             log_of_owner.datastore.close()
@@ -148,6 +151,11 @@ class Service:
         tables = {resource.table.name: resource.table for resource in self.resources}
         tables.update({table.name: table for view in self.views for table in view.tables})
         return list(tables.values())
+
+    @property
+    def companion_tables(self) -> list[Table]:
+        """All tables that are chained over what is published and taken in."""
+        return [table for companion in self.companions(_NO_SEALS) for table in companion.tables]
 
     # -- serving ------------------------------------------------------------------------------------------------------
 
@@ -216,37 +224,45 @@ class Service:
         server = _Server(config_of(app, host=settings.host, port=settings.port))
         set_aside_what_stays()
         async with _at_hand(pool, every_office):
-            at_work = [
-                asyncio.create_task(work, name=name)
-                for name, work in (
-                    ("writer", writer.run()),
-                    ("bus", bus.keep_connected()),
-                    ("relay", relay.run()),
-                    ("inbox", inbox.run()),
-                    ("days", days.run()),
-                    ("witness", witness.run()),
-                    *((("carrier", carrier),) if carrier is not None else ()),
-                )
-            ]
-            serving = asyncio.create_task(server.serve(), name="http")
-            asked_to_end = asyncio.create_task(server.asked_to_end.wait())
-            ended, _ = await asyncio.wait([*at_work, serving, asked_to_end], return_when=asyncio.FIRST_COMPLETED)
-            # Fetch nothing new, also while the last requests are being answered; then finish what is under way. Over
-            # the bus what was taken in last is acknowledged, and what was done last is told. The writer goes last.
-            server.should_exit = True
-            asked_to_end.cancel()
-            writing, connected, relaying, *fetching = at_work
-            await _ended(*fetching, again_after=SECONDS_TO_FINISH)
-            with contextlib.suppress(asyncio.CancelledError):
-                await serving
-            await _ended(relaying)
-            await _ended(connected)
-            await _ended(writing)
-            witness.remember()
-            for task in ended:
-                if task in at_work and not task.cancelled() and task.exception() is not None:
-                    raise task.exception() or RuntimeError(task.get_name())
+            works = {
+                "writer": writer.run(),
+                "bus": bus.keep_connected(),
+                "relay": relay.run(),
+                "inbox": inbox.run(),
+                "days": days.run(),
+                "witness": witness.run(),
+                **({"carrier": carrier} if carrier is not None else {}),
+            }
+            try:
+                await _at_work(server, works)
+            finally:
+                witness.remember()
         await _soon(seals.close())
+
+
+async def _at_work(server: "_Server", works: Mapping[str, Coroutine[Any, Any, None]]) -> None:
+    """Serve and do the works of a process until it is asked to end, or one of them ends; then end all in order.
+
+    :param works: by their names; the first three are those of the writer, the bus and the relay.
+    """
+    at_work = [asyncio.create_task(work, name=name) for name, work in works.items()]
+    serving = asyncio.create_task(server.serve(), name="http")
+    asked_to_end = asyncio.create_task(server.asked_to_end.wait())
+    ended, _ = await asyncio.wait([*at_work, serving, asked_to_end], return_when=asyncio.FIRST_COMPLETED)
+    # Fetch nothing new, also while the last requests are being answered; then finish what is under way. Over
+    # the bus what was taken in last is acknowledged, and what was done last is told. The writer goes last.
+    server.should_exit = True
+    asked_to_end.cancel()
+    writing, connected, relaying, *fetching = at_work
+    await _ended(*fetching, again_after=SECONDS_TO_FINISH)
+    with contextlib.suppress(asyncio.CancelledError):
+        await serving
+    await _ended(relaying)
+    await _ended(connected)
+    await _ended(writing)
+    for task in ended:
+        if task in at_work and not task.cancelled() and task.exception() is not None:
+            raise task.exception() or RuntimeError(task.get_name())
 
 
 async def _ended(*tasks: "asyncio.Task[Any]", again_after: float = HURRY_SECONDS) -> None:

@@ -4,18 +4,18 @@ import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import hypothesis
+import psycopg
 import pytest
 
-from operate.children import run_as
 from operate.nats import Nats
 from operate.nats import running as nats_running
 from operate.platform import Platform
 from operate.postgres import SUPERUSER, Postgres, forget
 from operate.postgres import running as postgres_running
-from operate.state import State
+from operate.state import SERVICES, State
 
 # How fast a machine makes examples is no property of what is tested.
 hypothesis.settings.register_profile(
@@ -24,6 +24,22 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("any machine")
 
 BEGIN = "2026-01-05T08:00"  # where the settable clock of a platform begins: a Monday, local time
+
+
+_EMPTY = """
+do $body$ declare one text; begin
+    for one in select quote_ident(tablename) from pg_tables where schemaname = 'public' loop
+        execute format('delete from %s', one);
+    end loop;
+    for one in select quote_ident(sequencename) from pg_sequences where schemaname = 'public' loop
+        perform setval(one, 1, false);
+    end loop;
+    for one in select quote_ident(table_name) from information_schema.columns
+        where table_schema = 'public' and column_name = 'one' and data_type = 'boolean' loop
+        execute format('insert into %s default values', one);  -- the row that is there from the beginning
+    end loop;
+end $body$
+"""
 
 
 @dataclass(frozen=True)
@@ -54,6 +70,32 @@ class ScratchDatabase:
         """The address for relay, rebuild and day loop."""
         return self.url(f"{self.service}_all")
 
+    @property
+    def in_library_words(self) -> dict[str, Any]:
+        """The owner's address as the library of events takes it."""
+        role = f"{self.service}_owner"
+        return {
+            "dbname": self.name,
+            "host": "127.0.0.1",
+            "port": str(self.server.port),
+            "user": role,
+            "password": self.server.state.password(role).read_text(),
+        }
+
+    def emptied(self) -> Self:
+        """Put out whoever is connected, and leave it as it was laid out, for the next test.
+
+        Making and dropping a database takes thirty times as long: both wait for a checkpoint.
+        """
+        password = self.server.state.password(SUPERUSER).read_text()
+        with psycopg.connect(self.server.url(self.name, SUPERUSER), password=password, autocommit=True) as superuser:
+            superuser.execute(
+                "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+                " where datname = current_database() and pid <> pg_backend_pid()"
+            )
+            superuser.execute(_EMPTY)
+        return self
+
 
 class ScratchDatabases:
     """Makes scratch databases, each used by one test."""
@@ -65,41 +107,44 @@ class ScratchDatabases:
     def of(self, service: str) -> ScratchDatabase:
         """Make an empty database for a service, or (``keys``) for the keys."""
         name = f"{service}_{secrets.token_hex(4)}"
-        owner, others = f"{service}_owner", f"{service}, {service}_all"
-        if service == "keys":
-            others = "visits, evaluations, referrals, notifications"
+        owner, others = f"{service}_owner", self._others(service)
         self._sql("postgres", f"create database {name} owner {owner} template template0 encoding 'UTF8'")
+        self._made.append(name)
         self._sql(
             name,
             f"revoke connect, temporary on database {name} from public; grant connect on database {name} to {others};"
             f"alter schema public owner to {owner}; revoke all on schema public from public;"
             f"grant usage on schema public to {others}",
         )
-        self._made.append(name)
         return ScratchDatabase(name=name, service=service, server=self._server)
 
     def drop(self) -> None:
         """Take away all that were made, also while somebody is connected."""
-        for name in self._made:
-            self._sql("postgres", f"drop database {name} with (force)")
+        self._sql("postgres", *(f"drop database {name} with (force)" for name in self._made))
 
     def copy(self, of: ScratchDatabase) -> ScratchDatabase:
         """Make a copy of a database to which nobody is connected, with its roles and grants: a backup of it."""
         name = f"{of.service}_{secrets.token_hex(4)}"
-        self._sql("postgres", f"create database {name} owner {of.service}_owner template {of.name}")
-        others = f"{of.service}, {of.service}_all"
+        owner, others = f"{of.service}_owner", self._others(of.service)
         self._sql(
-            name,
+            "postgres",
+            f"create database {name} owner {owner} template {of.name}",
             f"revoke connect, temporary on database {name} from public; grant connect on database {name} to {others}",
         )
         self._made.append(name)
         return ScratchDatabase(name=name, service=of.service, server=self._server)
 
-    def _sql(self, database: str, statements: str) -> None:
+    @staticmethod
+    def _others(service: str) -> str:
+        """Return who besides its owner may connect to a database."""
+        return ", ".join(SERVICES) if service == "keys" else f"{service}, {service}_all"
+
+    def _sql(self, database: str, *statements: str) -> None:
         server = self._server
-        env = {**server.environment(), "PGPASSWORD": server.state.password(SUPERUSER).read_text()}
-        at = ["-h", "127.0.0.1", "-p", str(server.port), "-U", SUPERUSER, "-d", database]
-        run_as(None, [server.bin / "psql", "-X", "-q", *at, "-c", statements], env=env, cwd=server.state.root)
+        password = server.state.password(SUPERUSER).read_text()
+        with psycopg.connect(server.url(database, SUPERUSER), password=password, autocommit=True) as superuser:
+            for statement in statements:
+                superuser.execute(statement)
 
 
 @pytest.fixture(scope="session")

@@ -1,36 +1,28 @@
 """The service for evaluations behind its door, on a real database, without a bus."""
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
-import asyncpg
 import httpx
 import msgspec
 import pytest
 
+from operate.postgres import Postgres
 from services.evaluations.main import SERVICE
 from shared.clock import local_date
-from shared.codec import Codec
 from shared.day import Day
 from shared.event_sourcing import EventStore, Message
 from shared.hand_over import LeaseMoved
 from shared.inbox import Told
-from shared.keys import Seals, migrate
-from shared.log import event_log, lay_out
 from shared.outbox import event_and_version
 from shared.sealed import Sealed
-from shared.settings import Settings
-from shared.web import application
-from shared.wording import Wording
-from shared.writer.loop import Writer
-from tests.conftest import ScratchDatabase, ScratchDatabases
+from tests.conftest import ScratchDatabase
+from tests.one_service import Laid, laid_out_for_all, serving
 from tests.shared.shop import Issuer
 
 OFFICE = "kantoor-noord"
@@ -202,69 +194,15 @@ class Evaluations:
         return {"Authorization": f"Bearer {self.issuer.token(role, **claims)}"}
 
 
+@pytest.fixture(scope="session")
+def laid(postgres: Postgres) -> Iterator[Laid]:
+    """The databases of the service laid out, for the whole session: each test finds them empty."""
+    yield from laid_out_for_all(SERVICE, postgres)
+
+
 @pytest.fixture
-async def evaluations(databases: ScratchDatabases, tmp_path: Path) -> AsyncIterator[Evaluations]:
+async def evaluations(laid: Laid, tmp_path: Path) -> AsyncIterator[Evaluations]:
     """The service for evaluations, in which nothing has happened yet."""
-    database, keys = databases.of("evaluations"), databases.of("keys")
-    owner = await asyncpg.connect(keys.owner)
-    await migrate(owner)
-    await owner.close()
-    seals = await Seals.connect(keys.url("evaluations"), bytes(32))
-    companions = SERVICE.companions(seals)
-    log = event_log(_dsn(database.owner))
-    tables = {resource.table.name: resource.table for resource in SERVICE.resources}
-    tables |= {table.name: table for view in SERVICE.views for table in view.tables}
-    lay_out(
-        log,
-        "evaluations",
-        views=list(tables.values()),
-        companions=[table for companion in companions for table in companion.tables],
-    )
-    codec, clock, issuer = Codec(SERVICE.streams), DayClock(), Issuer(tmp_path)
-    writer = Writer(
-        service="evaluations",
-        connect=lambda: asyncpg.connect(database.at_work),
-        codec=codec,
-        streams=SERVICE.streams,
-        published=SERVICE.published,
-        resources=SERVICE.resources,
-        views=SERVICE.views,
-        authority_stream=SERVICE.authority,
-        clock=clock,
-        companions=companions,
-    )
-    working = asyncio.create_task(writer.run())
-    async with asyncpg.create_pool(database.at_work, min_size=0, max_size=4) as pool:
-        await writer.ready.wait()
-        store = EventStore(writer, codec, pool, seals)
-        app: Any = application(
-            SERVICE,
-            store,
-            seals,
-            Settings(jwks=str(issuer.jwks)),
-            clock=clock,
-            wording=Wording(SERVICE.wording),
-            ready=_ready,
-        )
-        transport = httpx.ASGITransport(app=app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://evaluations") as client:
-            yield Evaluations(client, store, database, issuer, clock)
-    working.cancel()
-    await asyncio.gather(working, return_exceptions=True)
-    await seals.close()
-    log.datastore.close()
-
-
-async def _ready() -> Mapping[str, Any]:
-    return {"ready": True, "why": []}
-
-
-def _dsn(url: str) -> dict[str, Any]:
-    parts = urlsplit(url)
-    return {
-        "dbname": parts.path[1:],
-        "host": parts.hostname or "",
-        "port": str(parts.port),
-        "user": parts.username or "",
-        "password": parts.password or "",
-    }
+    own, clock, issuer = laid.emptied(), DayClock(), Issuer(tmp_path)
+    async with serving(SERVICE, own, clock=clock, issuer=issuer) as (client, store):
+        yield Evaluations(client, store, own.service, issuer, clock)

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.faults.house import House, a_house
-from tests.shared.conftest import keys, server, standing
+from tests.shared.conftest import keys, server, small, standing
 
-__all__ = ["keys", "server", "standing"]
+__all__ = ["keys", "server", "small", "standing"]
 
 
 @pytest.fixture(scope="module")

@@ -9,14 +9,14 @@ import signal
 import subprocess
 import time as machine
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from operate.nats import prepare
 from operate.state import SERVICES, State
-from tests.conftest import ScratchDatabase, ScratchDatabases
+from tests.conftest import ScratchDatabase
 from tests.faults.house import House, Load, soon
 from tests.shared.correspondents import (
     A_DAY,
@@ -168,9 +168,9 @@ def cause_of(line: str) -> str:
 
 
 @pytest.fixture
-def here(databases: ScratchDatabases, keys: ScratchDatabase) -> Ground:
+def here(small: Mapping[str, ScratchDatabase], keys: ScratchDatabase) -> Ground:
     """Empty databases for visits and referrals."""
-    return ground(databases, keys)
+    return ground(small, keys)
 
 
 def cut(block: bytes) -> bytes:

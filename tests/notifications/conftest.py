@@ -2,12 +2,11 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import asyncpg
@@ -21,15 +20,10 @@ from shared.codec import Codec
 from shared.day import Day
 from shared.event_sourcing import EventStore
 from shared.inbox import Told
-from shared.keys import Seals, migrate
-from shared.log import event_log, lay_out
 from shared.rebuild import rebuild
 from shared.sealed import Sealed
-from shared.settings import Settings
-from shared.web import application
-from shared.wording import Wording
-from shared.writer.loop import Writer
-from tests.conftest import ScratchDatabase, ScratchDatabases
+from tests.conftest import ScratchDatabase
+from tests.one_service import Laid, laid_out_for_all, serving
 from tests.shared.shop import FixedClock, Issuer
 
 
@@ -153,7 +147,7 @@ class Notifications:
         await asyncio.to_thread(
             rebuild,
             "notifications",
-            _dsn(self.database.owner),
+            self.database.in_library_words,
             codec=Codec(SERVICE.streams),
             streams=SERVICE.streams,
             resources=SERVICE.resources,
@@ -176,60 +170,25 @@ class Notifications:
         return {"Authorization": f"Bearer {self.issuer.token(role, **{'office': self.office, **claims})}"}
 
 
+@pytest.fixture(scope="session")
+def laid(postgres: Postgres) -> Iterator[Laid]:
+    """The databases of the service laid out, for the whole session: each module finds them empty."""
+    yield from laid_out_for_all(SERVICE, postgres)
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def running(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Notifications]:
+async def running(laid: Laid, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Notifications]:
     """The service for notifications; it starts once for all tests of a module."""
-    databases = ScratchDatabases(postgres)
-    database, keys = databases.of("notifications"), databases.of("keys")
-    async with serving(database, keys, Issuer(tmp_path_factory.mktemp("issuer"))) as service:
+    async with at_work(laid.emptied(), Issuer(tmp_path_factory.mktemp("issuer"))) as service:
         yield service
-    databases.drop()
 
 
 @asynccontextmanager
-async def serving(database: ScratchDatabase, keys: ScratchDatabase, issuer: Issuer) -> AsyncIterator[Notifications]:
-    """Run the service on empty databases."""
-    owner = await asyncpg.connect(keys.owner)
-    await migrate(owner)
-    await owner.close()
-    log = event_log(_dsn(database.owner))
-    tables = {resource.table.name: resource.table for resource in SERVICE.resources}
-    tables |= {table.name: table for view in SERVICE.views for table in view.tables}
-    lay_out(log, "notifications", views=list(tables.values()))
-    codec, clock = Codec(SERVICE.streams), FixedClock()
-    seals = await Seals.connect(keys.url("notifications"), bytes(32))
-    writer = Writer(
-        service="notifications",
-        connect=lambda: asyncpg.connect(database.at_work),
-        codec=codec,
-        streams=SERVICE.streams,
-        published=SERVICE.published,
-        resources=SERVICE.resources,
-        views=SERVICE.views,
-        authority_stream=SERVICE.authority,
-        clock=clock,
-        stays=SERVICE.stays,
-    )
-    working = asyncio.create_task(writer.run())
-    async with asyncpg.create_pool(database.at_work, min_size=0, max_size=4) as pool:
-        await writer.ready.wait()
-        store = EventStore(writer, codec, pool, seals)
-        app: Any = application(
-            SERVICE,
-            store,
-            seals,
-            Settings(jwks=str(issuer.jwks)),
-            clock=clock,
-            wording=Wording(SERVICE.wording),
-            ready=_ready,
-        )
-        transport = httpx.ASGITransport(app=app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://notifications") as client:
-            yield Notifications(client, store, database, issuer, clock, "")
-    working.cancel()
-    await asyncio.gather(working, return_exceptions=True)
-    await seals.close()
-    log.datastore.close()
+async def at_work(own: Laid, issuer: Issuer) -> AsyncIterator[Notifications]:
+    """Run the service on databases in which nothing has happened yet."""
+    clock = FixedClock()
+    async with serving(SERVICE, own, clock=clock, issuer=issuer) as (client, store):
+        yield Notifications(client, store, own.service, issuer, clock, "")
 
 
 @pytest.fixture
@@ -237,18 +196,3 @@ def notifications(running: Notifications) -> Notifications:
     """The running service for an office of this test alone, in which nothing has happened yet."""
     running.clock.at = FixedClock.at
     return replace(running, office=f"kantoor-{secrets.token_hex(4)}")
-
-
-async def _ready() -> Mapping[str, Any]:
-    return {"ready": True, "why": []}
-
-
-def _dsn(url: str) -> dict[str, Any]:
-    parts = urlsplit(url)
-    return {
-        "dbname": parts.path[1:],
-        "host": parts.hostname or "",
-        "port": str(parts.port),
-        "user": parts.username or "",
-        "password": parts.password or "",
-    }

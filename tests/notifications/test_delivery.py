@@ -22,12 +22,12 @@ import pytest_asyncio
 from aiosmtpd.controller import Controller
 
 from operate.nats import Nats
-from operate.postgres import Postgres
 from operate.supervisor import carriers
 from services.notifications import days
 from services.notifications.api import communications
 from services.notifications.delivery import Delivery, Gateway, Mail, NotSent, carry, channels, said
 from services.notifications.events import SendingQueued
+from services.notifications.main import SERVICE
 from services.notifications.names import sending_named
 from services.notifications.rules.sending import SENDING, begin, queue
 from shared.contracts.evaluations import EvaluationCommunicatedV1, OfficeFoundedV1
@@ -43,8 +43,9 @@ from shared.day import Day
 from shared.settings import Settings
 from tests.conftest import ScratchDatabases, settings_of
 from tests.notifications.carriers import SECRET, Counted, Post, free_port, gateway, mail_server
-from tests.notifications.conftest import Notifications, serving
+from tests.notifications.conftest import Notifications, at_work
 from tests.notifications.test_doors import AN, FATMA, KAREL, LEASE, POLICY, TOM, VISIT, reason, recorded
+from tests.one_service import laid_out
 from tests.shared.shop import Issuer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -627,22 +628,21 @@ def with_carriers(folder: Path, post: Post, asked: Counted) -> dict[str, str]:
 
 
 async def test_a_service_that_starts_on_a_restored_database_sends_nothing_that_waited_in_it(
-    postgres: Postgres, nats: Nats, tmp_path: Path, post: Post, asked: Counted
+    databases: ScratchDatabases, nats: Nats, tmp_path: Path, post: Post, asked: Counted
 ) -> None:
-    databases = ScratchDatabases(postgres)
-    database, keys = databases.of("notifications"), databases.of("keys")
-    async with serving(database, keys, Issuer(tmp_path)) as service:
+    own = laid_out(SERVICE, databases)
+    async with at_work(own, Issuer(tmp_path)) as service:
         notifications = replace(service, office="kantoor-noord")
         await a_lease(notifications)
         await many_messages(notifications, {"email": 3, "sms": 3})
     post.arrived.clear()
     asked.keys.clear()
-    owner = await asyncpg.connect(database.owner)
+    owner = await asyncpg.connect(own.service.owner)
     await owner.execute("update head set epoch = 2")  # as a restore does
     await owner.close()
     child = subprocess.Popen(
         [sys.executable, "-m", "services.notifications.main"],
-        env={**with_carriers(tmp_path, post, asked), **settings_of(database, keys, nats)},
+        env={**with_carriers(tmp_path, post, asked), **settings_of(own.service, own.keys, nats)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -650,7 +650,7 @@ async def test_a_service_that_starts_on_a_restored_database_sends_nothing_that_w
     try:
         for _ in range(240):
             await asyncio.sleep(0.25)
-            states = await _states(database.all_offices)
+            states = await _states(own.service.all_offices)
             if set(states.values()) == {"unknown"}:
                 break
         await asyncio.sleep(1)
@@ -659,15 +659,13 @@ async def test_a_service_that_starts_on_a_restored_database_sends_nothing_that_w
         assert await asyncio.to_thread(child.wait, 60) == 0
     assert list(states.values()) == ["unknown"] * 6
     assert (post.arrived, asked.keys) == ([], [])
-    databases.drop()
 
 
 async def test_what_a_slow_carrier_takes_while_the_service_is_asked_to_end_is_recorded(
-    postgres: Postgres, nats: Nats, tmp_path: Path, post: Post, asked: Counted
+    databases: ScratchDatabases, nats: Nats, tmp_path: Path, post: Post, asked: Counted
 ) -> None:
-    databases = ScratchDatabases(postgres)
-    database, keys = databases.of("notifications"), databases.of("keys")
-    async with serving(database, keys, Issuer(tmp_path)) as service:
+    own = laid_out(SERVICE, databases)
+    async with at_work(own, Issuer(tmp_path)) as service:
         notifications = replace(service, office="kantoor-noord")
         await a_lease(notifications)
         await many_messages(notifications, {"sms": 1})
@@ -675,7 +673,7 @@ async def test_what_a_slow_carrier_takes_while_the_service_is_asked_to_end_is_re
     asked.plan[:] = ["slow"]
     child = subprocess.Popen(
         [sys.executable, "-m", "services.notifications.main"],
-        env={**with_carriers(tmp_path, post, asked), **settings_of(database, keys, nats)},
+        env={**with_carriers(tmp_path, post, asked), **settings_of(own.service, own.keys, nats)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -684,8 +682,7 @@ async def test_what_a_slow_carrier_takes_while_the_service_is_asked_to_end_is_re
     finally:
         child.terminate()
         assert await asyncio.to_thread(child.wait, 60) == 0
-    assert list((await _states(database.all_offices)).values()) == ["sent"]
-    databases.drop()
+    assert list((await _states(own.service.all_offices)).values()) == ["sent"]
 
 
 MESSAGES: dict[Any, int] = {"email": 50, "sms": 25, "whatsapp": 25}
@@ -693,11 +690,10 @@ KILLS = 6
 
 
 async def test_killed_at_any_moment_each_of_a_hundred_leaves_once_or_is_visibly_unknown(
-    postgres: Postgres, nats: Nats, tmp_path: Path, post: Post, asked: Counted
+    databases: ScratchDatabases, nats: Nats, tmp_path: Path, post: Post, asked: Counted
 ) -> None:
-    databases = ScratchDatabases(postgres)
-    database, keys = databases.of("notifications"), databases.of("keys")
-    async with serving(database, keys, Issuer(tmp_path)) as service:
+    own = laid_out(SERVICE, databases)
+    async with at_work(own, Issuer(tmp_path)) as service:
         notifications = replace(service, office="kantoor-noord")
         await a_lease(notifications)
         await many_messages(notifications, MESSAGES)
@@ -707,7 +703,7 @@ async def test_killed_at_any_moment_each_of_a_hundred_leaves_once_or_is_visibly_
     post.plan[:] = ["451", "dead", "451", *chance.choices(["250", "250", "cut", "slow", "twice"], k=40)]
     asked.keys.clear()
     asked.plan[:] = ["503", "503", "503", *chance.choices(["202", "202", "cut", "slow", "twice", "500"], k=40)]
-    environment = {**with_carriers(tmp_path, post, asked), **settings_of(database, keys, nats)}
+    environment = {**with_carriers(tmp_path, post, asked), **settings_of(own.service, own.keys, nats)}
     states: dict[str, str] = {}
     places = ["before the send:3", "after the send:4", *["at random"] * KILLS, ""]
     for place in places:
@@ -727,7 +723,7 @@ async def test_killed_at_any_moment_each_of_a_hundred_leaves_once_or_is_visibly_
                 continue
             for _ in range(720):
                 await asyncio.sleep(0.25)
-                states = await _states(database.all_offices)
+                states = await _states(own.service.all_offices)
                 if not {"queued", "sending"} & set(states.values()):
                     break
         finally:
@@ -742,7 +738,7 @@ async def test_killed_at_any_moment_each_of_a_hundred_leaves_once_or_is_visibly_
     assert max(arrived.values()) == 1, "nothing left twice"
     assert len(states) == sum(MESSAGES.values())
     assert set(states.values()) == {"sent", "unknown"}
-    connection = await asyncpg.connect(database.all_offices)
+    connection = await asyncpg.connect(own.service.all_offices)
     keys_of = {row["id"]: row["key"] for row in await connection.fetch("select id, body->>'key' as key from sendings")}
     to_settle = await connection.fetch("select about from tasks where kind = 'message_to_settle' and state = 'open'")
     await connection.close()
@@ -750,7 +746,6 @@ async def test_killed_at_any_moment_each_of_a_hundred_leaves_once_or_is_visibly_
     assert [keys_of[id] for id in lost] == [], "what counts as sent was taken"
     unknown = [id for id, state in states.items() if state == "unknown"]
     assert sorted(row["about"] for row in to_settle) == sorted(unknown)
-    databases.drop()
 
 
 async def _until_more(*, than: int, post: Post, asked: Counted) -> None:

@@ -1,30 +1,23 @@
 """The service for referrals behind its door, on a real database, without a bus."""
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import asyncpg
 import httpx
 import pytest
 
+from operate.postgres import Postgres
 from services.referrals.main import SERVICE
 from services.referrals.rules.lease import LEASE
-from shared.codec import Codec
 from shared.day import Day
 from shared.event_sourcing import EventStore
-from shared.keys import Seals, migrate
-from shared.log import event_log, lay_out
-from shared.settings import Settings
-from shared.web import application
-from shared.wording import Wording
 from shared.writer.acts import Message
-from shared.writer.loop import Writer
-from tests.conftest import ScratchDatabase, ScratchDatabases
+from tests.conftest import ScratchDatabase
+from tests.one_service import Laid, laid_out_for_all, serving
 from tests.shared.shop import FixedClock, Issuer
 
 
@@ -92,62 +85,15 @@ class Referrals:
         return {"Authorization": f"Bearer {self.issuer.token(role, **claims)}"}
 
 
+@pytest.fixture(scope="session")
+def laid(postgres: Postgres) -> Iterator[Laid]:
+    """The databases of the service laid out, for the whole session: each test finds them empty."""
+    yield from laid_out_for_all(SERVICE, postgres)
+
+
 @pytest.fixture
-async def referrals(databases: ScratchDatabases, tmp_path: Path) -> AsyncIterator[Referrals]:
+async def referrals(laid: Laid, tmp_path: Path) -> AsyncIterator[Referrals]:
     """The service for referrals, in which nothing has happened yet."""
-    database, keys = databases.of("referrals"), databases.of("keys")
-    owner = await asyncpg.connect(keys.owner)
-    await migrate(owner)
-    await owner.close()
-    log = event_log(_dsn(database.owner))
-    tables = {resource.table.name: resource.table for resource in SERVICE.resources}
-    tables |= {table.name: table for view in SERVICE.views for table in view.tables}
-    lay_out(log, "referrals", views=list(tables.values()))
-    codec, clock, issuer = Codec(SERVICE.streams), FixedClock(), Issuer(tmp_path)
-    seals = await Seals.connect(keys.url("referrals"), bytes(32))
-    writer = Writer(
-        service="referrals",
-        connect=lambda: asyncpg.connect(database.at_work),
-        codec=codec,
-        streams=SERVICE.streams,
-        published=SERVICE.published,
-        resources=SERVICE.resources,
-        views=SERVICE.views,
-        authority_stream=SERVICE.authority,
-        clock=clock,
-    )
-    working = asyncio.create_task(writer.run())
-    async with asyncpg.create_pool(database.at_work, min_size=0, max_size=4) as pool:
-        await writer.ready.wait()
-        store = EventStore(writer, codec, pool, seals)
-        app: Any = application(
-            SERVICE,
-            store,
-            seals,
-            Settings(jwks=str(issuer.jwks)),
-            clock=clock,
-            wording=Wording(SERVICE.wording),
-            ready=_ready,
-        )
-        transport = httpx.ASGITransport(app=app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://referrals") as client:
-            yield Referrals(client, store, database, issuer, clock)
-    working.cancel()
-    await asyncio.gather(working, return_exceptions=True)
-    await seals.close()
-    log.datastore.close()
-
-
-async def _ready() -> Mapping[str, Any]:
-    return {"ready": True, "why": []}
-
-
-def _dsn(url: str) -> dict[str, Any]:
-    parts = urlsplit(url)
-    return {
-        "dbname": parts.path[1:],
-        "host": parts.hostname or "",
-        "port": str(parts.port),
-        "user": parts.username or "",
-        "password": parts.password or "",
-    }
+    own, clock, issuer = laid.emptied(), FixedClock(), Issuer(tmp_path)
+    async with serving(SERVICE, own, clock=clock, issuer=issuer) as (client, store):
+        yield Referrals(client, store, own.service, issuer, clock)

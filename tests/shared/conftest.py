@@ -1,15 +1,17 @@
 """What the tests of the bus share: a NATS server that each of them finds empty, and a database of keys."""
 
 import asyncio
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Iterator, Mapping
 
 import pytest
 
 from operate.nats import prepare
 from operate.postgres import Postgres
 from operate.state import State
-from tests.conftest import ScratchDatabase, ScratchDatabases
-from tests.shared.correspondents import Server, lay_out_keys, take_streams_away
+from tests.conftest import ScratchDatabase
+from tests.one_service import lay_out_keys, lay_out_log, template
+from tests.shared.correspondents import Server, take_streams_away
 
 
 @pytest.fixture(scope="session")
@@ -32,8 +34,13 @@ def server(standing: Server) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def keys(postgres: Postgres) -> Iterator[ScratchDatabase]:
     """A key database, laid out."""
-    databases = ScratchDatabases(postgres)
-    made = databases.of("keys")
-    asyncio.run(lay_out_keys(made))
-    yield made
-    databases.drop()
+    with template(postgres, "keys", lay_out_keys) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def small(postgres: Postgres) -> Iterator[Mapping[str, ScratchDatabase]]:
+    """The databases of small services laid out, for the whole session: each test empties them."""
+    with contextlib.ExitStack() as kept:
+        names = ("visits", "evaluations", "referrals")
+        yield {name: kept.enter_context(template(postgres, name, lay_out_log)) for name in names}

@@ -8,12 +8,11 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import asyncpg
 
@@ -29,13 +28,12 @@ from shared.decisions import Stream
 from shared.event_sourcing import EventStore
 from shared.heads import STREAMS, with_heads
 from shared.inbox_rows import Itself
-from shared.keys import Seals, migrate
-from shared.log import event_log, lay_out
+from shared.keys import Seals
 from shared.outbox import Relay
 from shared.told import Reactions, Told
 from shared.witness import Witness
 from shared.writer.loop import Writer
-from tests.conftest import ScratchDatabase, ScratchDatabases
+from tests.conftest import ScratchDatabase
 
 OFFICE = "kantoor-noord"
 A_DAY = date(2026, 3, 2)
@@ -172,33 +170,6 @@ class Small:
         await asyncio.gather(self.tasks[0], return_exceptions=True)
 
 
-def lay_out_database(database: ScratchDatabase) -> None:
-    """Make the tables of a small service."""
-    parts = urlsplit(database.owner)
-    log = event_log(
-        {
-            "dbname": parts.path.lstrip("/"),
-            "host": str(parts.hostname),
-            "port": str(parts.port),
-            "user": str(parts.username),
-            "password": unquote(parts.password or ""),
-        }
-    )
-    try:
-        lay_out(log, database.service)
-    finally:
-        log.datastore.close()
-
-
-async def lay_out_keys(keys: ScratchDatabase) -> None:
-    """Make the key database's tables."""
-    owner = await asyncpg.connect(keys.owner)
-    try:
-        await migrate(owner)
-    finally:
-        await owner.close()
-
-
 @contextlib.asynccontextmanager
 async def at_work(
     name: str,
@@ -324,12 +295,9 @@ class Ground:
     keys: ScratchDatabase
 
 
-def ground(databases: ScratchDatabases, keys: ScratchDatabase) -> Ground:
-    """Make empty databases for visits and referrals."""
-    made = Ground(databases.of("visits"), databases.of("referrals"), keys)
-    lay_out_database(made.visits)
-    lay_out_database(made.referrals)
-    return made
+def ground(small: Mapping[str, ScratchDatabase], keys: ScratchDatabase) -> Ground:
+    """Empty the databases of visits and referrals."""
+    return Ground(small["visits"].emptied(), small["referrals"].emptied(), keys)
 
 
 async def take_streams_away(nats: Nats) -> None:

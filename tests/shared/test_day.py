@@ -1,27 +1,28 @@
 """The work of each day: once, in order, caught up, and cheap when nothing is due; with a real store."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
 
+from operate.postgres import Postgres
 from shared.clock import clock_of, local_instant, seconds_running, set_clock
 from shared.codec import Codec
 from shared.day import Day, DayLoop, Days, day_that_began
 from shared.decisions import Stream
 from shared.event_sourcing import EventStore, StoreBusy
 from shared.keys import Seals
-from shared.log import event_log, lay_out
 from shared.refusals import WrongState
 from shared.views import Resource
 from shared.writer.loop import Writer
-from tests.conftest import ScratchDatabases
+from tests.conftest import ScratchDatabase
+from tests.one_service import lay_out_log, template
 
 MONDAY = date(2026, 1, 5)
 NORTH, SOUTH = "shed-north", "shed-south"
@@ -94,14 +95,15 @@ class House:
         return state
 
 
+@pytest.fixture(scope="module")
+def laid(postgres: Postgres) -> Iterator[ScratchDatabase]:
+    with template(postgres, "visits", partial(lay_out_log, views=[TOOLS.table])) as made:
+        yield made
+
+
 @pytest.fixture
-async def house(databases: ScratchDatabases, tmp_path: Path) -> AsyncIterator[House]:
-    database = databases.of("visits")
-    parts = urlsplit(database.owner)
-    owner = {"dbname": parts.path[1:], "host": parts.hostname, "port": str(parts.port)}
-    log = event_log({**owner, "user": parts.username, "password": parts.password})
-    lay_out(log, "visits", views=[TOOLS.table])
-    log.datastore.close()
+async def house(laid: ScratchDatabase, tmp_path: Path) -> AsyncIterator[House]:
+    database = laid.emptied()
     clock_file = tmp_path / "clock.json"
     set_clock(clock_file, to=local_instant(MONDAY, time(8, 0)))
     codec = Codec([SHED, TOOL])

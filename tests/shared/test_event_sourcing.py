@@ -1,7 +1,7 @@
 """Reading beside the writer: streams loaded together, on connections that are kept for a moment."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 import asyncpg
@@ -11,10 +11,9 @@ from shared.clock import SystemClock
 from shared.codec import Codec
 from shared.decisions import Stream
 from shared.event_sourcing import EventStore, StoreBusy
-from shared.log import event_log, lay_out
 from shared.writer.loop import Writer
-from tests.conftest import ScratchDatabase, ScratchDatabases
-from tests.shared.test_writer import By, dsn
+from tests.conftest import ScratchDatabase
+from tests.shared.test_writer import By
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,11 +48,8 @@ class Read:
 
 
 @pytest.fixture
-async def read(databases: ScratchDatabases) -> AsyncIterator[Read]:
-    database = databases.of("visits")
-    log = event_log(dsn(database.owner))
-    lay_out(log, "visits")
-    log.datastore.close()
+async def read(small: Mapping[str, ScratchDatabase]) -> AsyncIterator[Read]:
+    database = small["visits"].emptied()
     codec = Codec([COUNTER])
     writer = Writer(
         service="visits",

@@ -1,12 +1,13 @@
 """A lease goes over to another office: the store's part of it, on a real PostgreSQL, in the words of a tool shed."""
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 import asyncpg
 import msgspec
@@ -20,14 +21,14 @@ from shared.decisions import Elsewhere, HandOver, Recorded, Stream
 from shared.event_sourcing import EventStore, every, one
 from shared.hand_over import LeaseMoved
 from shared.inbox_rows import Itself
-from shared.keys import Seals, migrate
-from shared.log import event_log, lay_out
+from shared.keys import Seals
 from shared.refusals import WrongState
 from shared.sealed import Sealed
 from shared.views import Resource, Row, Table, View
 from shared.writer.acts import Message
 from shared.writer.loop import Writer
-from tests.conftest import ScratchDatabase, ScratchDatabases
+from tests.conftest import ScratchDatabase
+from tests.one_service import lay_out_keys, lay_out_log, template
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +131,7 @@ class Shed:
         await asyncio.to_thread(
             rebuild.rebuild,
             "visits",
-            dsn(self.database.owner),
+            self.database.in_library_words,
             codec=Codec((LEASE, DEFECT)),
             streams=(LEASE, DEFECT),
             resources=(LEASES, DEFECTS),
@@ -149,32 +150,12 @@ class Shed:
 @pytest.fixture(scope="module")
 def laid(postgres: Postgres) -> Iterator[tuple[ScratchDatabase, ScratchDatabase]]:
     """A database with the shed's tables, and one for its keys."""
-    made = ScratchDatabases(postgres)
-    service, keys = made.of("visits"), made.of("keys")
-    asyncio.run(_migrate(keys.owner))
-    log = event_log(dsn(service.owner))
-    lay_out(log, "visits", views=[LEASES.table, DEFECTS.table, OPEN])
-    log.datastore.close()
-    yield service, keys
-    made.drop()
-
-
-async def _migrate(url: str) -> None:
-    owner = await asyncpg.connect(url)
-    await migrate(owner)
-    await owner.close()
-
-
-def dsn(url: str) -> dict[str, Any]:
-    """Return an address in the words of the library."""
-    parts = urlsplit(url)
-    return {
-        "dbname": parts.path[1:],
-        "host": parts.hostname or "",
-        "port": str(parts.port),
-        "user": parts.username or "",
-        "password": parts.password or "",
-    }
+    views = [LEASES.table, DEFECTS.table, OPEN]
+    with (
+        template(postgres, "visits", partial(lay_out_log, views=views)) as service,
+        template(postgres, "keys", lay_out_keys) as keys,
+    ):
+        yield service, keys
 
 
 @pytest.fixture
@@ -219,10 +200,9 @@ class at_work:
         await self._seals.close()
 
 
-async def test_what_is_being_committed_when_a_lease_goes_goes_along(shed: Shed) -> None:
-    lease = await shed.let()
-    # It is known, so that only the commit is waited for.
-    assert not (await shed.store.every(DEFECT, lease, by=Itself(office=shed.new)))
+@contextlib.asynccontextmanager
+async def seen_but_not_committed(shed: Shed, lease: str) -> AsyncIterator["asyncio.Task[str]"]:
+    """Let somebody see a defect whose commit waits for as long as the block lasts."""
     holder = await asyncpg.connect(shed.database.owner)
     try:
         async with holder.transaction():
@@ -231,12 +211,20 @@ async def test_what_is_being_committed_when_a_lease_goes_goes_along(shed: Shed) 
             async with asyncio.timeout(10):
                 while not await holder.fetchval("select exists (select from pg_locks where not granted)"):
                     await asyncio.sleep(0.005)
-            going = asyncio.create_task(shed.goes(lease))
-            after = asyncio.create_task(shed.says(LEASE, lease))
-            await asyncio.sleep(0.1)
-            assert not (seeing.done() or going.done() or after.done())
+            yield seeing
     finally:
         await holder.close()
+
+
+async def test_what_is_being_committed_when_a_lease_goes_goes_along(shed: Shed) -> None:
+    lease = await shed.let()
+    # It is known, so that only the commit is waited for.
+    assert not (await shed.store.every(DEFECT, lease, by=Itself(office=shed.new)))
+    async with seen_but_not_committed(shed, lease) as seeing:
+        going = asyncio.create_task(shed.goes(lease))
+        after = asyncio.create_task(shed.says(LEASE, lease))
+        await asyncio.sleep(0.1)
+        assert not (seeing.done() or going.done() or after.done())
     defect = await seeing
     await going
     await after
@@ -247,24 +235,15 @@ async def test_what_is_being_committed_when_a_lease_goes_goes_along(shed: Shed) 
 
 async def test_a_lease_goes_once_when_the_commit_before_it_was_lost(shed: Shed) -> None:
     lease = await shed.let()
-    holder = await asyncpg.connect(shed.database.owner)
-    try:
-        async with holder.transaction():
-            await holder.execute("select * from head for update")
-            seeing = asyncio.create_task(shed.see(lease))
-            async with asyncio.timeout(10):
-                while not await holder.fetchval("select exists (select from pg_locks where not granted)"):
-                    await asyncio.sleep(0.005)
-            going = asyncio.create_task(shed.goes(lease))
-            await asyncio.sleep(0.1)
-            killer = await asyncpg.connect(shed.database.at_work)
-            await killer.fetch(
-                "select pg_terminate_backend(pid) from pg_stat_activity where usename = current_user and pid <>"
-                " pg_backend_pid() and wait_event_type = 'Lock'"
-            )
-            await killer.close()
-    finally:
-        await holder.close()
+    async with seen_but_not_committed(shed, lease) as seeing:
+        going = asyncio.create_task(shed.goes(lease))
+        await asyncio.sleep(0.1)
+        killer = await asyncpg.connect(shed.database.at_work)
+        await killer.fetch(
+            "select pg_terminate_backend(pid) from pg_stat_activity where usename = current_user and pid <>"
+            " pg_backend_pid() and wait_event_type = 'Lock'"
+        )
+        await killer.close()
     defect = await seeing
     await going
     assert len(await shed.stored(f"{shed.new}/defect/{defect}")) == 1

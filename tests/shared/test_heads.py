@@ -1,6 +1,7 @@
 """Comparing what was told with what was taken in: by positions, and by counts where a publisher is heard in part."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import asyncpg
@@ -12,7 +13,7 @@ from shared.event_sourcing import EventStore
 from shared.heads import Missing
 from shared.progress import Progress, Ranges
 from shared.told import Reactions, Told
-from tests.conftest import ScratchDatabase, ScratchDatabases
+from tests.conftest import ScratchDatabase
 from tests.shared.correspondents import (
     A_DAY,
     NOTICED,
@@ -23,7 +24,6 @@ from tests.shared.correspondents import (
     Small,
     at_work,
     kept,
-    lay_out_database,
     until,
     user,
 )
@@ -32,12 +32,9 @@ Place = tuple[ScratchDatabase, ScratchDatabase, ScratchDatabase]
 
 
 @pytest.fixture
-def here(databases: ScratchDatabases, keys: ScratchDatabase) -> Place:
+def here(small: Mapping[str, ScratchDatabase], keys: ScratchDatabase) -> Place:
     """Empty databases for referrals, evaluations and their keys."""
-    made = databases.of("referrals"), databases.of("evaluations"), keys
-    lay_out_database(made[0])
-    lay_out_database(made[1])
-    return made
+    return small["referrals"].emptied(), small["evaluations"].emptied(), keys
 
 
 def told_by_referrals(event: Any, _state: Any, _id: str) -> tuple[Any, ...]:

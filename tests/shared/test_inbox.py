@@ -5,7 +5,7 @@ import contextlib
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
@@ -23,7 +23,7 @@ from shared.decisions import TooEarly
 from shared.event_sourcing import Act, EventStore, StoreBusy
 from shared.inbox_rows import Itself
 from shared.told import Reactions, Told, contracts_of
-from tests.conftest import ScratchDatabase, ScratchDatabases
+from tests.conftest import ScratchDatabase
 from tests.shared.correspondents import (
     A_DAY,
     KEPT,
@@ -49,9 +49,9 @@ NEXT_DAY = A_DAY + timedelta(days=1)
 
 
 @pytest.fixture
-def here(databases: ScratchDatabases, keys: ScratchDatabase) -> Ground:
+def here(small: Mapping[str, ScratchDatabase], keys: ScratchDatabase) -> Ground:
     """Empty databases for visits and referrals."""
-    return ground(databases, keys)
+    return ground(small, keys)
 
 
 @contextlib.asynccontextmanager

@@ -5,7 +5,7 @@ import base64
 import dataclasses
 import os
 import stat
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
+from operate.postgres import Postgres
 from shared.keys import (
     MasterKeyUnreadable,
     MayNotSeal,
@@ -23,13 +24,13 @@ from shared.keys import (
     Seals,
     category_of,
     make_master_key,
-    migrate,
     normalised,
     read_master_key,
     refuse_national_number,
 )
 from shared.sealed import Sealed
-from tests.conftest import ScratchDatabase, ScratchDatabases
+from tests.conftest import ScratchDatabase
+from tests.one_service import lay_out_keys, template
 
 NOORD, MIDDEN = "kantoor-noord", "kantoor-midden"
 MASTER = bytes(range(32))
@@ -38,14 +39,19 @@ WORDS = "Het dak lekt.\nZegt  Anna."
 Opener = Callable[[str], Awaitable[Seals]]
 
 
+@pytest.fixture(scope="module")
+def laid(postgres: Postgres) -> Iterator[ScratchDatabase]:
+    def twice(database: ScratchDatabase) -> None:
+        lay_out_keys(database)
+        lay_out_keys(database)  # what is there stays
+
+    with template(postgres, "keys", twice) as made:
+        yield made
+
+
 @pytest.fixture
-async def keys(databases: ScratchDatabases) -> ScratchDatabase:
-    made = databases.of("keys")
-    owner = await asyncpg.connect(made.owner)
-    await migrate(owner)
-    await migrate(owner)  # what is there stays
-    await owner.close()
-    return made
+def keys(laid: ScratchDatabase) -> ScratchDatabase:
+    return laid.emptied()
 
 
 @pytest.fixture

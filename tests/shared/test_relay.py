@@ -3,21 +3,20 @@
 import asyncio
 import json
 import time
+from collections.abc import Mapping
 
 import asyncpg
 import pytest
 
 from shared.bus import BusRefused
-from tests.conftest import ScratchDatabase, ScratchDatabases
-from tests.shared.correspondents import Server, Small, at_work, kept, lay_out_database, new_lease, until
+from tests.conftest import ScratchDatabase
+from tests.shared.correspondents import Server, Small, at_work, kept, new_lease, until
 
 
 @pytest.fixture
-def database(databases: ScratchDatabases) -> ScratchDatabase:
+def database(small: Mapping[str, ScratchDatabase]) -> ScratchDatabase:
     """An empty database of visits."""
-    made = databases.of("visits")
-    lay_out_database(made)
-    return made
+    return small["visits"].emptied()
 
 
 async def sent(small: Small) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from shared.witness import PATIENCE_SECONDS, Contradiction, Own, Seen, as_told, 
 from shared.writer.acts import WritingWaits
 from shared.writer.loop import RestoredBeneath
 from tests.conftest import ScratchDatabase, ScratchDatabases
+from tests.one_service import lay_out_log
 from tests.shared.correspondents import (
     A_DAY,
     OFFICE,
@@ -28,7 +30,6 @@ from tests.shared.correspondents import (
     at_work,
     ground,
     kept,
-    lay_out_database,
     noticing,
     soon,
     until,
@@ -41,9 +42,9 @@ SECRET_SUBJECT = "huurspoor.kantoor-noord.referrals.ReferralConsentGiven.v1"
 
 
 @pytest.fixture
-def here(databases: ScratchDatabases, keys: ScratchDatabase) -> Ground:
+def here(small: Mapping[str, ScratchDatabase], keys: ScratchDatabase) -> Ground:
     """Empty databases for visits and referrals."""
-    return ground(databases, keys)
+    return ground(small, keys)
 
 
 def visits_at_work(here: Ground, server: Server, database: ScratchDatabase, **how: Any) -> Any:
@@ -218,7 +219,7 @@ def test_a_void_message_that_comes_late_has_no_effect_and_one_of_an_unknown_epoc
                 new = await visits.sql("select subject, envelope from outbox order by position")
         server.kill()  # what comes now is handed over by us
         fresh = databases.of("notifications")
-        lay_out_database(fresh)
+        lay_out_log(fresh)
         async with at_work(
             "notifications", fresh, here.keys, server.nats, reactions=noticing(), publishers=("visits",)
         ) as hearer:

@@ -2,17 +2,17 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
 
+from operate.postgres import Postgres
 from shared.authority import MANDATES
 from shared.clock import SystemClock
 from shared.codec import Codec
@@ -33,7 +33,8 @@ from shared.writer.acts import (
     StoreBusy,
 )
 from shared.writer.loop import Writer
-from tests.conftest import ScratchDatabase, ScratchDatabases
+from tests.conftest import ScratchDatabase
+from tests.one_service import lay_out_log, template
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,22 +161,16 @@ class Shed:
             await connection.close()
 
 
-def dsn(url: str) -> dict[str, Any]:
-    parts = urlsplit(url)
-    return {
-        "dbname": parts.path[1:],
-        "host": parts.hostname or "",
-        "port": str(parts.port),
-        "user": parts.username or "",
-        "password": parts.password or "",
-    }
+@pytest.fixture(scope="module")
+def laid(postgres: Postgres) -> Iterator[ScratchDatabase]:
+    with template(postgres, "visits", partial(lay_out_log, views=[TOOLS.table])) as made:
+        yield made
 
 
 @pytest.fixture
-async def shed(databases: ScratchDatabases) -> AsyncIterator[Shed]:
-    database = databases.of("visits")
-    log = event_log(dsn(database.owner))
-    lay_out(log, "visits", views=[TOOLS.table])
+async def shed(laid: ScratchDatabase) -> AsyncIterator[Shed]:
+    database = laid.emptied()
+    log = event_log(database.in_library_words)
 
     def make() -> Writer:
         return Writer(

@@ -1,34 +1,24 @@
 """The service for visits behind its door, on a real database, without a bus."""
 
-import asyncio
 import secrets
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import asyncpg
 import httpx
 import pytest
 
 from operate.postgres import Postgres
-from services.visits.import_files import IMPORT_FILE
 from services.visits.main import SERVICE
-from services.visits.photo_files import PHOTO_FILE
 from shared.clock import BRUSSELS
-from shared.codec import Codec
 from shared.day import Day
 from shared.event_sourcing import EventStore
-from shared.keys import Seals, migrate
-from shared.log import event_log, lay_out
-from shared.settings import Settings
-from shared.web import application
-from shared.wording import Wording
 from shared.writer.acts import Message
-from shared.writer.loop import Writer
-from tests.conftest import ScratchDatabase, ScratchDatabases
+from tests.conftest import ScratchDatabase
+from tests.one_service import Laid, laid_out_for_all, serving
 from tests.shared.shop import FixedClock, Issuer
 from tests.visits.examples import CHECKLIST, POLICY
 
@@ -143,85 +133,18 @@ class Visits:
         return {"Authorization": f"Bearer {token}"}
 
 
-@dataclass(frozen=True)
-class Laid:
-    """The databases of the service, laid out."""
-
-    service: ScratchDatabase
-    keys: ScratchDatabase
-
-
 @pytest.fixture(scope="session")
 def laid(postgres: Postgres) -> Iterator[Laid]:
     """The databases of the service for visits, for the whole session: each test founds an office of its own."""
-    made = ScratchDatabases(postgres)
-    laid = Laid(made.of("visits"), made.of("keys"))
-    asyncio.run(_migrate(laid.keys.owner))
-    log = event_log(_dsn(laid.service.owner))
-    tables = {resource.table.name: resource.table for resource in SERVICE.resources}
-    tables |= {table.name: table for view in SERVICE.views for table in view.tables}
-    lay_out(log, "visits", views=list(tables.values()), companions=(PHOTO_FILE, IMPORT_FILE))
-    log.datastore.close()
-    yield laid
-    made.drop()
-
-
-async def _migrate(url: str) -> None:
-    owner = await asyncpg.connect(url)
-    await migrate(owner)
-    await owner.close()
+    yield from laid_out_for_all(SERVICE, postgres)
 
 
 @pytest.fixture
 async def visits(laid: Laid, tmp_path: Path) -> AsyncIterator[Visits]:
     """The service for visits, with an office that has just been founded."""
-    codec, clock, issuer = Codec(SERVICE.streams), FixedClock(), Issuer(tmp_path)
-    seals = await Seals.connect(laid.keys.url("visits"), bytes(32))
-    writer = Writer(
-        service="visits",
-        connect=lambda: asyncpg.connect(laid.service.at_work),
-        codec=codec,
-        streams=SERVICE.streams,
-        published=SERVICE.published,
-        resources=SERVICE.resources,
-        views=SERVICE.views,
-        authority_stream=SERVICE.authority,
-        clock=clock,
-    )
-    working = asyncio.create_task(writer.run())
-    async with asyncpg.create_pool(laid.service.at_work, min_size=0, max_size=2) as pool:
-        await writer.ready.wait()
-        store = EventStore(writer, codec, pool, seals)
-        app: Any = application(
-            SERVICE,
-            store,
-            seals,
-            Settings(jwks=str(issuer.jwks)),
-            clock=clock,
-            wording=Wording(SERVICE.wording),
-            ready=_ready,
-        )
-        transport = httpx.ASGITransport(app=app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://visits") as client:
-            office = f"kantoor-{secrets.token_hex(4)}"
-            running = Visits(client, store, laid.service, issuer, clock, office)
-            await running.founded()
-            yield running
-    working.cancel()
-    await asyncio.gather(working, return_exceptions=True)
-    await seals.close()
-
-
-async def _ready() -> Mapping[str, Any]:
-    return {"ready": True, "why": []}
-
-
-def _dsn(url: str) -> dict[str, Any]:
-    parts = urlsplit(url)
-    return {
-        "dbname": parts.path[1:],
-        "host": parts.hostname or "",
-        "port": str(parts.port),
-        "user": parts.username or "",
-        "password": parts.password or "",
-    }
+    clock, issuer = FixedClock(), Issuer(tmp_path)
+    async with serving(SERVICE, laid, clock=clock, issuer=issuer) as (client, store):
+        office = f"kantoor-{secrets.token_hex(4)}"
+        running = Visits(client, store, laid.service, issuer, clock, office)
+        await running.founded()
+        yield running

@@ -85,7 +85,9 @@ class UnguardedDoor(TypeError):
 class Doors(APIRouter):
     """The doors of one service: an ``APIRouter`` whose functions may answer ``Acted``, plain JSON values or a response.
 
-    :param counsellor_of: answers who is the counsellor of a lease, for texts that only that person reads.
+    :ivar readers: which roles read a collection, by its name.
+    :ivar open_routes: paths that need no token. :ivar form_routes: paths that take a form instead of JSON.
+    :ivar counsellor_of: answers who is the counsellor of a lease, for texts that only that person reads.
     """
 
     def __init__(self, service: str) -> None:

@@ -39,133 +39,148 @@ async def _open_letter(request: Request, id: str, body: Why) -> tuple[DeadLetter
     raise problems.not_found()
 
 
-def add_system_doors(doors: Doors, *, with_days: bool) -> None:
-    """Add these doors to a service's own."""
-    for path in ("/health/live", "/health/ready", "/metrics", "/docs", "/openapi.json"):
-        doors.open_routes.add(path)
+async def live() -> Any:
+    """The process answers."""
+    return {"live": True}
 
-    async def live() -> Any:
-        """The process answers."""
-        return {"live": True}
 
-    async def ready(request: Request) -> Any:
-        """Whether everything that the service needs is there, and what is missing."""
-        told = await reception_of(request).ready()
-        return json_response(told, status=200 if told.get("ready") else 503)
+async def ready(request: Request) -> Any:
+    """Whether everything that the service needs is there, and what is missing."""
+    told = await reception_of(request).ready()
+    return json_response(told, status=200 if told.get("ready") else 503)
 
-    async def metrics() -> Response:
-        """Metrics for Prometheus."""
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
-    async def document(request: Request) -> Response:
-        """This document."""
-        return json_response(document_of(request.app))
+async def metrics() -> Response:
+    """Metrics for Prometheus."""
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
-    async def docs(request: Request) -> Response:
-        """This document for people."""
-        return Response(
-            api_document.page(document_of(request.app)),
-            media_type="text/html",
-            headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"},
-        )
 
-    async def read_log(
-        request: Request,
-        by: Annotated[Caller, may("read_log", "dpo", "auditor")],
-        lease: Annotated[Id, Query()],
-        limit: Limit = DEFAULT_LIMIT,
-        cursor: Cursor = None,
-    ) -> Any:
-        """Who read what of a lease, oldest first."""
-        web = reception_of(request)
-        shape = ["read-log", by.office, lease]
-        at, after = web.cursors.read(cursor, shape) if cursor is not None else ("0001-01-01T00:00:00+00:00", "")
-        found = await web.store.rows(
-            "select at, id, person, what from read_log where office = $1 and lease = $2 and (at, id) > ($3, $4)"
-            " order by at, id limit $5",
-            lease,
-            datetime.fromisoformat(at),
-            after,
-            limit + 1,
-            by=by,
-        )
-        page = found[:limit]
-        more = [page[-1]["at"].isoformat(), page[-1]["id"]] if len(found) > limit else None
-        items = [{"at": row["at"], "person": row["person"], "what": row["what"], "lease": lease} for row in page]
-        return {"items": items, "next": web.cursors.make(more, shape) if more else None}
+async def document(request: Request) -> Response:
+    """This document."""
+    return json_response(document_of(request.app))
 
-    async def dead_letters(
-        request: Request,
-        by: Annotated[Caller, may("read_dead_letters", "operator")],
-        limit: Limit = DEFAULT_LIMIT,
-        cursor: Cursor = None,
-    ) -> Any:
-        """Messages that could not be handled, oldest first: reason and envelope, no content."""
-        web = reception_of(request)
-        after = web.cursors.read(cursor, ["dead-letters"]) if cursor is not None else None
-        if web.dead_letters is None:
-            return {"items": [], "next": None}
-        items, more = await web.dead_letters.listed(limit=limit, after=after)
-        return {"items": items, "next": web.cursors.make(more, ["dead-letters"]) if more else None}
 
-    async def requeue(
-        request: Request, id: str, body: Why, by: Annotated[Caller, may("requeue_dead_letter", "operator")]
-    ) -> Any:
-        """Handle a dead letter again."""
-        letters, reason = await _open_letter(request, id, body)
-        if not await letters.requeue(id, reason=reason, operator=by.actor):
-            raise problems.not_found()
-        return {"id": id, "state": "requeued"}
+async def docs(request: Request) -> Response:
+    """This document for people."""
+    return Response(
+        api_document.page(document_of(request.app)),
+        media_type="text/html",
+        headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"},
+    )
 
-    async def close(
-        request: Request, id: str, body: Why, by: Annotated[Caller, may("close_dead_letter", "operator")]
-    ) -> Any:
-        """Give a dead letter up; those behind it go on without it."""
-        letters, reason = await _open_letter(request, id, body)
-        if not await letters.close(id, reason=reason, operator=by.actor):
-            raise problems.not_found()
-        return {"id": id, "state": "closed"}
 
-    async def epochs(request: Request, by: Annotated[Caller, may("read_epochs", "operator")]) -> Any:
-        """The epochs of this service: what restores from backups made void, who confirmed it, and what waits."""
-        found = reception_of(request).epochs
-        if found is None:
-            raise problems.not_found()
-        return await found.told()
+async def read_log(
+    request: Request,
+    by: Annotated[Caller, may("read_log", "dpo", "auditor")],
+    lease: Annotated[Id, Query()],
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> Any:
+    """Who read what of a lease, oldest first."""
+    web = reception_of(request)
+    shape = ["read-log", by.office, lease]
+    at, after = web.cursors.read(cursor, shape) if cursor is not None else ("0001-01-01T00:00:00+00:00", "")
+    found = await web.store.rows(
+        "select at, id, person, what from read_log where office = $1 and lease = $2 and (at, id) > ($3, $4)"
+        " order by at, id limit $5",
+        lease,
+        datetime.fromisoformat(at),
+        after,
+        limit + 1,
+        by=by,
+    )
+    page = found[:limit]
+    more = [page[-1]["at"].isoformat(), page[-1]["id"]] if len(found) > limit else None
+    items = [{"at": row["at"], "person": row["person"], "what": row["what"], "lease": lease} for row in page]
+    return {"items": items, "next": web.cursors.make(more, shape) if more else None}
 
-    async def begin_epoch(request: Request, body: Why, by: Annotated[Caller, may("begin_epoch", "operator")]) -> Any:
-        """Confirm after a restore that writing goes on from the older state; what was told after it is void."""
-        found = reception_of(request).epochs
-        if found is None:
-            raise problems.not_found()
-        if body.reason is None or not body.reason.strip():
-            raise ReasonMissing
-        return await found.confirm(reason=body.reason, by=by.actor)
 
-    class Until(Body):
-        """Up to which day."""
+async def dead_letters(
+    request: Request,
+    by: Annotated[Caller, may("read_dead_letters", "operator")],
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> Any:
+    """Messages that could not be handled, oldest first: reason and envelope, no content."""
+    web = reception_of(request)
+    after = web.cursors.read(cursor, ["dead-letters"]) if cursor is not None else None
+    if web.dead_letters is None:
+        return {"items": [], "next": None}
+    items, more = await web.dead_letters.listed(limit=limit, after=after)
+    return {"items": items, "next": web.cursors.make(more, ["dead-letters"]) if more else None}
 
-        day: Day
 
-    async def clock_day(request: Request, body: Until, by: Annotated[Caller, may("move_clock", "operator")]) -> Any:
-        """Do the work of all days up to this one."""
-        run_days = reception_of(request).run_days
-        assert run_days is not None
-        return {"position": await run_days(body.day)}
+async def requeue(
+    request: Request, id: str, body: Why, by: Annotated[Caller, may("requeue_dead_letter", "operator")]
+) -> Any:
+    """Handle a dead letter again."""
+    letters, reason = await _open_letter(request, id, body)
+    if not await letters.requeue(id, reason=reason, operator=by.actor):
+        raise problems.not_found()
+    return {"id": id, "state": "requeued"}
 
-    doors.add_api_route("/health/live", live)
-    doors.add_api_route("/health/ready", ready)
-    doors.add_api_route("/metrics", metrics, response_class=PlainTextResponse)
-    doors.add_api_route("/openapi.json", document)
-    doors.add_api_route("/docs", docs, response_class=HTMLResponse)
-    doors.add_api_route("/read-log", read_log)
-    doors.add_api_route("/dead-letters", dead_letters)
-    doors.add_api_route("/dead-letters/{id}/requeue", requeue, methods=["POST"])
-    doors.add_api_route("/dead-letters/{id}/close", close, methods=["POST"])
-    doors.add_api_route("/epochs", epochs)
-    doors.add_api_route("/epochs", begin_epoch, methods=["POST"])
+
+async def close(
+    request: Request, id: str, body: Why, by: Annotated[Caller, may("close_dead_letter", "operator")]
+) -> Any:
+    """Give a dead letter up; those behind it go on without it."""
+    letters, reason = await _open_letter(request, id, body)
+    if not await letters.close(id, reason=reason, operator=by.actor):
+        raise problems.not_found()
+    return {"id": id, "state": "closed"}
+
+
+async def epochs(request: Request, by: Annotated[Caller, may("read_epochs", "operator")]) -> Any:
+    """The epochs of this service: what restores from backups made void, who confirmed it, and what waits."""
+    found = reception_of(request).epochs
+    if found is None:
+        raise problems.not_found()
+    return await found.told()
+
+
+async def begin_epoch(request: Request, body: Why, by: Annotated[Caller, may("begin_epoch", "operator")]) -> Any:
+    """Confirm after a restore that writing goes on from the older state; what was told after it is void."""
+    found = reception_of(request).epochs
+    if found is None:
+        raise problems.not_found()
+    if body.reason is None or not body.reason.strip():
+        raise ReasonMissing
+    return await found.confirm(reason=body.reason, by=by.actor)
+
+
+class Until(Body):
+    """Up to which day."""
+
+    day: Day
+
+
+async def clock_day(request: Request, body: Until, by: Annotated[Caller, may("move_clock", "operator")]) -> Any:
+    """Do the work of all days up to this one."""
+    run_days = reception_of(request).run_days
+    assert run_days is not None
+    return {"position": await run_days(body.day)}
+
+
+def system_doors(service: str, *, with_days: bool) -> Doors:
+    """Return the doors that stand beside a service's own.
+
+    :param with_days: also the one that does the work of days, for a settable clock.
+    """
+    doors = Doors(service)
+    doors.without_token("/health/live")(live)
+    doors.without_token("/health/ready")(ready)
+    doors.without_token("/metrics", response_class=PlainTextResponse)(metrics)
+    doors.without_token("/openapi.json")(document)
+    doors.without_token("/docs", response_class=HTMLResponse)(docs)
+    doors.get("/read-log")(read_log)
+    doors.get("/dead-letters")(dead_letters)
+    doors.post("/dead-letters/{id}/requeue")(requeue)
+    doors.post("/dead-letters/{id}/close")(close)
+    doors.get("/epochs")(epochs)
+    doors.post("/epochs")(begin_epoch)
     if with_days:
-        doors.add_api_route("/clock/day", clock_day, methods=["POST"])
+        doors.post("/clock/day")(clock_day)
+    return doors
 
 
 def document_of(inside: FastAPI) -> dict[str, Any]:

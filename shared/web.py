@@ -44,7 +44,7 @@ from shared.keys import OFFICE, NationalNumberTyped, Seals
 from shared.problems import Fault, NotYetKnown, Problem
 from shared.reception import DeadLetters, Epochs, Inbox, Readiness, Reception
 from shared.settings import Settings
-from shared.system_doors import add_system_doors
+from shared.system_doors import system_doors
 from shared.tokens import IssuerKeys, Tokens
 from shared.views import Resource
 from shared.wording import Wording
@@ -162,9 +162,10 @@ def application(
     :param run_days: does the work of all days up to one, and answers the last position; only with a settable clock.
     """
     inside = _Inside(title=f"Huurspoor: {service.name}", version="1", docs_url=None, redoc_url=None, openapi_url=None)
-    doors = service.api
-    add_system_doors(doors, with_days=run_days is not None)
-    inside.router.routes.extend(doors.routes)
+    # Beside the service's own, not into them: those are of the module, and one process may put them behind two doors.
+    doors, beside = service.api, system_doors(service.name, with_days=run_days is not None)
+    routes = [*doors.routes, *beside.routes]
+    inside.router.routes.extend(routes)
     inside.state.reception = Reception(
         service=service.name,
         readers=doors.readers,
@@ -185,10 +186,10 @@ def application(
     keys = IssuerKeys(settings.jwks)
     return Door(
         inside,
-        routes=doors.routes,
+        routes=routes,
         tokens=Tokens(keys, issuer=settings.issuer, audience=settings.audience),
         wording=wording,
-        open_routes=frozenset(doors.open_routes),
+        open_routes=frozenset(doors.open_routes | beside.open_routes),
         form_routes=frozenset(doors.form_routes),
         answers=problem_of,
     )

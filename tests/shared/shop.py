@@ -406,8 +406,8 @@ class Shop:
         return {"Authorization": f"Bearer {self.issuer.token(*roles, **claims)}"}
 
 
-def opened_shop(folder: Path) -> Shop:
-    """Open a shop."""
+def opened_shop(folder: Path, doors: Doors | None = None) -> Shop:
+    """Open a shop, with doors of its own unless some are given."""
     issuer, store = Issuer(folder), MemoryStore()
     structlog.configure(processors=[place_of_error, structlog.processors.KeyValueRenderer()])
 
@@ -415,7 +415,7 @@ def opened_shop(folder: Path) -> Shop:
         return {"ready": not store.down, "why": []}
 
     app: Any = application(
-        ShopService(shop()),
+        ShopService(doors or shop()),
         store,  # type: ignore[arg-type]
         store.seals,  # type: ignore[arg-type]
         Settings(jwks=str(issuer.jwks)),

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 import structlog
+from fastapi.routing import APIRoute
 
 from shared.codec import UnknownEvent
 from shared.tokens import ROLES
@@ -17,6 +18,7 @@ from shared.web import problem_of
 from tests.shared import badinput
 from tests.shared.badinput import MARK, UNKNOWN
 from tests.shared.shop import LEASE, NOON, Shop, opened_shop
+from tests.shared.shop import shop as shop_doors
 
 HAMMER = {"lease": LEASE, "name": "Hamer", "diary": "van tante", "price": 3}
 
@@ -500,3 +502,12 @@ async def test_pointers_say_where_and_never_what(shop: Shop) -> None:
 def test_what_only_a_newer_release_can_read_is_for_now_not_available() -> None:
     answer = problem_of(UnknownEvent("ToolMended"))
     assert answer is not None and answer.status == 503
+
+
+async def test_a_service_behind_two_doors_has_each_of_its_doors_once(tmp_path: Path) -> None:
+    doors = shop_doors()
+    opened = [opened_shop(tmp_path, doors) for _ in range(2)]
+    first, second = [(await shop.client.get("/openapi.json")).json() for shop in opened]
+    assert first == second
+    paths = [route.path for route in doors.routes if isinstance(route, APIRoute)]
+    assert "/health/live" in first["paths"] and "/health/live" not in paths

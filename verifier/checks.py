@@ -291,6 +291,9 @@ class _Chain:
         if file["format"] == COURT_FILE:
             texts = sum(len(one.entry.get("text_keys", {})) for one in self.whole.values())
             lines.append(f"texts opened and found as they were sealed: {texts}")
+            void = sum("void_since" in line for line in file["timeline"])
+            if void:
+                lines.append(f"entries that the service that told them lost in a restore, and holds no more: {void}")
         if "waits" in file:
             lines.append("WHEN THIS FILE WAS MADE THE LEDGER WAS SHORTER THAN WITNESSED: IT WAS RESTORED FROM A BACKUP")
         if any(one.envelope.get("clock") == "simulated" for one in self.whole.values()):

@@ -68,7 +68,10 @@ class Head:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One event in an office's ledger."""
+    """One event in an office's ledger.
+
+    :ivar void_since: when it became known that who told it was restored and no longer holds it. Not under its hash.
+    """
 
     position: int
     event: str
@@ -85,6 +88,7 @@ class Entry:
     envelope: bytes
     details_hash: bytes
     hash: bytes
+    void_since: datetime | None = None
 
 
 def canonical(value: Any) -> bytes:
@@ -253,6 +257,12 @@ _COLUMNS = (
     "position, event, type, service, epoch, service_position, lease, occurred_on, recorded_at, taken_in_at, actor,"
     " mandate, envelope, details_hash, hash"
 )
+# Since when it is known that who told an entry was restored from a backup that does not hold it (shared.epochs): its
+# dead letter says so, by the key that names the message.
+_VOID_SINCE = (
+    "(select at from dead_letter where office = $1 and id = 'void-' || service || '-' || epoch || '-' ||"
+    " service_position and ({0}::timestamptz is null or at <= {0})) as void_since"
+)
 
 
 class Rows(Protocol):
@@ -316,7 +326,7 @@ async def entries_about(
     :param valid_on: only facts up to and with this day. :param known_at: only what was taken in by this instant.
     """
     found = await store.rows(
-        f"select {_COLUMNS} from ledger where office = $1 and lease = $2 and position > $3"
+        f"select {_COLUMNS}, {_VOID_SINCE.format('$6')} from ledger where office = $1 and lease = $2 and position > $3"
         " and ($4::bigint is null or position <= $4) and ($5::date is null or occurred_on <= $5)"
         " and ($6::timestamptz is null or taken_in_at <= $6) order by position limit $7",
         lease,
@@ -330,7 +340,10 @@ async def entries_about(
     return [_entry(row) for row in found]
 
 
-_LINE = ("position", "event", "type", "service", "occurred_on", "recorded_at", "taken_in_at", "actor", "mandate")
+_LINE = (
+    *("position", "event", "type", "service", "occurred_on", "recorded_at", "taken_in_at", "actor", "mandate"),
+    "void_since",
+)
 
 
 async def lines_about(
@@ -345,7 +358,8 @@ async def lines_about(
         " then (select position from ledger_head where office = $1)"
         " else (select max(position) from ledger where office = $1 and taken_in_at <= $5) end as reaches)"
         f" select coalesce(head.reaches, 0) as reaches, {', '.join(_LINE)} from head left join lateral"
-        f" (select {', '.join(_LINE)} from ledger where office = $1 and lease = $2 and position > $3"
+        f" (select {', '.join(_LINE[:-1])}, {_VOID_SINCE.format('$5')} from ledger"
+        " where office = $1 and lease = $2 and position > $3"
         " and position <= head.reaches and ($4::date is null or occurred_on <= $4) order by position limit $6) lines"
         " on true order by position",
         lease,

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import asyncpg
 import httpx
+import msgspec
 import pytest
 import rfc8785
 
@@ -37,10 +37,10 @@ from shared.codec import Codec
 from shared.contracts.evaluations import MandateGivenV1
 from shared.contracts.visits import FindingEstablishedV1
 from shared.decisions import Elsewhere, Stream
+from shared.epochs import letter_of
 from shared.event_sourcing import EventStore
-from shared.keys import Seals, migrate
-from shared.log import event_log, lay_out
-from shared.outbox import envelope
+from shared.keys import Seals
+from shared.outbox import PLATFORM, envelope
 from shared.sealed import Sealed
 from shared.settings import Settings
 from shared.web import Caller, Doors, WebStore, application
@@ -48,7 +48,8 @@ from shared.wording import Wording
 from shared.writer.acts import Message
 from shared.writer.companions import Entered
 from shared.writer.loop import Writer
-from tests.conftest import ScratchDatabase, ScratchDatabases
+from tests.conftest import ScratchDatabase
+from tests.one_service import Laid
 from tests.shared.shop import FixedClock, Issuer
 from tests.specification import recorded
 from verifier.checks import NotGenuine, Report, verify
@@ -210,16 +211,9 @@ async def _ready() -> Mapping[str, Any]:
 
 
 @pytest.fixture
-async def house(databases: ScratchDatabases, tmp_path: Path) -> AsyncIterator[House]:
-    database, keys = databases.of("evaluations"), databases.of("keys")
-    owner = await asyncpg.connect(keys.owner)
-    await migrate(owner)
-    await owner.close()
-    parts = urlsplit(database.owner)
-    place = {"dbname": parts.path[1:], "host": parts.hostname, "port": str(parts.port)}
-    log = event_log({**place, "user": parts.username, "password": parts.password})
-    lay_out(log, "evaluations", companions=OfficeLedger.tables)
-    log.datastore.close()
+async def house(laid: Laid, tmp_path: Path) -> AsyncIterator[House]:
+    own = laid.emptied()
+    database, keys = own.service, own.keys
     streams = (FINDINGS, MOMENT, COURT_FILE, MANDATES)
     codec, clock, issuer = Codec(streams), FixedClock(), Issuer(tmp_path)
     seals = await Seals.connect(keys.url("evaluations"), bytes(32))
@@ -444,6 +438,30 @@ async def test_an_answer_for_a_past_instant_never_changes(house: House) -> None:
     assert both["entries"] == []
 
 
+async def is_restored(house: House, message: Message) -> None:
+    """Let visits be restored from a backup that holds nothing from a message on, as the inbox takes that in."""
+    lost = {"office": NOORD, "epoch": 1, "position": message.position, "stream": message.stream}
+    row = {**lost, "type": message.type, "version": 1, "taken_at": message.recorded_at}
+    letter = letter_of(row, "visits", [], at=house.clock.at)
+    news = msgspec.structs.replace(message, position=message.position + 1, event_id=str(uuid4()), stream="log-head/1")
+    await house.store.keep(by=By(office=PLATFORM, message=news), rows=[letter])
+
+
+async def test_the_timeline_says_what_a_restore_made_void_and_since_when(house: House) -> None:
+    await house.told(await house.finding("schimmel"))
+    lost = await house.told(await house.finding("lek"))
+    house.later(hours=1)
+    before = house.clock.at.isoformat()
+    house.later(hours=1)
+    since = house.clock.at
+    await is_restored(house, lost)
+    entries = (await house.get(f"/dossiers/{LEASE}")).json()["entries"]
+    told = [entry["void_since"] for entry in entries]
+    assert told[0] is None and datetime.fromisoformat(told[1]) == since
+    entries = (await house.get(f"/dossiers/{LEASE}", known_at=before)).json()["entries"]
+    assert [entry["void_since"] for entry in entries] == [None, None]
+
+
 async def test_another_offices_lease_does_not_exist_here(house: House) -> None:
     await house.opens_moment()
     for path in (f"/dossiers/{LEASE}", f"/dossiers/{LEASE}/court/{uuid4()}.json", f"/dossiers/{LEASE}/court/{uuid4()}"):
@@ -541,6 +559,24 @@ async def test_a_court_file_stays_the_same_whatever_happens_later(house: House) 
     again = await house.get(f"{made.headers['location']}.json")
     assert again.content == content
     assert again.headers["content-type"] == "application/json"
+
+
+async def test_a_court_file_says_what_a_restore_made_void_and_keeps_saying_what_it_said(house: House) -> None:
+    lost = await house.told(await house.finding("schimmel"))
+    made, content = await issued(house)
+    house.later(hours=1)
+    await is_restored(house, lost)
+    assert (await house.get(f"{made.headers['location']}.json")).content == content
+    house.later(hours=1)
+    await house.opens_moment()
+    _, content = await issued(house)
+    file = json.loads(content)
+    first, *others = file["timeline"]
+    assert first["void_since"] == "2026-03-02T12:00:00.000000Z"
+    assert not any("void_since" in line for line in others)
+    listed = {part["part"]: part["entries"] for part in file["parts"]}
+    assert listed["late_corrected_withdrawn"] == [first["position"]]
+    assert any("lost in a restore, and holds no more: 1" in line for line in genuine(content).lines)
 
 
 async def test_a_court_file_can_be_asked_for_as_it_was_known(house: House) -> None:

@@ -70,7 +70,12 @@ class IssueCourtFile(Body):
 
 def add_doors(api: Doors, *, standing: StandingOf) -> None:
     """Add the doors of ledger, timeline and court file to a service's doors."""
+    _add_ledger(api)
+    _add_timeline(api)
+    _add_court_files(api, standing)
 
+
+def _add_ledger(api: Doors) -> None:
     @api.get("/ledger")
     async def read_ledger(
         request: Request,
@@ -114,6 +119,8 @@ def add_doors(api: Doors, *, standing: StandingOf) -> None:
             **_waits(request),
         }
 
+
+def _add_timeline(api: Doors) -> None:
     @api.get("/dossiers/{lease}")
     async def read_timeline(
         request: Request,
@@ -149,6 +156,8 @@ def add_doors(api: Doors, *, standing: StandingOf) -> None:
             }
         )
 
+
+def _add_court_files(api: Doors, standing: StandingOf) -> None:
     @api.post("/dossiers/{lease}/court", status_code=201)
     async def issue_court_file(
         lease: str,

@@ -67,7 +67,7 @@ async def gathered(
     store: Rows, seals: Seals, lease: str, *, head: Head, standing: Mapping[str, Any], by: OfOffice
 ) -> Pinned:
     """Read everything that the file of a lease at a place in the ledger is made of."""
-    about = await entries_about(store, lease, until=head.position, by=by)
+    about = await entries_about(store, lease, until=head.position, known_at=head.taken_in_at, by=by)
     rules = await entries_of_types(store, OF_THE_OFFICE, until=head.position, by=by)
     first = min((entry.position for entry in (*about, *rules)), default=head.position + 1)
     before = await head_at(store, first - 1, by=by)
@@ -184,6 +184,7 @@ def _line(
         "taken_in_at": instant(entry.taken_in_at),
         "office": envelope["office"],  # under which it was recorded
         "arrived_late": envelope["office"] == office and entry.taken_in_at - entry.recorded_at > LATE,
+        **({} if entry.void_since is None else {"void_since": instant(entry.void_since)}),
         "actor": envelope["actor"],
         "mandate": envelope.get("mandate"),
         "policy_version": envelope.get("policyversion"),
@@ -193,7 +194,7 @@ def _line(
 
 
 def _parts(pinned: Pinned, timeline: Sequence[Mapping[str, Any]], wording: Wording) -> list[dict[str, Any]]:
-    late = {line["position"] for line in timeline if line["arrived_late"]}
+    late = {line["position"] for line in timeline if line["arrived_late"] or "void_since" in line}
     parts = []
     for name, types in PARTS.items():
         listed = {entry.position for entry in (*pinned.about, *pinned.rules) if entry.type in types}

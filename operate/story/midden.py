@@ -9,6 +9,13 @@ from operate.story.telling import PEOPLE, Story
 def presence(story: Story) -> None:
     """Be there: an agreement that is kept, a good evaluation, and somebody who goes along to a partner."""
     story.stage.chapter(story.say("Kantoor Midden: somebody goes along", "Kantoor Midden: iemand gaat mee"))
+    lease = _a_lease_and_its_first_visit(story)
+    note, commitment = _an_agreement(story, lease)
+    _somebody_goes_along(story, lease)
+    _the_agreement_is_kept(story, lease, note, commitment)
+
+
+def _a_lease_and_its_first_visit(story: Story) -> str:
     registered = story.act(
         "Jo",
         "visits",
@@ -32,8 +39,7 @@ def presence(story: Story) -> None:
         "registreert een huur die vandaag start",
         expect=["LeaseRegistered"],
     )
-    story.lease_midden = registered.id
-    lease = story.lease_midden
+    lease = story.lease_midden = registered.id
     story.act(
         "Hilde",
         "visits",
@@ -57,6 +63,11 @@ def presence(story: Story) -> None:
         "spreekt een bezoek om de vier maanden af",
         expect=["CadenceSet"],
     )
+    return lease
+
+
+def _an_agreement(story: Story, lease: str) -> tuple[str, str]:
+    """Agree on one small step; return the note and the step."""
     note = story.act(
         "Nora",
         "visits",
@@ -106,6 +117,10 @@ def presence(story: Story) -> None:
         "noteert dat de huurder aanvaardt",
         expect=["AgreementAccepted"],
     )
+    return note, commitment
+
+
+def _somebody_goes_along(story: Story, lease: str) -> None:
     partner = list_partner(story, "Hilde")
     story.act(
         "Hilde",
@@ -161,6 +176,9 @@ def presence(story: Story) -> None:
         "noteert dat de intake doorging: de doorverwijzing is geland",
         expect=["IntakeConfirmed"],
     )
+
+
+def _the_agreement_is_kept(story: Story, lease: str, note: str, commitment: str) -> None:
     story.on("2026-09-10T09:00")
     visit = agree_on_visit(story, "Nora", lease, "2026-09-22", "14:00")
     story.on("2026-09-22T15:30")

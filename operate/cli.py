@@ -24,6 +24,7 @@ from operate.postgres import owner_settings
 from operate.state import PROJECT, SERVICES, State
 from operate.supervisor import AlreadyRunning, DidNotStart, Supervisor, is_running, service_settings
 from shared.clock import BRUSSELS, ClockGoesBackwards, SettableClock
+from shared.tokens import ROLES
 
 app = typer.Typer(
     name="huurspoor",
@@ -48,9 +49,11 @@ def main() -> NoReturn:
     signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        app(standalone_mode=True)
+        app(prog_name="./huurspoor", standalone_mode=True)
     except (NotRunning, Refused, AlreadyRunning, DidNotStart, Away, clockwork.NotSettled, RuntimeError) as why:
         _end(str(why), code=1)
+    except OSError as why:  # a folder that one may not enter, a disk without room, a platform of somebody else
+        _end(f"{why.filename}: {why.strerror}" if why.filename else str(why), code=1)
     sys.exit(0)
 
 
@@ -138,7 +141,7 @@ def clock(
     state: StateFolder = DEFAULT_STATE,
 ) -> None:
     """Move the settable clock forward, day by day: all that a day brings is taken in before the next."""
-    platform = Platform.at(state)
+    platform = Platform.ready_at(state)
     try:
         instant = clockwork.local_time(to)
         if not platform.state.clock.exists():
@@ -163,13 +166,13 @@ def create_office(
     state: StateFolder = DEFAULT_STATE,
 ) -> None:
     """Found an office: policy, checklist, the director's first mandate. Returns when all services know it."""
-    Platform.at(state).create_office(code, name=name, director=director, since=since.date() if since else None)
+    Platform.ready_at(state).create_office(code, name=name, director=director, since=since.date() if since else None)
     print(f"{code} is founded")
 
 
 @app.command()
 def token(
-    role: Annotated[list[str], typer.Option(help="may be repeated")],
+    role: Annotated[list[str], typer.Option(help=f"may be repeated: {', '.join(sorted(ROLES))}")],
     person: Annotated[str, typer.Option(help="the person id")],
     of: Annotated[str | None, typer.Option("--office", help="the office; an operator alone has none")] = None,
     display: Annotated[str | None, typer.Option(help="the name that is shown (default: the person id)")] = None,
@@ -177,11 +180,14 @@ def token(
     state: StateFolder = DEFAULT_STATE,
 ) -> None:
     """Print a signed token of the local issuer, alone on stdout."""
+    unknown = sorted(set(role) - ROLES)
+    if unknown:
+        _end(f"there is no role {', '.join(unknown)}; there are {', '.join(sorted(ROLES))}", code=2)
     if of is None and role != [issuer.OPERATOR]:
         _end("an office is needed (--office), for every role but operator", code=2)
     place = State(state.resolve())
-    if not place.root.exists():
-        raise NotRunning(f"there is no state folder {place.root}; `up` makes it")
+    if not issuer.jwks_file(place).exists():
+        raise NotRunning(f"no platform was ever started on {place.root}; `up` makes what issues tokens")
     print(issuer.token(place, office=of, roles=role, person=person, name=display, minutes=minutes))
 
 
@@ -202,7 +208,7 @@ def rebuild(
     """Build the service's views again from its events, while it runs."""
     if service not in SERVICES:
         _end(f"there is no service {service}; there are {', '.join(SERVICES)}", code=2)
-    platform = Platform.at(state)
+    platform = Platform.ready_at(state)
     at = {name: int(seen["url"].rpartition(":")[2]) for name, seen in platform.components.items()}
     settings = service_settings(platform.state, service, at[service], database=at["postgres"], bus=at["nats"])
     os.environ.update(settings)
@@ -246,7 +252,7 @@ def check() -> None:
 @app.command("dead-letters")
 def dead_letters(state: StateFolder = DEFAULT_STATE) -> None:
     """Show what the platform could not handle, and why."""
-    platform = Platform.at(state)
+    platform = Platform.ready_at(state)
     operator = issuer.operator_token(platform.state)
     nothing = True
     for service, url in platform.urls.items():

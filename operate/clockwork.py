@@ -1,5 +1,6 @@
 """Time on a running platform: waiting until everybody knows everything, and moving the settable clock day by day."""
 
+import contextlib
 import time as machine
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -130,9 +131,11 @@ def _tells(health: Any) -> bool:
 
 def local_time(text: str) -> datetime:
     """Return the instant of a local time ``YYYY-MM-DDTHH:MM`` in Brussels. :raises ValueError: it is none."""
-    shown = datetime.fromisoformat(text)
-    if shown.tzinfo is not None or "T" not in text:
-        raise ValueError("a local time is written like 2026-03-01T09:00")
+    shown = None
+    with contextlib.suppress(ValueError):
+        shown = datetime.fromisoformat(text)
+    if shown is None or shown.tzinfo is not None or "T" not in text:
+        raise ValueError(f"a local time is written like 2026-03-01T09:00, not {text!r}")
     try:
         return local_instant(shown.date(), shown.time())
     except NoSuchLocalTime as why:

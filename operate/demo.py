@@ -107,7 +107,7 @@ def demo(*, once: bool, keep: Path | None) -> int:
     :param once: end after the story instead of staying up until Ctrl-C.
     :param keep: where the state is left, for ``up``; else it is thrown away at the end.
     """
-    dutch = os.environ.get("LC_ALL", os.environ.get("LANG", "")).lower().startswith("nl")
+    dutch = (os.environ.get("LC_ALL") or os.environ.get("LANG", "")).lower().startswith("nl")
     terminal = sys.stdout.isatty()
     console = Console(highlight=False, width=None if terminal else 160)
     picture = Picture(console, dutch=dutch)

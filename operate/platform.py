@@ -89,6 +89,14 @@ class Platform:
             raise NotRunning(f"no platform runs on {place.root}")
         return cls(state=place)
 
+    @classmethod
+    def ready_at(cls, state: Path) -> Self:
+        """Return the platform on a state folder, all parts of it. :raises NotRunning: there is none, or not yet."""
+        platform = cls.at(state)
+        if not _told(platform.state)["ready"]:
+            raise NotRunning(f"the platform on {platform.state.root} is starting, or being stopped")
+        return platform
+
     def __enter__(self) -> Self:
         return self
 

@@ -1,12 +1,15 @@
 """The commands on a running platform."""
 
+import fcntl
 import http.client
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -14,14 +17,15 @@ from operate import clockwork
 from operate.door import Door
 from operate.issuer import operator_token
 from operate.platform import Platform, Refused
-from operate.state import PROJECT, SERVICES
+from operate.state import PROJECT, SERVICES, State
 
 pytestmark = pytest.mark.journey
 
 
-def huurspoor(platform: Platform, *words: str) -> "subprocess.CompletedProcess[str]":
-    """Run a command to its end, as the launcher does once the environment is there."""
-    command = [sys.executable, "-P", "-m", "operate", *words, "--state", str(platform.state.root)]
+def huurspoor(on: Platform | Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command to its end on a platform or a state folder, as the launcher does once the environment is there."""
+    state = on if isinstance(on, Path) else on.state.root
+    command = [sys.executable, "-P", "-m", "operate", *words, "--state", str(state)]
     env = {**os.environ, "PYTHONPATH": str(PROJECT)}
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=180)
 
@@ -83,15 +87,68 @@ def test_dead_letters_and_doctor_have_nothing_to_say_of_a_sound_platform(platfor
     assert seen.returncode == 0, seen.stdout
 
 
-def test_a_command_without_a_platform_says_so(platform: Platform) -> None:
-    nowhere = ("--state", str(platform.state.root / "nowhere"))
-    env = {**os.environ, "PYTHONPATH": str(PROJECT)}
-    for words in (("down",), ("clock", "2026-03-01T09:00"), ("rebuild", "visits"), ("dead-letters",), ("status",)):
-        command = [sys.executable, "-P", "-m", "operate", *words, *nowhere]
-        done = subprocess.run(command, env=env, capture_output=True, text=True)
-        assert done.returncode == 1
-        assert "no platform runs on" in done.stderr
-        assert "Traceback" not in done.stderr
+ON_A_PLATFORM = (
+    ("clock", "2026-03-01T09:00"),
+    ("office", "create", "oost", "--name", "Oost", "--director", "rita"),
+    ("rebuild", "visits"),
+    ("dead-letters",),
+)
+
+
+@pytest.mark.parametrize("words", [*ON_A_PLATFORM, ("down",), ("status",)], ids=lambda words: words[0])
+def test_a_command_without_a_platform_says_so(tmp_path: Path, words: tuple[str, ...]) -> None:
+    done = huurspoor(tmp_path / "nowhere", *words)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.strip().endswith(f"no platform runs on {tmp_path / 'nowhere'}")
+
+
+@pytest.mark.parametrize("words", ON_A_PLATFORM, ids=lambda words: words[0])
+def test_a_platform_of_which_not_all_is_there_yet_takes_no_command(tmp_path: Path, words: tuple[str, ...]) -> None:
+    state = State(tmp_path)
+    state.make()
+    told = {"supervisor": os.getpid(), "ready": False, "components": {}}
+    state.status.write_text(json.dumps(told))
+    with (tmp_path / "lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = huurspoor(tmp_path, *words)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"huurspoor: the platform on {tmp_path} is starting, or being stopped\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--role", "renter", "--office", "oost"), "there is no role renter"),
+        (("--role", "counsellor"), "an office is needed"),
+    ],
+)
+def test_a_token_is_made_for_roles_that_exist_and_an_office(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
+    done = huurspoor(tmp_path, "token", "--person", "anna", *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+
+
+def test_a_token_leaves_a_folder_alone_that_is_no_state_folder(tmp_path: Path) -> None:
+    done = huurspoor(tmp_path, "token", "--person", "anna", "--role", "operator")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "words", [("up", "--port", "99999"), ("token", "--role", "dpo"), ("nothing",), ("down", "--now")], ids=" ".join
+)
+def test_what_is_asked_wrongly_is_2_and_says_what_to_type(tmp_path: Path, words: tuple[str, ...]) -> None:
+    done = huurspoor(tmp_path, *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("Usage: ./huurspoor ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_machine_refuses_is_said_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = huurspoor(tmp_path / "file" / "state", "up", "--detach")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"huurspoor: {tmp_path}/file/state/lock: Not a directory\n"
 
 
 def test_the_libraries_we_declare_are_loaded_and_at_work(platform: Platform) -> None:

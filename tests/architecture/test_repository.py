@@ -35,7 +35,9 @@ def files(tree: Path) -> Iterator[Path]:
     for folder, folders, names in os.walk(tree):
         folders[:] = sorted(name for name in folders if not MADE.match(name))
         yield from (
-            Path(folder) / name for name in sorted(names) if not name.endswith((".pyc", ".ttf", ".otf", ".woff2"))
+            Path(folder) / name
+            for name in sorted(names)
+            if not (MADE.match(name) or name.endswith((".pyc", ".ttf", ".otf", ".woff2")))  # .git may be a file
         )
 
 

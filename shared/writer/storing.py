@@ -1,6 +1,6 @@
 """Storing a batch: one statement, one round trip, one commit (``shared.log``)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from time import perf_counter
 from typing import Any
@@ -10,7 +10,7 @@ import msgspec
 from prometheus_client import Histogram
 
 from shared.fail_points import reach
-from shared.log import change_name
+from shared.log import change_name, record_sql
 from shared.writer.batch import NOTHING_BELOW, Batch
 
 BATCH = Histogram("huurspoor_writer_batch_acts", "Acts in one commit", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256))
@@ -19,10 +19,6 @@ COMMIT = Histogram(
 )
 SECONDS_TO_STORE = 20
 _encoder = msgspec.json.Encoder()
-_STORE = (
-    "select record_batch($1,$2,$3,$4,$5,$6, $7, $8,$9,$10,$11,$12,$13, $14,$15,$16,$17,$18,$19,$20,"
-    " $21,$22,$23, $24,$25,$26,$27,$28,$29,$30,$31, $32,$33,$34,$35,$36)"
-)
 
 
 async def store(connection: asyncpg.Connection, batch: Batch) -> None:
@@ -37,28 +33,27 @@ async def store(connection: asyncpg.Connection, batch: Batch) -> None:
     started = perf_counter()
     batch.below, batch.sent_off = NOTHING_BELOW, True
     changed = _changed_rows(batch)
-    moved: dict[tuple[str, str, str], int] = {}
-    begun: dict[tuple[str, str, str], bool] = {}
-    for office, publisher, _, _, of, version, _, _, previous in batch.taken:
-        moved[(office, publisher, of)] = version
-        begun.setdefault((office, publisher, of), previous == 0)
+    offices = list(set(map(itemgetter(0), (*batch.events, *batch.sent, *changed, *batch.taken))))
+    parts: dict[str, Sequence[list[Any]]] = {}
+    if batch.events:
+        parts["events"] = _columns(batch.events)
+    if batch.sent:
+        parts["sent"] = _columns(batch.sent)
+    if changed:
+        rows = [_encoder.encode(list(rows.values())).decode() for rows in changed.values()]
+        parts["changes"] = [*_columns(changed), rows]
+    if batch.taken:
+        parts["messages"], parts["streams"] = _columns(batch.taken)[:8], _streams_that_move(batch)
     await connection.fetchval(
-        _STORE,
+        record_sql(tuple(parts)),
         batch.follows,
         batch.id,
         batch.log,
         batch.published,
         batch.hash,
         batch.moment,
-        list(set(map(itemgetter(0), (*batch.events, *batch.sent, *changed, *batch.taken)))),
-        *_columns(batch.events, 6),
-        *_columns(batch.sent, 7),
-        [office for office, _ in changed],
-        [name for _, name in changed],
-        [_encoder.encode(list(rows.values())).decode() for rows in changed.values()],
-        *_columns(batch.taken, 9)[:8],
-        *_columns([(*place, version) for place, version in moved.items()], 4),
-        list(begun.values()),
+        offices,
+        *(column for columns in parts.values() for column in columns),
         timeout=SECONDS_TO_STORE,
     )
     COMMIT.observe(perf_counter() - started)
@@ -78,5 +73,15 @@ def _changed_rows(batch: Batch) -> dict[tuple[str, str], dict[tuple[Any, ...], d
     return grouped
 
 
-def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
+def _streams_that_move(batch: Batch) -> list[list[Any]]:
+    """Return, of the streams of new messages, where each stands now and whether it is new itself."""
+    moved: dict[tuple[str, str, str], int] = {}
+    begun: dict[tuple[str, str, str], bool] = {}
+    for office, publisher, _, _, of, version, _, _, previous in batch.taken:
+        moved[(office, publisher, of)] = version
+        begun.setdefault((office, publisher, of), previous == 0)
+    return [*_columns(moved), list(moved.values()), list(begun.values())]
+
+
+def _columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]

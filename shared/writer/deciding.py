@@ -8,6 +8,7 @@ from time import perf_counter
 from traceback import format_tb
 from typing import Any
 
+import asyncpg
 import structlog
 from prometheus_client import Histogram
 
@@ -20,7 +21,7 @@ from shared.writer.acts import Change, ChangedMeanwhile, Decided, KeyReused, Mis
 from shared.writer.batch import Batch, Mark, as_hex
 from shared.writer.companions import Companion
 from shared.writer.handing_over import HandingOver, NotRead
-from shared.writer.look import REFUSED, Known, Look
+from shared.writer.look import LOST, REFUSED, Known, Look
 from shared.writer.memory import Memory, Unread
 from shared.writer.messages import Messages
 from shared.writer.queue import Asked
@@ -86,6 +87,8 @@ class Deciding:
                 outcome: Decided | BaseException = await self._with_all_it_writes(one, batch, known, before)
             except (Refusal, TooEarly, ChangedMeanwhile, KeyReused, Missing, LeaseMoved) as no:
                 outcome = no
+            except (*LOST, asyncpg.PostgresError):  # while it looked for something more
+                raise
             except Exception as bug:
                 # Neither message nor values: they may hold what no log may.
                 where = format_tb(bug.__traceback__)[-3:]
@@ -101,7 +104,7 @@ class Deciding:
                 rows.add(one_entered)
 
     async def _with_all_it_writes(self, one: Asked, batch: Batch, known: Known, before: Mark) -> Decided:
-        """Decide; when the decision writes to a stream that nobody had asked for, read that one and decide again."""
+        """Decide; where it turns out that something must be known which was not looked for, look and decide again."""
         while True:
             try:
                 return self._outcome(one, batch, known)
@@ -111,6 +114,13 @@ class Deciding:
             except NotRead as not_read:
                 batch.go_back(before)
                 await self._handing_over.read(not_read.going, batch)
+            except Exception:
+                # Of a request or message that was there before, the first outcome counts, whatever is said to it now.
+                if not one.new:
+                    raise
+                batch.go_back(before)
+                one.new = False
+                known.add(await self._look.before([one], batch))
 
     def _outcome(self, one: Asked, batch: Batch, known: Known) -> Decided:
         """Decide an act, and put what follows from it into the batch."""

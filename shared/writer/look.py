@@ -17,6 +17,7 @@ from shared.writer.batch import NOTHING_BELOW, Batch, Held, Leaves
 from shared.writer.memory import Memory, stream_of
 from shared.writer.queue import Asked
 
+LOST = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError)  # errors without an SQL state
 REFUSED = "\x1frefused"  # behind a key, where no caller can write it: it was refused, and that was remembered
 
 
@@ -26,6 +27,11 @@ class Known:
 
     once: dict[tuple[str, str], tuple[bytes | None, bytes | None]] = field(default_factory=dict)
     inbox: dict[tuple[str, str], tuple[str, bytes]] = field(default_factory=dict)
+
+    def add(self, more: "Known") -> None:
+        """Add what was read later."""
+        self.once.update(more.once)
+        self.inbox.update(more.inbox)
 
 
 @dataclass
@@ -98,7 +104,7 @@ class Look:
                 want(one.office, one.refused.stream, one.refused.id)
             if one.by.act is not None and self._authority is not None:
                 want(one.office, *self._authority)
-            if one.by.once is not None:
+            if one.by.once is not None and not one.new:
                 wanted.keys[(one.office, one.by.once)] = None
                 if one.refused is not None:
                     wanted.keys[(one.office, one.by.once + REFUSED)] = None

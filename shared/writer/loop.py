@@ -40,7 +40,7 @@ from shared.writer.batch import NOTHING_BELOW, Batch, Head, Held
 from shared.writer.companions import Companion
 from shared.writer.deciding import Deciding
 from shared.writer.handing_over import HandingOver, Widen
-from shared.writer.look import Look
+from shared.writer.look import LOST, Look
 from shared.writer.memory import STREAMS_HELD, Memory
 from shared.writer.messages import Messages
 from shared.writer.queue import Asked, Place, Queue, Together
@@ -51,10 +51,10 @@ log = structlog.get_logger()
 
 REPEATED = Counter("huurspoor_writer_batches_decided_again", "Batches decided again", ["because"])
 WORTH_HALVING = 16  # so many acts that wait are decided and stored in two halves, one while the other commits
+SECONDS_OF_DOUBT = 10.0
 ONLY_WRITER = "select pg_try_advisory_lock(hashtext('huurspoor-writer'))"
 SOMEBODY_ELSE_WROTE = "HS001"  # raised by record_batch
 ALREADY_THERE = "23505"
-LOST = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError)  # errors without an SQL state
 # Classes of SQL states after which nobody knows whether a COMMIT took place: connection, shutdown, resources, internal.
 UNKNOWN_OUTCOME = frozenset({"08", "25", "53", "57", "58", "XX"})
 NO_HEAD = Head(batch="", log=0, published=0, epoch=1, hash=b"", at=datetime.fromtimestamp(0, UTC))
@@ -106,6 +106,7 @@ class Writer:
         self._largest = largest_batch
         self._head = NO_HEAD
         self._look_again = False
+        self._repeated_until = 0.0  # a request or message was asked again not long ago: who asks now may do so too
         self._under_way: list[Batch] = []  # whose acts were taken from the queue and have no outcome yet, oldest first
         self._storing: Batch | None = None
         self._ahead: Batch | None = None  # decided while that one is being stored
@@ -160,8 +161,9 @@ class Writer:
         if not (self.ready.is_set() and self._queue.has_room_for(1)):
             raise StoreBusy if self.waits is None else WritingWaits(self.waits)
         future: asyncio.Future[Decided] = asyncio.get_running_loop().create_future()
+        new = perf_counter() > self._repeated_until and (by.once is not None or by.message is not None)
         self._queue.put(
-            Asked(by.office, stream, id, decision, by, reads or {}, refused, answer, must_exist, rows, future)
+            Asked(by.office, stream, id, decision, by, reads or {}, refused, answer, must_exist, rows, future, new)
         )
         if self._storing is not None:
             self._decide_ahead()
@@ -403,8 +405,9 @@ class Writer:
         if not isinstance(why, asyncpg.PostgresError) or (why.sqlstate or "")[:2] in ("", *UNKNOWN_OUTCOME):
             return not await self._was_committed(batch)
         if why.sqlstate == ALREADY_THERE and any(one.new for one in batch.asked):
-            # A message is not as new as it was held to be: look for all of them.
+            # One is not as new as it was held to be: look for all of them, and for those that are asked from now on.
             REPEATED.labels("not-new").inc()
+            self._repeated_until = perf_counter() + SECONDS_OF_DOUBT
             for one in batch.asked:
                 one.new = False
             return True

@@ -57,7 +57,7 @@ class Place:
 class Asked:
     """An act that waits for its outcome.
 
-    :ivar new: a message that nobody has seen: it is not looked for, the keys of its rows say whether it is so.
+    :ivar new: held to be so: neither its key nor its message is looked for before, the keys of its rows say it.
     """
 
     office: str

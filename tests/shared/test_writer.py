@@ -279,6 +279,30 @@ async def test_the_same_key_has_one_effect_and_one_answer_also_in_one_batch_and_
     task.cancel()
 
 
+async def test_a_repeated_request_is_answered_as_it_was_first_whatever_the_rule_says_now(shed: Shed) -> None:
+    by = By(once="anna/k", digest=b"\x01", if_match=0)
+    await shed.lend("t1", "anna", by, answer=lambda _decided: b"lent")
+    await shed.writer.ask(By(), stream=TOOL, id="t1", decision=lambda _tool: [ToolReturned()])
+    await shed.lend("t1", "bram")
+    for repeated in (by, replace(by, if_match=None)):  # one is refused by the version, one by the rule
+        again = await shed.lend("t1", "anna", repeated)
+        assert (again.answer, again.outcome) == (b"lent", "replayed")
+    with pytest.raises(KeyReused):
+        await shed.lend("t1", "anna", replace(by, digest=b"\x02"))
+
+
+async def test_a_repeated_request_takes_nothing_from_those_that_are_asked_with_it(shed: Shed) -> None:
+    by = By(once="anna/k", digest=b"\x01")
+    await shed.lend("t1", "anna", by)
+    for tool in ("t2", "t3"):
+        outcomes = await asyncio.gather(
+            shed.lend(tool, "bram", By(once=f"bram/{tool}", digest=b"\x01")), shed.lend("t1", "anna", by)
+        )
+        assert [outcome.outcome for outcome in outcomes] == ["done", "replayed"]
+    stored = await shed.fetch("select originator_id from stored_events order by notification_id")
+    assert [row["originator_id"].rpartition("/")[2] for row in stored] == ["t1", "t2", "t3"]
+
+
 async def test_a_refused_first_decision_stores_nothing_and_its_key_is_free(shed: Shed) -> None:
     await shed.lend("t1", "anna")
     by = By(once="bram/k", digest=b"\x01", actor="bram")
@@ -385,6 +409,15 @@ async def test_a_connection_lost_while_working_is_opened_again_without_a_doubled
     assert sum(isinstance(outcome, Decided) for outcome in outcomes) <= len(found)
 
 
+async def test_a_connection_lost_while_more_is_looked_for_is_no_fault_of_the_act(shed: Shed) -> None:
+    await shed.lend("t1", "anna")
+    others = "from pg_stat_activity where usename = 'visits' and pid <> pg_backend_pid()"
+    assert await shed.fetch(f"select pg_terminate_backend(pid) {others}", role="at_work")
+    with pytest.raises(ToolNotOnShelf):  # its key is looked for before it is told so
+        await shed.lend("t1", "bram", By(once="bram/k", digest=b"\x01"))
+    assert (await shed.lend("t2", "bram")).outcome == "done"
+
+
 async def test_a_message_has_its_effect_once_and_after_its_predecessor(shed: Shed) -> None:
     async def take(message: Message) -> Decided:
         return await shed.lend(f"t{message.position}", "anna", By(message=message, actor="SYS"))
@@ -398,6 +431,11 @@ async def test_a_message_has_its_effect_once_and_after_its_predecessor(shed: She
     assert (await take(told(1, digest=b"other"))).outcome == "conflict"
     rows = await shed.fetch("select position, state from inbox order by position")
     assert [(row["position"], row["state"]) for row in rows] == [(1, "taken"), (2, "taken")]
+
+
+async def test_a_repeated_message_is_a_repeat_whatever_the_rule_says_now(shed: Shed) -> None:
+    await shed.lend("t1", "anna", By(message=told(1), actor="SYS"))
+    assert (await shed.lend("t1", "bram", By(message=told(1), actor="SYS"))).outcome == "repeat"
 
 
 def news(position: int, **other: Any) -> Act:

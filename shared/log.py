@@ -285,7 +285,8 @@ _EVENTS = (
     "select e.originator_id, e.originator_version, e.topic, e.state, e.notification_id from stored_events e"
     " where e.originator_id = {stream} order by e.originator_version offset 0"
 )
-_EVENT = "'event', o.office, e.originator_id, e.originator_version, e.topic, e.state, e.notification_id"
+# Events come by the hundred: a row says no more than it must.
+_EVENT = "null::text, null::text, e.originator_id, e.originator_version, e.topic, e.state, e.notification_id"
 _OF_MEMBER = "o.office || '/' || m.kind || '/' || m.id"
 _MEMBERS = (
     "cross join lateral (select x.kind, x.lease, m.id from unnest({0}::text[], {1}::text[], {2}::text[])"

@@ -141,7 +141,7 @@ class Look:
         for lease in wanted.leases:
             memory.members[lease] = dict(below.members.get(lease, {})) if below.committed else {}
         for (what, a), rows in groupby(found, key=itemgetter(0, 2)):
-            if what == "event":
+            if what is None:  # an event
                 if a not in fresh:  # it may have been asked for by itself, and as one of a lease
                     fresh[a] = self._folded(a, list(rows))
                 continue

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import re
 import secrets
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -34,8 +34,11 @@ LOOK_SECONDS = 0.5  # how often the stream is looked at: it may have been lost
 BATCH = 1000  # the server takes no more in one
 FEW = 8  # a batch costs the server 3 ms, however small; so many single messages cost less
 BATCH_BYTES = 4_000_000
+AT_ONCE = 2  # batches
 WINDOW = 64
+SAVE_SECONDS = 0.05  # how far the cursor of a few messages may lag behind; of many it is saved beside the next batch
 LONGEST_PAUSE_SECONDS = 4.0
+SECONDS_TO_SAVE = 1.0  # at the end
 
 PUBLISHED = prometheus_client.Counter("huurspoor_outbox_published", "Messages given to the bus", ["how"])
 UNPUBLISHED = prometheus_client.Gauge("huurspoor_outbox_unpublished", "Published events that the bus does not hold yet")
@@ -237,11 +240,54 @@ class _Row(NamedTuple):
     body: bytes
 
 
+Published = tuple[str, int, int, str, str, str, bytes]  # office, position, version, type, subject, message id, body
+
+
+class JustCommitted(asyncio.Event):
+    """Set after each commit that published something; lends what it published to the relay, which reads it nowhere.
+
+    It is a short memory: positions without a gap, and fewer than go into one batch. What it does not hold stands in the
+    table.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rows: list[_Row] = []
+        self._size = 0
+
+    def add(self, published: Sequence[Published]) -> None:
+        """Take what a commit published, and wake who waits."""
+        if published:
+            rows = sorted(_Row(one[1], one[2], one[4], one[5], one[6]) for one in published)
+            if not self._rows or rows[0].position != self._rows[-1].position + 1:
+                self.forget()
+            self._rows += rows
+            self._size += sum(map(_size, rows))
+            if len(self._rows) >= BATCH or self._size > BATCH_BYTES:
+                self.forget()
+        self.set()
+
+    def behind(self, position: int) -> list[_Row]:
+        """Give away what follows on a position; nothing where that is not what is held."""
+        rows = [row for row in self._rows if row.position > position]
+        if rows and rows[0].position != position + 1:
+            return []
+        self.forget()
+        return rows
+
+    def forget(self) -> None:
+        """Hold nothing."""
+        self._rows, self._size = [], 0
+
+
 class _Next(NamedTuple):
     """What is sent next: whole positions in order, and the same as one batch where they are sent as one."""
 
     rows: list[_Row]
     batch: Batch | None
+
+
+_NOTHING = _Next([], None)
 
 
 @dataclass(frozen=True)
@@ -260,9 +306,10 @@ class Relay:
     """Sends the outbox to the bus, in order, and again from its beginning when the stream was lost.
 
     It runs under the role that sees all offices. The cursor moves only after all acknowledgements, and together with
-    the stream they came from, so that nothing is ever taken for sent that only a lost stream held.
+    the stream they came from, so that nothing is ever taken for sent that only a lost stream held. In the store it lags
+    a little: what is sent again after a crash carries the same message ids.
 
-    :param committed: set by the writer after each commit that published something.
+    :param committed: the writer adds what each commit published.
     :param writing: set while this process is the one of its service that writes, and may publish; another one's relay
         stands by.
     """
@@ -272,7 +319,7 @@ class Relay:
         service: str,
         bus: Bus,
         connect: Callable[[], Awaitable[Any]],
-        committed: asyncio.Event,
+        committed: JustCommitted,
         writing: Gate | None = None,
     ) -> None:
         self.service = service
@@ -282,7 +329,11 @@ class Relay:
         self._writing = writing
         self._connection: Any = None
         self._turn = asyncio.Lock()  # one statement at a time on the one connection
-        self._cursor = 0
+        self._cursor = 0  # what the bus has acknowledged
+        self._saved = 0  # as the store knows it
+        self._saving: asyncio.Task[None] | None = None
+        self._hurry = asyncio.Event()  # set where the cursor is to be saved without waiting for more
+        self._held = 0  # messages that the stream holds, as far as we know
         self._head = 0
         self._progress = seconds_running()
         self._stream: StreamState | None = None
@@ -382,6 +433,7 @@ class Relay:
             while True:
                 if self._writing is not None and not self._writing.is_set():
                     self.why_not = None  # the writer says why
+                    await self._all_saved()
                     await self._writing.wait()
                     self._stream = None  # the cursor may have been moved by another process
                 self._committed.clear()
@@ -410,7 +462,12 @@ class Relay:
                         async with asyncio.timeout(pause):
                             await self._committed.wait()
         finally:
-            await self._let_go()
+            try:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(SECONDS_TO_SAVE):
+                        await self._all_saved()  # what is not is sent again
+            finally:
+                await self._let_go()
 
     def _because(self, why: BaseException) -> None:
         self.why_not = str(why) if isinstance(why, BusRefused) else type(why).__name__
@@ -419,53 +476,113 @@ class Relay:
     async def _send(self) -> bool:
         """Send what there is, a batch at a time, until it is time to look at the stream; whether there may be more.
 
-        While the bus stores one batch the next one is read and written out, and while it stores that one the cursor
-        behind the first is saved. The cursor moves in order and behind acknowledgements only.
+        While the bus stores one batch the next one is read and written out, and once one was stored as a whole the next
+        goes before that is heard. The cursor moves in order and behind acknowledgements only, and is saved beside.
         """
         if self._bus.client is None:
+            self._committed.forget()
             async with self._turn:
                 connection = await self._connected()
                 self._head = await connection.fetchval("select published from head")
             raise BusAway("not connected")
         stream = await self._look()
-        coming = await self._next(self._cursor, stream)
-        saving: asyncio.Task[None] | None = None
+        coming, alone = await self._next(self._cursor, stream), True
+        under_way: deque[tuple[_Next, asyncio.Task[int]]] = deque()
         try:
-            while coming.rows:
-                last = coming.rows[-1].position
-                reading = asyncio.create_task(self._next(last, stream)) if last < self._head else None
-                reach("before the publish")
-                try:
-                    fresh = await self._hand_over(*coming)
-                finally:
-                    coming = await reading if reading is not None else _Next([], None)
+            while coming.rows or under_way:
+                if coming.batch is not None and (not under_way or (len(under_way) < AT_ONCE and not alone)):
+                    reach("before the publish")
+                    under_way.append((coming, asyncio.create_task(self._hand_over(*coming))))
+                    coming = await self._after(coming, stream)
+                    continue
+                if under_way:
+                    sent, handing_over = under_way.popleft()
+                    fresh = await handing_over
+                else:
+                    reach("before the publish")
+                    sent, coming = coming, _NOTHING
+                    fresh = await self._hand_over(*sent)  # in this very moment, without a task
+                # Where the stream held some already it may hold some of the next: that waits, for the order's sake.
+                alone = fresh < len(sent.rows)
                 reach("after the publish")
-                if saving is not None:
-                    await saving
-                saving = asyncio.create_task(self._save(last, stream, fresh))
+                self._acknowledged(sent.rows[-1].position, fresh, stream)
                 if seconds_running() - self._looked >= LOOK_SECONDS:
-                    break
+                    coming = _NOTHING
+                elif not (coming.rows or under_way):
+                    coming = await self._after(sent, stream)
         finally:
-            if saving is not None:
-                await saving
+            for _, handing_over in under_way:
+                handing_over.cancel()
+            await asyncio.gather(*(handing_over for _, handing_over in under_way), return_exceptions=True)
         return self._cursor < self._head
 
-    async def _save(self, position: int, stream: StreamState, fresh: int) -> None:
-        async with self._turn:
-            connection = await self._connected()
-            # When the stream was exchanged meanwhile the row speaks of the lost one, and the next look rewinds.
-            await connection.execute(
-                "update relay set position = $1, stream_messages = stream_messages + $3 where stream_created = $2",
-                position,
-                stream.created,
-                fresh,
-            )
-        reach("after the cursor")
+    def _acknowledged(self, position: int, fresh: int, stream: StreamState) -> None:
         self._cursor = position
+        self._held += fresh
         self._progress = seconds_running()
+        if position - self._saved > FEW:
+            self._hurry.set()
+        if self._saving is None or self._saving.done():
+            self._saving = asyncio.create_task(self._save(stream))
+
+    async def _save(self, stream: StreamState) -> None:
+        """Save the cursor until it is saved, but for a few positions not at once.
+
+        Only if it is as we left it: another process, or whoever began a new epoch, may have moved it. And when the
+        stream was exchanged meanwhile the row speaks of the lost one, and the next look rewinds.
+        """
+        while self._saved < self._cursor:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SAVE_SECONDS):
+                    await self._hurry.wait()
+            async with self._turn:
+                self._hurry.clear()
+                position = self._cursor
+                try:
+                    connection = await self._connected()
+                    saved = await connection.fetchval(
+                        "update relay set position = $1, stream_messages = $3 where stream_created = $2"
+                        " and position = $4 returning position",
+                        position,
+                        stream.created,
+                        self._held,
+                        self._saved,
+                    )
+                except Exception as why:  # a lost connection has many names
+                    self._seldom.warn("cursor-not-saved", type(why).__name__)
+                    await self._let_go()
+                    saved = None
+            if saved is None:
+                self._stream = None  # look where it is
+                return
+            reach("after the cursor")
+            self._saved = position
+
+    async def _all_saved(self) -> None:
+        """Return once nothing is being saved."""
+        saving, self._saving = self._saving, None
+        if saving is not None:
+            self._hurry.set()
+            await saving
+
+    async def _after(self, sent: _Next, stream: StreamState) -> _Next:
+        last = sent.rows[-1].position
+        return await self._next(last, stream) if last < self._head else _NOTHING
 
     async def _next(self, after: int, stream: StreamState) -> _Next:
-        """Read the head, and the rows behind ``after`` that go into one batch, in one round trip."""
+        """Return what goes into the next batch behind ``after``: as it was just committed, or else read."""
+        rows = self._committed.behind(after)
+        if rows:
+            self._head = max(self._head, rows[-1].position)
+        else:
+            rows = await self._read_next(after)
+            await self._bus.drained()  # what the bus waits for goes before what it will want next
+        rows = self._as_told(_batch(rows))
+        together = stream.takes_batches and len(rows) > FEW
+        return _Next(rows, batch_of([(row.subject, row.msg_id, row.body) for row in rows]) if together else None)
+
+    async def _read_next(self, after: int) -> list[_Row]:
+        """Read the head, and the rows behind ``after``, in one round trip."""
         async with self._turn:
             connection = await self._connected()
             found = await connection.fetch(
@@ -476,10 +593,7 @@ class Relay:
                 BATCH,
             )
         self._head = found[0]["published"]
-        await self._bus.drained()  # what the bus waits for goes before what it will want next
-        rows = self._batch([row[1:] for row in found]) if found[0]["position"] is not None else []
-        together = stream.takes_batches and len(rows) > FEW
-        return _Next(rows, batch_of([(row.subject, row.msg_id, row.body) for row in rows]) if together else None)
+        return [_Row._make(row[1:]) for row in found] if found[0]["position"] is not None else []
 
     async def _look(self) -> StreamState:
         """Look whether the stream is still the one the cursor speaks of, and holds what it held; if not, rewind."""
@@ -487,6 +601,7 @@ class Relay:
         if self._stream is not None and now - self._looked < LOOK_SECONDS and self._looked_at == self._bus.generation:
             return self._stream
         generation = self._bus.generation
+        await self._all_saved()  # before the stream is counted: what comes after is counted here
         try:
             seen = await self._bus.stream(self.service)
         except BusRefused as why:
@@ -497,7 +612,7 @@ class Relay:
         async with self._turn:
             connection = await self._connected()
             kept = await connection.fetchrow("select position, stream_created, stream_messages from relay")
-            self._cursor = kept["position"]
+            self._cursor = self._saved = kept["position"]
             lost = None
             if kept["stream_created"] != seen.created:
                 lost = "another-stream" if kept["stream_created"] else "first-stream"
@@ -511,10 +626,11 @@ class Relay:
                     seen.messages,
                 )
         if lost is not None:
-            self._cursor = 0
+            self._cursor = self._saved = 0
             if lost != "first-stream":
                 REWOUND.labels(lost).inc()
                 self._seldom.warn("outbox-rewound", lost)
+        self._held = seen.messages
         self._stream, self._looked, self._looked_at = seen, now, generation
         return seen
 
@@ -537,13 +653,7 @@ class Relay:
         fresh: list[bool] = []
         for start in range(0, len(rows), WINDOW):
             window = rows[start : start + WINDOW]
-            answers = await asyncio.gather(
-                *(self._bus.publish(row.subject, row.body, msg_id=row.msg_id) for row in window), return_exceptions=True
-            )
-            for answer in answers:
-                if isinstance(answer, BaseException):
-                    raise answer
-                fresh.append(answer)
+            fresh += await self._bus.publish_each([(row.subject, row.msg_id, row.body) for row in window])
         return fresh
 
     # -- the store ----------------------------------------------------------------------------------------------------
@@ -558,10 +668,9 @@ class Relay:
             last,
             BATCH,
         )
-        return self._batch(found)
+        return self._as_told(_batch(list(map(_Row._make, found))))
 
-    def _batch(self, found: Sequence[Any]) -> list[_Row]:
-        rows = _batch(found)
+    def _as_told(self, rows: list[_Row]) -> list[_Row]:
         told = self.as_told
         return rows if told is None else [_Row(*row[:3], *told(row.position, row.msg_id, row.body)) for row in rows]
 
@@ -593,12 +702,15 @@ def _again(row: _Row, nonce: str) -> _Row:
     return _Row(row.position, row.version, row.subject, f"{row.msg_id}-again-{nonce}", row.body)
 
 
-def _batch(found: Sequence[Any]) -> list[_Row]:
+def _size(row: _Row) -> int:
+    return len(row.body) + 300
+
+
+def _batch(rows: list[_Row]) -> list[_Row]:
     """Return whole positions, as many as go into one batch."""
-    rows = list(map(_Row._make, found))
     size = 0
     for number, row in enumerate(rows):
-        size += len(row.body) + 300
+        size += _size(row)
         if size > BATCH_BYTES and number and row.position != rows[number - 1].position:
             return rows[:number]
     if len(rows) == BATCH and rows[0].position != rows[-1].position:

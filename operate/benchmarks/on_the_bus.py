@@ -33,7 +33,7 @@ from shared.declared import LARGEST_BATCH, declare
 from shared.event_sourcing import EventStore
 from shared.heads import STREAMS
 from shared.log import event_log, lay_out
-from shared.outbox import Relay, envelopes, message_id, subject_of
+from shared.outbox import JustCommitted, Relay, envelopes, message_id, subject_of
 from shared.serving import set_aside_what_stays
 from shared.told import Reactions, Reader, Told
 from shared.writer.loop import Writer
@@ -81,7 +81,7 @@ class _Relaying:
         self._bus = bus
         self._owner = connection
         self._rows = planned(1, 1000)
-        self._committed = asyncio.Event()
+        self._committed = JustCommitted()
         self._client = Bus(bus.server.address, user=PUBLISHER, seed_file=bus.server.seed(PUBLISHER))
         relay = Relay(PUBLISHER, self._client, lambda: asyncpg.connect(on.url(database, "visits_all")), self._committed)
         self._tasks = [asyncio.create_task(self._client.keep_connected()), asyncio.create_task(relay.run())]

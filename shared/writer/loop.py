@@ -34,6 +34,7 @@ from shared.codec import Codec
 from shared.decisions import AnyStream
 from shared.fail_points import reach
 from shared.log import KEEP_PLANS
+from shared.outbox import JustCommitted
 from shared.views import Resource, View
 from shared.writer.acts import Act, Change, Decided, Message, OnRefusal, Read, Responsible, StoreBusy, WritingWaits
 from shared.writer.batch import NOTHING_BELOW, Batch, Head, Held
@@ -68,7 +69,7 @@ class Writer:
     """The writer of one service process: ``run`` serves until cancelled, ``ask`` queues an act and waits for it.
 
     :ivar ready: set while acts are taken.
-    :ivar committed: set after each commit that published something; the relay waits for it.
+    :ivar committed: what the relay waits for; it is given what each commit published.
     :ivar on_taken: hears of each message that was asked for by itself: in whose inbox it lies, and its outcome.
     :ivar vouch: returns once writing may begin: at a start, and after ``look_again`` (``shared.witness``).
     :ivar waits: why writing waits for a person.
@@ -94,7 +95,7 @@ class Writer:
     ) -> None:
         self.service = service
         self.ready = asyncio.Event()
-        self.committed = asyncio.Event()
+        self.committed = JustCommitted()
         self.on_taken: Callable[[str, Message, str], None] = lambda _office, _message, _state: None
         self.vouch: Callable[[], Awaitable[None]] | None = None
         self.waits: Mapping[str, str | int] | None = None
@@ -469,7 +470,7 @@ class Writer:
         for companion in batch.companions:
             companion.committed()
         if woken:
-            self.committed.set()
+            self.committed.add(batch.sent)
 
     def _answer_all(self, batch: Batch) -> None:
         for one, outcome in batch.outcomes:

@@ -60,6 +60,12 @@ class Server:
         os.kill(self._child.pid, signal.SIGKILL)
         self._child.wait()
 
+    def stop_answering(self) -> None:
+        """Stand still, until it is killed."""
+        assert self._child is not None
+        os.kill(self._child.pid, signal.SIGSTOP)
+        os.waitpid(self._child.pid, os.WUNTRACED)  # it may answer until it really stands
+
     def wipe(self) -> None:
         """Lose all that JetStream ever held."""
         shutil.rmtree(self.nats.store, ignore_errors=True)

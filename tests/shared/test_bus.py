@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nats.aio.msg import Msg
 
 from operate.bus_keeper import tend
 from operate.nats import prepare
@@ -76,10 +75,10 @@ async def test_a_cancellation_that_comes_together_with_the_answer_is_not_lost() 
     bus = Bus("nats://nowhere", user="visits")
     bus._client = client
     asking = asyncio.create_task(bus.request("$JS.API.INFO", b""))
-    while not client._resp_map:
+    while not client._waiting:
         await asyncio.sleep(0)
-    (answer,) = client._resp_map.values()
-    answer.set_result(Msg(client, "_INBOX.a", data=b"{}"))
+    (place,) = client._waiting
+    client.answered(place, b"", b"{}")
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking
@@ -91,11 +90,32 @@ class _Mute(Connection):
     def __init__(self) -> None:
         super().__init__()
         self._status = Connection.CONNECTED
-        self._resp_map = {}
-        self._resp_sub_prefix = bytearray(b"_INBOX.visits.")
 
-    async def publish(self, *_: Any, **__: Any) -> None:
+    def _write(self, *_: Any) -> None:
         """Send nothing."""
+
+
+async def test_answers_are_taken_off_the_wire_wherever_they_are_cut() -> None:
+    nobody = b"NATS/1.0 503 No Responders\r\n\r\n"
+    bodies = [b"{}", b"", b"a\r\nMSG b", b"x" * 5000]
+    said = b"".join(
+        f"MSG _INBOX.a.1 9 {len(body)}\r\n".encode()
+        + body
+        + f"\r\nPONG\r\nHMSG _INBOX.a.2 9 {len(nobody)} {len(nobody) + len(body)}\r\n".encode()
+        + nobody
+        + body
+        + b"\r\n"
+        for body in bodies
+    )
+    for step in (1, 2, 7, 100, 4096, len(said)):
+        client, answers = Connection(), list[tuple[bytes, bytes, bytes]]()
+        client.answered = lambda *told, to=answers: to.append(told)  # type: ignore[method-assign]
+        client._frames.answers = b"9"
+        for at in range(0, len(said), step):
+            await client._ps.parse(said[at : at + step])
+        assert answers == [
+            one for body in bodies for one in ((b"_INBOX.a.1", b"", body), (b"_INBOX.a.2", nobody, body))
+        ], step
 
 
 def test_evaluations_hear_four_types_of_referrals_and_no_more() -> None:
@@ -134,6 +154,35 @@ def test_a_service_may_publish_only_its_own(server: Server) -> None:
             with pytest.raises(BusAway):
                 await bus.request("$JS.API.CONSUMER.CREATE.REFERRALS.mine", b"{}", seconds=0.5)
             assert (await bus.stream("visits")).messages == 0
+
+    asyncio.run(story())
+
+
+def test_what_is_asked_is_answered_to_who_asked_or_the_bus_is_away(server: Server) -> None:
+    async def story() -> None:
+        async with kept(server.nats), user(server.nats, "visits") as bus:
+            streams = await asyncio.gather(*(bus.stream("visits") for _ in range(50)))
+            assert {one.messages for one in streams} == {0}
+            assert await bus.stored("visits", 1) is None
+            assert await bus.publish(SUBJECT, b"1", msg_id="a")
+            assert await bus.stored("visits", 1) == b"1"
+            generation = bus.generation
+            with pytest.raises(BusAway, match="MaxPayloadError"):
+                await bus.publish(SUBJECT, b"x" * 20_000_000, msg_id="b")
+            with pytest.raises(BusAway, match="nobody"):
+                await bus.request("$JS.ACK.a.b.REFERRALS.visits.none", b"", seconds=5)
+            assert bus.generation == generation  # never cut off
+            server.stop_answering()
+            began = time.monotonic()
+            asked = asyncio.create_task(bus.request("$JS.API.STREAM.INFO.VISITS", b"", seconds=30))
+            await asyncio.sleep(0.1)
+            server.kill()
+            with pytest.raises(BusAway):
+                await asked
+            assert time.monotonic() - began < 5
+            server.start()
+            await soon(lambda: bus.stream("visits"))  # over the new connection, as over the old one
+            assert not (await bus.publish(SUBJECT, b"1", msg_id="a"))
 
     asyncio.run(story())
 

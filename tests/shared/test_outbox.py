@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from shared.decisions import Recorded
-from shared.outbox import Sent, envelope, envelopes, event_and_version, subject_of
+from shared.outbox import BATCH, JustCommitted, Sent, envelope, envelopes, event_and_version, subject_of
 from shared.sealed import Sealed
 
 AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -124,3 +124,49 @@ def test_a_contract_is_named_by_event_and_version() -> None:
     assert event_and_version(ToolLentV2) == ("ToolLent", 2)
     with pytest.raises(ValueError, match="not the name of a contract"):
         event_and_version(Sealed)
+
+
+def committed(*positions: int, body: bytes = b"{}") -> list[tuple[str, int, int, str, str, str, bytes]]:
+    return [
+        ("noord", at, version, "ToolLent", "s", f"m-{at}-{version}", body) for at in positions for version in (2, 1)
+    ]
+
+
+def test_what_was_just_committed_is_lent_to_whoever_stands_before_it() -> None:
+    just = JustCommitted()
+    just.add(committed(5))
+    just.add(committed(6, 7))
+    assert just.is_set()
+    assert just.behind(3) == []
+    assert [(row.position, row.version) for row in just.behind(5)] == [(6, 1), (6, 2), (7, 1), (7, 2)]
+    assert just.behind(5) == []  # given away: who could not send it reads the table
+    just.add(committed(8))
+    assert [row.msg_id for row in just.behind(7)] == ["m-8-1", "m-8-2"]
+
+
+def test_nothing_that_was_just_committed_is_lent_over_a_gap() -> None:
+    just = JustCommitted()
+    just.add(committed(5))
+    just.add(committed(8))  # another process wrote between the two
+    assert just.behind(4) == []
+    assert just.behind(6) == []
+    assert [row.position for row in just.behind(7)] == [8, 8]
+
+
+def test_what_was_read_meanwhile_is_not_lent_again() -> None:
+    just = JustCommitted()
+    just.add(committed(5, 6))
+    assert just.behind(6) == []
+    just.add(committed(7))
+    assert [row.position for row in just.behind(6)] == [7, 7]
+
+
+@pytest.mark.parametrize(("number", "body"), [(BATCH // 2, b"{}"), (8, b"x" * 600_000)])
+def test_no_more_is_held_than_goes_into_one_batch(number: int, body: bytes) -> None:
+    just = JustCommitted()
+    for position in range(1, number):
+        just.add(committed(position, body=body))
+    just.add(committed(number, body=body))
+    just.add(committed(number + 1))
+    assert just.behind(0) == []
+    assert [row.position for row in just.behind(number)] == [number + 1] * 2

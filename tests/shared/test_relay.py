@@ -8,7 +8,9 @@ from collections.abc import Mapping
 import asyncpg
 import pytest
 
+import shared.outbox
 from shared.bus import BusRefused
+from shared.outbox import PUBLISHED, REWOUND
 from tests.conftest import ScratchDatabase
 from tests.shared.correspondents import Server, Small, at_work, kept, new_lease, until
 
@@ -121,20 +123,103 @@ def test_a_bus_that_refuses_is_asked_ever_more_seldom(
             await until(lambda: visits.relay.why_not is None)
             asked = 0
 
-            async def refuse(subject: str, body: bytes, **_other: object) -> object:
+            async def refuse(_messages: object) -> list[bool]:
                 nonlocal asked
-                asked += subject.startswith("huurspoor.")
-                if subject.startswith("huurspoor."):
-                    raise BusRefused(10047, "insufficient storage resources available")
-                return await honest(subject, body)
+                asked += 1
+                raise BusRefused(10047, "insufficient storage resources available")
 
-            honest = visits.bus.request
-            monkeypatch.setattr(visits.bus, "request", refuse)
+            honest = visits.bus.publish_each
+            monkeypatch.setattr(visits.bus, "publish_each", refuse)
             await visits.tell("l-1")
             await asyncio.sleep(2)
             assert 1 <= asked <= 10
             assert "insufficient" in str(visits.relay.why_not)
-            monkeypatch.setattr(visits.bus, "request", honest)
+            monkeypatch.setattr(visits.bus, "publish_each", honest)
             await until(lambda: sent(visits))
+
+    asyncio.run(story())
+
+
+async def cursor(small: Small) -> int:
+    ((position,),) = await small.sql("select position from relay")
+    return int(position)
+
+
+def test_what_was_just_committed_is_sent_without_being_read(
+    server: Server, database: ScratchDatabase, keys: ScratchDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story() -> None:
+        async with kept(server.nats), at_work("visits", database, keys, server.nats) as visits:
+            await visits.tell("l-0")
+            await until(lambda: sent(visits))
+
+            async def nothing(_after: int) -> list[object]:
+                return []
+
+            with monkeypatch.context() as blind:
+                blind.setattr(visits.relay, "_read_next", nothing)
+                for _ in range(5):
+                    await visits.tell(*(new_lease() for _ in range(30)))
+                await until(lambda: sent(visits))
+                blind.setattr(visits.store.writer.committed, "add", lambda _rows: None)
+                await visits.tell("l-1")
+                assert not await sent(visits)
+            await until(lambda: sent(visits))  # what nobody lends is read
+            assert (await visits.bus.stream("visits")).messages == visits.store.writer.position
+
+    asyncio.run(story())
+
+
+def test_the_cursor_of_a_few_messages_lags_and_is_saved_at_the_end(
+    server: Server, database: ScratchDatabase, keys: ScratchDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared.outbox, "SAVE_SECONDS", 30.0)
+    monkeypatch.setattr(shared.outbox, "LOOK_SECONDS", 30.0)
+
+    async def story() -> None:
+        async with kept(server.nats):
+            async with at_work("visits", database, keys, server.nats) as visits:
+                await visits.tell("l-0")
+                await until(lambda: sent(visits))
+                assert await cursor(visits) == 0
+                await visits.tell(*(new_lease() for _ in range(30)))  # many are saved without waiting
+                await until(lambda: saved(visits))
+                before = await cursor(visits)
+                await visits.tell("l-1")
+                await until(lambda: sent(visits))
+                assert await cursor(visits) == before
+            assert await cursor(visits) == visits.store.writer.position
+
+    async def saved(visits: Small) -> bool:
+        return await cursor(visits) == visits.store.writer.position
+
+    asyncio.run(story())
+
+
+def test_a_cursor_that_somebody_else_moved_is_left_there_and_followed(
+    server: Server, database: ScratchDatabase, keys: ScratchDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As who begins a new epoch does, from whose first position all must be told again."""
+    monkeypatch.setattr(shared.outbox, "SAVE_SECONDS", 1.0)
+    monkeypatch.setattr(shared.outbox, "LOOK_SECONDS", 30.0)
+
+    async def story() -> None:
+        async with kept(server.nats), at_work("visits", database, keys, server.nats) as visits:
+            await visits.tell(*(new_lease() for _ in range(30)))
+            await until(lambda: sent(visits))
+            await until(lambda: all_saved(visits))
+            singles, rewound = PUBLISHED.labels("single"), REWOUND.labels("messages-missing")
+            before, again = singles._value.get(), rewound._value.get()
+            await visits.tell("l-1")
+            await until(lambda: sent(visits))
+            position = visits.store.writer.position
+            await set_cursor(database, position - 4)
+            await until(lambda: singles._value.get() - before >= 1 + 4)  # the four behind it again
+            await until(lambda: all_saved(visits))
+            assert (await visits.bus.stream("visits")).messages == visits.store.writer.position
+            assert rewound._value.get() == again
+
+    async def all_saved(visits: Small) -> bool:
+        return await cursor(visits) == visits.store.writer.position
 
     asyncio.run(story())

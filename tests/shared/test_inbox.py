@@ -651,13 +651,16 @@ def test_a_version_that_is_known_after_an_upgrade_runs_and_those_behind_it_in_or
             later = {"lease": "l", "due_on": NEXT_DAY.isoformat()}
             await inject(server, message("l", position=5001, streamversion=2, streamprevious=1, data=later))
             await until(lambda: referrals.post.inbox.progress["visits"].parked)
-            assert [letter["reason"] for letter in await letters(referrals)] == ["unknown-version"]
+            await until(partial(dead, referrals))
         known = {**contracts_of("visits"), "FirstVisitDue": {1: FirstVisitDueV1, 7: FirstVisitDueV7}}
         monkeypatch.setattr(shared.told, "contracts_of", lambda _publisher: known)
         async with two(server, here, upgraded) as (_visits, referrals):
             await until(partial(in_order, referrals))
             assert await letters(referrals) == []
             assert (await referrals.post.status())["visits"]["dead"] == 0
+
+    async def dead(referrals: Small) -> bool:
+        return [letter["reason"] for letter in await letters(referrals)] == ["unknown-version"]
 
     async def in_order(referrals: Small) -> bool:
         return await referrals.noticed("l") == (A_DAY, NEXT_DAY)

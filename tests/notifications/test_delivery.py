@@ -41,6 +41,7 @@ from shared.contracts.visits import (
 )
 from shared.day import Day
 from shared.settings import Settings
+from shared.writer.loop import Writer
 from tests.conftest import ScratchDatabases, settings_of
 from tests.notifications.carriers import SECRET, Counted, Post, free_port, gateway, mail_server
 from tests.notifications.conftest import Notifications, at_work
@@ -472,7 +473,7 @@ async def test_what_waited_in_the_backup_is_unknown_after_a_restore_until_a_pers
 ) -> None:
     await a_lease(notifications)
     await sent(notifications)
-    monkeypatch.setattr(notifications.store.writer, "epoch", 2)
+    monkeypatch.setattr(Writer, "epoch", 2)
     await carried(delivery)
     await carried(delivery)
     found = await sending(notifications)
@@ -489,7 +490,7 @@ async def test_a_message_of_after_the_restore_leaves_as_any_other(
     notifications: Notifications, delivery: Delivery, post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await a_lease(notifications)
-    monkeypatch.setattr(notifications.store.writer, "epoch", 2)
+    monkeypatch.setattr(Writer, "epoch", 2)
     monkeypatch.setattr(days, "channels_here", lambda: ("email",))
     await notifications.day(notifications.today)
     await sent(notifications)
@@ -503,7 +504,7 @@ async def test_a_day_that_is_done_again_after_a_restore_reminds_nobody_twice(
     monkeypatch.setattr(days, "channels_here", lambda: ("email", "sms", "whatsapp"))
     await a_lease(notifications)
     await a_visit_soon(notifications)
-    monkeypatch.setattr(notifications.store.writer, "epoch", 2)
+    monkeypatch.setattr(Writer, "epoch", 2)
     before = notifications.today + timedelta(days=1)
     notifications.set_day(before)  # the day of the restore; its work was done before it, and reminded the renter
     await notifications.day(before)

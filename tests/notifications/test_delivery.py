@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
@@ -628,6 +628,14 @@ def with_carriers(folder: Path, post: Post, asked: Counted) -> dict[str, str]:
     }
 
 
+def started(environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+    """Start notifications as a process of its own."""
+    nowhere = subprocess.DEVNULL
+    return subprocess.Popen(
+        [sys.executable, "-m", "services.notifications.main"], env=environment, stdout=nowhere, stderr=nowhere
+    )
+
+
 async def test_a_service_that_starts_on_a_restored_database_sends_nothing_that_waited_in_it(
     databases: ScratchDatabases, nats: Nats, tmp_path: Path, post: Post, asked: Counted
 ) -> None:
@@ -641,12 +649,7 @@ async def test_a_service_that_starts_on_a_restored_database_sends_nothing_that_w
     owner = await asyncpg.connect(own.service.owner)
     await owner.execute("update head set epoch = 2")  # as a restore does
     await owner.close()
-    child = subprocess.Popen(
-        [sys.executable, "-m", "services.notifications.main"],
-        env={**with_carriers(tmp_path, post, asked), **settings_of(own.service, own.keys, nats)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    child = started({**with_carriers(tmp_path, post, asked), **settings_of(own.service, own.keys, nats)})
     states: dict[str, str] = {}
     try:
         for _ in range(240):
@@ -672,12 +675,7 @@ async def test_what_a_slow_carrier_takes_while_the_service_is_asked_to_end_is_re
         await many_messages(notifications, {"sms": 1})
     asked.keys.clear()
     asked.plan[:] = ["slow"]
-    child = subprocess.Popen(
-        [sys.executable, "-m", "services.notifications.main"],
-        env={**with_carriers(tmp_path, post, asked), **settings_of(own.service, own.keys, nats)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    child = started({**with_carriers(tmp_path, post, asked), **settings_of(own.service, own.keys, nats)})
     try:
         await _until_more(than=0, post=post, asked=asked)
     finally:
@@ -708,12 +706,7 @@ async def test_killed_at_any_moment_each_of_a_hundred_leaves_once_or_is_visibly_
     states: dict[str, str] = {}
     places = ["before the send:3", "after the send:4", *["at random"] * KILLS, ""]
     for place in places:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "services.notifications.main"],
-            env={**environment, "HUURSPOOR_FAIL_POINT": "" if place == "at random" else place},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        child = started({**environment, "HUURSPOOR_FAIL_POINT": "" if place == "at random" else place})
         try:
             if place == "at random":
                 await _until_more(than=len(post.arrived) + len(asked.keys), post=post, asked=asked)

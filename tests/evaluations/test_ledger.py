@@ -39,6 +39,7 @@ from shared.contracts.visits import FindingEstablishedV1
 from shared.decisions import Elsewhere, Stream
 from shared.epochs import letter_of
 from shared.event_sourcing import EventStore
+from shared.inbox_rows import Itself
 from shared.keys import Seals
 from shared.outbox import PLATFORM, envelope
 from shared.sealed import Sealed
@@ -62,26 +63,13 @@ FINDINGS = Stream[int, FindingEstablishedV1](
 )
 
 
-@dataclass
-class By:
+@dataclass(kw_only=True)
+class By(Itself):
     """Somebody, or a message, that answers for an act."""
 
     office: str = NOORD
     actor: str = "karel"
-    act: str | None = None
-    mandated: bool = False
-    occurred_on: date | None = None
     source: str = "web"
-    correlation_id: str = "c-1"
-    causation_id: str | None = None
-    policy_version: str | None = None
-    checklist_version: str | None = None
-    device_time: datetime | None = None
-    clock_suspect: bool = False
-    once: str | None = None
-    digest: bytes | None = None
-    if_match: int | None = None
-    message: Message | None = None
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -15,32 +15,15 @@ from services.referrals.main import SERVICE
 from services.referrals.rules.lease import LEASE
 from shared.day import Day
 from shared.event_sourcing import EventStore
-from shared.writer.acts import Message
+from shared.inbox_rows import Itself
 from tests.conftest import ScratchDatabase
 from tests.one_service import Laid, laid_out_for_all, serving
 from tests.shared.shop import FixedClock, Issuer
 
 
-@dataclass
-class Told:
+@dataclass(kw_only=True)
+class Told(Itself):
     """Visits, as the one who answers for what was told of a lease."""
-
-    office: str
-    actor: str = "SYS"
-    act: str | None = None
-    mandated: bool = False
-    occurred_on: date | None = None
-    source: str = "system"
-    correlation_id: str = "c-1"
-    causation_id: str | None = None
-    policy_version: str | None = None
-    checklist_version: str | None = None
-    device_time: datetime | None = None
-    clock_suspect: bool = False
-    once: str | None = None
-    digest: bytes | None = None
-    if_match: int | None = None
-    message: Message | None = None
 
 
 @dataclass
@@ -56,7 +39,7 @@ class Referrals:
     async def told(self, *facts: Any, office: str = "kantoor-noord") -> None:
         """Let visits have told these facts of leases."""
         for fact in facts:
-            await self.store.decide(LEASE, fact.lease, lambda _lease, fact=fact: [fact], by=Told(office))
+            await self.store.decide(LEASE, fact.lease, lambda _lease, fact=fact: [fact], by=Told(office=office))
 
     async def act(
         self, path: str, body: Mapping[str, Any] | None = None, *, role: str = "counsellor", **claims: Any

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,7 @@ from shared.authority import MANDATES
 from shared.clock import SystemClock
 from shared.codec import Codec
 from shared.decisions import Elsewhere, Named, Refusal, Stream, TooEarly
+from shared.inbox_rows import Itself
 from shared.log import ONCE, EventLog, event_log, lay_out
 from shared.refusals import NoMandate
 from shared.views import Resource
@@ -92,26 +93,13 @@ def lend(tool: Tool, *, to: str, others: dict[str, Tool] | None = None) -> list[
     return [ToolLent(member=to)]
 
 
-@dataclass
-class By:
+@dataclass(kw_only=True)
+class By(Itself):
     """Somebody who answers for an act."""
 
     office: str = "shed-north"
     actor: str = "anna"
-    act: str | None = None
-    mandated: bool = False
-    occurred_on: date | None = None
     source: str = "web"
-    correlation_id: str = "c-1"
-    causation_id: str | None = None
-    policy_version: str | None = None
-    checklist_version: str | None = None
-    device_time: datetime | None = None
-    clock_suspect: bool = False
-    once: str | None = None
-    digest: bytes | None = None
-    if_match: int | None = None
-    message: Message | None = None
 
 
 def told(

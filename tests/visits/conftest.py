@@ -16,7 +16,7 @@ from services.visits.main import SERVICE
 from shared.clock import BRUSSELS
 from shared.day import Day
 from shared.event_sourcing import EventStore
-from shared.writer.acts import Message
+from shared.inbox_rows import Itself
 from tests.conftest import ScratchDatabase
 from tests.one_service import Laid, laid_out_for_all, serving
 from tests.shared.shop import FixedClock, Issuer
@@ -35,26 +35,10 @@ ROLE_OF = {
 }
 
 
-@dataclass
-class Told:
+@dataclass(kw_only=True)
+class Told(Itself):
     """Evaluations, as the one who answers for what was told."""
 
-    office: str
-    actor: str = "SYS"
-    act: str | None = None
-    mandated: bool = False
-    occurred_on: date | None = None
-    source: str = "system"
-    correlation_id: str = "c-1"
-    causation_id: str | None = None
-    policy_version: str | None = None
-    checklist_version: str | None = None
-    device_time: datetime | None = None
-    clock_suspect: bool = False
-    once: str | None = None
-    digest: bytes | None = None
-    if_match: int | None = None
-    message: Message | None = None
     data: Any = None
 
 
@@ -72,13 +56,13 @@ class Visits:
     async def hears(self, *facts: Any) -> None:
         """Let the service react to what evaluations tells."""
         for fact in facts:
-            told: Any = Told(self.office, data=fact)
+            told: Any = Told(office=self.office, data=fact)
             await SERVICE.reactions.heard[type(fact)](told, self.store)
 
     async def founded(self, office: str | None = None) -> None:
         """Let the office have its first policy and checklist."""
         for fact in (POLICY, CHECKLIST):
-            told: Any = Told(office or self.office, data=fact)
+            told: Any = Told(office=office or self.office, data=fact)
             await SERVICE.reactions.heard[type(fact)](told, self.store)
 
     async def act(

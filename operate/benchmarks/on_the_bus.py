@@ -41,6 +41,7 @@ from shared.writer.loop import Writer
 PUBLISHER, READER, OTHER = "visits", "notifications", "referrals"
 LARGEST_ATOMIC = 1000  # what the server takes in one batch
 ON_THE_STREAM = 60_000
+AT_ONCE = 10_000  # rows that go to the store in one statement
 SUBJECT = subject_of(OFFICE, PUBLISHER, "VisitPlanned", 1)
 
 
@@ -86,6 +87,7 @@ class _Relaying:
         relay = Relay(PUBLISHER, self._client, lambda: asyncpg.connect(on.url(database, "visits_all")), self._committed)
         self._tasks = [asyncio.create_task(self._client.keep_connected()), asyncio.create_task(relay.run())]
         self._published = 0
+        self._rate = 60_000.0  # of the stretch before
 
     @classmethod
     async def begun(cls, on: Ground, bus: "_Bus") -> "_Relaying":
@@ -101,27 +103,30 @@ class _Relaying:
         return self._rows[number % len(self._rows)]
 
     async def relay(self, seconds: float) -> Run:
-        """Commit as many rows as will take about that long, and wait until the cursor behind the last one is saved."""
-        rows, first = max(1000, int(seconds * 12_000)), self._published + 1
-        positions = list(range(first, first + rows))
+        """Commit as many rows as took that long the last time, and wait until the cursor behind the last is saved."""
+        rows, first = max(LARGEST_ATOMIC, int(seconds * self._rate)), self._published + 1
         async with self._owner.transaction():
-            await self._owner.execute(
-                "insert into outbox (office, position, version, type, subject, msg_id, envelope)"
-                " select $1, x.position, 1, 'VisitPlanned', $2, x.id, x.body"
-                " from unnest($3::bigint[], $4::text[], $5::bytea[]) x(position, id, body)",
-                OFFICE,
-                SUBJECT,
-                positions,
-                [message_id(PUBLISHER, 1, position, 1) for position in positions],
-                [self.body(position) for position in positions],
-            )
+            for start in range(first, first + rows, AT_ONCE):
+                positions = range(start, min(start + AT_ONCE, first + rows))
+                await self._owner.execute(
+                    "insert into outbox (office, position, version, type, subject, msg_id, envelope)"
+                    " select $1, x.position, 1, 'VisitPlanned', $2, x.id, x.body"
+                    " from unnest($3::bigint[], $4::text[], $5::bytea[]) x(position, id, body)",
+                    OFFICE,
+                    SUBJECT,
+                    positions,
+                    [message_id(PUBLISHER, 1, position, 1) for position in positions],
+                    [self.body(position) for position in positions],
+                )
             self._published += rows
             await self._owner.execute("update head set published = $1", self._published)
         begun = perf_counter()
         self._committed.set()
-        while await self._owner.fetchval("select position from relay") < self._published:
-            await asyncio.sleep(0.005)
-        return Run(rows / (perf_counter() - begun), 0.0, 0.0)
+        # Who looks takes time from ours alone: the nearer the end the more often, from the rate of the stretch before.
+        while (left := self._published - await self._owner.fetchval("select position from relay")) > 0:
+            await asyncio.sleep(max(0.005, left / self._rate / 2))
+        self._rate = rows / (perf_counter() - begun)
+        return Run(self._rate, 0.0, 0.0)
 
     async def check(self) -> None:
         """Check that the stream holds each position once, in order."""

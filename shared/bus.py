@@ -286,7 +286,8 @@ class Bus:
         :raises BusRefused: with code ``DUPLICATE_IN_BATCH`` when the stream holds the id of one of them.
         :raises BusAway: as ``request``; whether they were stored is not known.
         """
-        told = await self.request(batch.subject, batch.body, head=batch.head, before=batch.written, seconds=5.0)
+        # Others may be under way before it, and its answer comes behind all that the server had already taken in.
+        told = await self.request(batch.subject, batch.body, head=batch.head, before=batch.written, seconds=10.0)
         if told.get("count") != batch.size:
             # Another publisher's or an older server's answer: it was taken for a single message.
             raise BusRefused(0, "the batch was not acknowledged as one")

@@ -4,11 +4,13 @@ import asyncio
 import contextlib
 import re
 import secrets
+from bisect import bisect_right
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cache
+from itertools import accumulate
 from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
@@ -34,9 +36,9 @@ LOOK_SECONDS = 0.5  # how often the stream is looked at: it may have been lost
 BATCH = 1000  # the server takes no more in one
 FEW = 8  # a batch costs the server 3 ms, however small; so many single messages cost less
 BATCH_BYTES = 4_000_000
-AT_ONCE = 2  # batches
+AT_ONCE = 4  # batches: the server tells of one when it has taken in what lies before it, often the next as well
 WINDOW = 64
-SAVE_SECONDS = 0.05  # how far the cursor of a few messages may lag behind; of many it is saved beside the next batch
+SAVE_SECONDS = 0.05  # how far the cursor may lag behind: of a few messages, and of many while more follow
 LONGEST_PAUSE_SECONDS = 4.0
 SECONDS_TO_SAVE = 1.0  # at the end
 
@@ -410,8 +412,7 @@ class Relay:
             raise BusAway("nothing is published now")
         sent = 0
         while first <= last:
-            async with self._turn:
-                rows = await self._read(first - 1, last)
+            rows = self._as_told(await self._read(first - 1, last))
             if not rows:
                 break
             duplicates = [row for row, fresh in zip(rows, await self._one_by_one(rows), strict=True) if not fresh]
@@ -520,7 +521,7 @@ class Relay:
         self._cursor = position
         self._held += fresh
         self._progress = seconds_running()
-        if position - self._saved > FEW:
+        if position - self._saved > FEW and position >= self._head:
             self._hurry.set()
         if self._saving is None or self._saving.done():
             self._saving = asyncio.create_task(self._save(stream))
@@ -577,23 +578,17 @@ class Relay:
         else:
             rows = await self._read_next(after)
             await self._bus.drained()  # what the bus waits for goes before what it will want next
-        rows = self._as_told(_batch(rows))
+        rows = self._as_told(rows)
         together = stream.takes_batches and len(rows) > FEW
-        return _Next(rows, batch_of([(row.subject, row.msg_id, row.body) for row in rows]) if together else None)
+        return _Next(rows, batch_of(_messages(rows)) if together else None)
 
     async def _read_next(self, after: int) -> list[_Row]:
-        """Read the head, and the rows behind ``after``, in one round trip."""
-        async with self._turn:
-            connection = await self._connected()
-            found = await connection.fetch(
-                "select head.published, o.* from head left join lateral (select position, version, subject, msg_id,"
-                " envelope from outbox where position > $1 and position <= head.published"
-                " order by position, version limit $2) o on true order by o.position, o.version",
-                after,
-                BATCH,
-            )
-        self._head = found[0]["published"]
-        return [_Row._make(row[1:]) for row in found] if found[0]["position"] is not None else []
+        """Read the rows behind ``after``; first, where none are known of, how far they reach now."""
+        if after >= self._head:
+            async with self._turn:
+                connection = await self._connected()
+                self._head = await connection.fetchval("select published from head")
+        return await self._read(after, self._head) if after < self._head else []
 
     async def _look(self) -> StreamState:
         """Look whether the stream is still the one the cursor speaks of, and holds what it held; if not, rewind."""
@@ -611,8 +606,11 @@ class Relay:
             raise
         async with self._turn:
             connection = await self._connected()
-            kept = await connection.fetchrow("select position, stream_created, stream_messages from relay")
+            kept = await connection.fetchrow(
+                "select position, stream_created, stream_messages, published from relay, head"
+            )
             self._cursor = self._saved = kept["position"]
+            self._head = kept["published"]
             lost = None
             if kept["stream_created"] != seen.created:
                 lost = "another-stream" if kept["stream_created"] else "first-stream"
@@ -652,23 +650,23 @@ class Relay:
         """Publish each by itself, a window at a time; whether each was new to the stream."""
         fresh: list[bool] = []
         for start in range(0, len(rows), WINDOW):
-            window = rows[start : start + WINDOW]
-            fresh += await self._bus.publish_each([(row.subject, row.msg_id, row.body) for row in window])
+            fresh += await self._bus.publish_each(_messages(rows[start : start + WINDOW]))
         return fresh
 
     # -- the store ----------------------------------------------------------------------------------------------------
 
     async def _read(self, after: int, last: int) -> list[_Row]:
         """Read whole positions behind ``after``, as many as go into one batch."""
-        connection = await self._connected()
-        found = await connection.fetch(
-            "select position, version, subject, msg_id, envelope from outbox"
-            " where position > $1 and position <= $2 order by position, version limit $3",
-            after,
-            last,
-            BATCH,
-        )
-        return self._as_told(_batch(list(map(_Row._make, found))))
+        async with self._turn:
+            connection = await self._connected()
+            found = await connection.fetch(
+                "select position, version, subject, msg_id, envelope from outbox"
+                " where position > $1 and position <= $2 order by position, version limit $3",
+                after,
+                last,
+                BATCH + 1,  # of the last one it shows whether its position goes on
+            )
+        return _batch(list(map(_Row._make, found)))
 
     def _as_told(self, rows: list[_Row]) -> list[_Row]:
         told = self.as_told
@@ -706,14 +704,14 @@ def _size(row: _Row) -> int:
     return len(row.body) + 300
 
 
+def _messages(rows: Sequence[_Row]) -> list[tuple[str, str, bytes]]:
+    """Return subject, message id and body of each, without a look at its name for each."""
+    return [row[2:] for row in rows]
+
+
 def _batch(rows: list[_Row]) -> list[_Row]:
-    """Return whole positions, as many as go into one batch."""
-    size = 0
-    for number, row in enumerate(rows):
-        size += _size(row)
-        if size > BATCH_BYTES and number and row.position != rows[number - 1].position:
-            return rows[:number]
-    if len(rows) == BATCH and rows[0].position != rows[-1].position:
-        # The last position may have further versions behind the limit.
-        rows = [row for row in rows if row.position != rows[-1].position]
-    return rows
+    """Return whole positions, as many as go into one batch, but one at least."""
+    fit = min(BATCH, bisect_right(list(accumulate(map(_size, rows))), BATCH_BYTES))
+    while 0 < fit < len(rows) and rows[fit - 1].position == rows[fit].position:
+        fit -= 1
+    return rows[:fit] or [row for row in rows if row.position == rows[0].position]

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 import shared.outbox
-from shared.bus import BusRefused
+from shared.bus import Batch, Bus, BusRefused
 from shared.outbox import PUBLISHED, REWOUND
 from tests.conftest import ScratchDatabase
 from tests.shared.correspondents import Server, Small, at_work, kept, new_lease, until
@@ -24,6 +24,23 @@ def database(small: Mapping[str, ScratchDatabase]) -> ScratchDatabase:
 async def sent(small: Small) -> bool:
     status = await small.relay.status()
     return bool(status["position"]) and not status["unpublished"]
+
+
+async def told_before(database: ScratchDatabase, positions: int, *, versions: int = 1) -> None:
+    """Leave in the outbox what a service told and nobody has sent yet, each of a hundred bytes."""
+    connection = await asyncpg.connect(database.owner)
+    try:
+        await connection.execute(
+            "insert into outbox (office, position, version, type, subject, msg_id, envelope)"
+            " select 'kantoor-noord', p, v, 'FirstVisitDue', 'huurspoor.kantoor-noord.visits.FirstVisitDue.v' || v,"
+            " 'visits-1-' || p || '-v' || v, decode(repeat('61', 100), 'hex')"
+            " from generate_series(1, $1::int) p, generate_series(1, $2::int) v",
+            positions,
+            versions,
+        )
+        await connection.execute("update head set published = $1", positions)
+    finally:
+        await connection.close()
 
 
 async def set_cursor(database: ScratchDatabase, position: int) -> None:
@@ -221,5 +238,65 @@ def test_a_cursor_that_somebody_else_moved_is_left_there_and_followed(
 
     async def all_saved(visits: Small) -> bool:
         return await cursor(visits) == visits.store.writer.position
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("limits", "sizes"),
+    [
+        ({"BATCH": 10}, [10] * 4),
+        ({"BATCH": 11}, [10] * 4),
+        ({"BATCH_BYTES": 11 * 400}, [10] * 4),  # a message counts for 300 bytes more than it has
+        ({"BATCH_BYTES": 1}, [2] * 20),
+    ],
+)
+def test_a_batch_holds_whole_positions_and_as_many_as_fit(
+    server: Server,
+    database: ScratchDatabase,
+    keys: ScratchDatabase,
+    monkeypatch: pytest.MonkeyPatch,
+    limits: Mapping[str, int],
+    sizes: list[int],
+) -> None:
+    for name, limit in {"FEW": 1, **limits}.items():
+        monkeypatch.setattr(shared.outbox, name, limit)
+    seen: list[int] = []
+    publish_batch = Bus.publish_batch
+
+    async def noted(bus: Bus, batch: Batch) -> None:
+        seen.append(batch.size)
+        await publish_batch(bus, batch)
+
+    monkeypatch.setattr(Bus, "publish_batch", noted)
+
+    async def story() -> None:
+        await told_before(database, 20, versions=2)
+        async with kept(server.nats), at_work("visits", database, keys, server.nats, stands_by=True) as visits:
+            await until(lambda: sent(visits))
+            assert seen == sizes
+            assert (await visits.bus.stream("visits")).messages >= 40
+
+    asyncio.run(story())
+
+
+def test_the_cursor_of_many_messages_is_saved_when_all_are_sent(
+    server: Server, database: ScratchDatabase, keys: ScratchDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared.outbox, "BATCH", 20)
+    monkeypatch.setattr(shared.outbox, "SAVE_SECONDS", 30.0)
+    monkeypatch.setattr(shared.outbox, "LOOK_SECONDS", 30.0)
+    reached: list[str] = []
+    monkeypatch.setattr(shared.outbox, "reach", reached.append)
+
+    async def story() -> None:
+        await told_before(database, 200)
+        async with kept(server.nats), at_work("visits", database, keys, server.nats, stands_by=True) as visits:
+            await until(lambda: saved(visits))
+            assert reached.count("after the publish") >= 10
+            assert reached.count("after the cursor") == 1
+
+    async def saved(visits: Small) -> bool:
+        return await cursor(visits) >= 200
 
     asyncio.run(story())

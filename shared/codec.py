@@ -4,10 +4,12 @@ A stored event is ``{"beside": {...}, "data": {...}}``. A service's own events a
 (``VisitPlanned``); facts that another service told us keep its name (``visits.VisitPlannedV1``).
 """
 
+import functools
+import operator
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
-from types import UnionType
+from types import GenericAlias, UnionType
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -69,6 +71,15 @@ class Undated(Protocol):
     data: Any
 
 
+# Of rows of stored events: one stream's together in one value, a JSON array without its brackets, each event with its
+# name in it. A row for each would cost both sides more than what is in it (measured). (7b is an opening brace, which
+# where this stands in a template would be taken for a place to fill in.)
+TOGETHER = (
+    """string_agg(convert_to(E'\\x7b"name":"' || topic || '",', 'UTF8') || substr(state, 2), ','"""
+    " order by originator_version)"
+)
+
+
 class Folded(NamedTuple):
     """What became of a stream: its state, its version, that of the last event that was published; its first event."""
 
@@ -82,21 +93,59 @@ class UnknownEvent(Exception):
     """The log holds a name that this version of the service does not know."""
 
 
+class EventsMissing(Exception):
+    """The log holds later events of a stream, and not all that were before them."""
+
+
+class _Named(msgspec.Struct):
+    name: str
+
+
+class _Reader:
+    """Reads stored events back, with as much of what stands beside them as the given class holds."""
+
+    def __init__(self, beside: type, names: Mapping[type, str]) -> None:
+        stored = [
+            msgspec.defstruct(
+                f"Stored{event.__name__}", [("beside", beside), ("data", event)], tag_field="name", tag=name
+            )
+            for event, name in names.items()
+        ]
+        self._one = {name: msgspec.json.Decoder[Any](one) for name, one in zip(names.values(), stored, strict=True)}
+        self._many = msgspec.json.Decoder[Any](GenericAlias(list, (functools.reduce(operator.or_, stored),)))
+
+    def one(self, name: str, state: bytes) -> Any:
+        """Read an event. :raises UnknownEvent: there is none of that name."""
+        decoder = self._one.get(name)
+        if decoder is None:
+            raise UnknownEvent(name)
+        return decoder.decode(state)
+
+    def many(self, together: bytes, versions: Sequence[int]) -> list[Any]:
+        """Read events that come together.
+
+        :raises UnknownEvent: there is none of a name. :raises EventsMissing: there are not as many as versions.
+        """
+        whole = b"[%b]" % together
+        try:
+            read: list[Any] = self._many.decode(whole)
+        except msgspec.ValidationError:
+            for event in msgspec.json.decode(whole, type=list[_Named]):
+                if event.name not in self._one:
+                    raise UnknownEvent(event.name) from None
+            raise
+        if len(read) != len(versions):
+            raise EventsMissing
+        return read
+
+
 class Codec:
     """Writes and reads the events of the given streams."""
 
     def __init__(self, streams: Iterable[AnyStream]) -> None:
-        self._decoders: dict[str, msgspec.json.Decoder[Any]] = {}
-        self._undated: dict[str, msgspec.json.Decoder[Any]] = {}
-        self._names: dict[type, str] = {}
-        for stream in streams:
-            for event in events_of(stream):
-                name = stored_name(event)
-                self._names[event] = name
-                whole = msgspec.defstruct(f"Stored{event.__name__}", [("beside", Beside), ("data", event)])
-                self._decoders[name] = msgspec.json.Decoder(whole)
-                undated = msgspec.defstruct(f"Undated{event.__name__}", [("beside", Place), ("data", event)])
-                self._undated[name] = msgspec.json.Decoder(undated)
+        self._names = {event: stored_name(event) for stream in streams for event in events_of(stream)}
+        self._dated = _Reader(Beside, self._names)
+        self._undated = _Reader(Place, self._names)
         self._encoder = msgspec.json.Encoder(decimal_format="number")
 
     def name(self, event: Any) -> str:
@@ -112,7 +161,7 @@ class Codec:
 
         :raises UnknownEvent: this version of the service has no such event.
         """
-        whole = _known(self._decoders, name).decode(state)
+        whole = self._dated.one(name, state)
         return with_what_stands_beside(whole.data, whole.beside, stream=stream, version=version)
 
     def undated(self, name: str, state: bytes) -> Undated:
@@ -120,51 +169,47 @@ class Codec:
 
         :raises UnknownEvent: this version of the service has no such event.
         """
-        read: Undated = (self._undated.get(name) or _known(self._undated, name)).decode(state)
+        read: Undated = self._undated.one(name, state)
         return read
 
     def fold(
-        self,
-        stream: AnyStream,
-        stored: Iterable[tuple[int, str, bytes]],
-        *,
-        id: str,
-        service: str = "",
+        self, stream: AnyStream, together: bytes, versions: Sequence[int], *, id: str, service: str = ""
     ) -> Folded:
-        """Read a stream's stored events back, each as version, name and bytes, and apply them in their order.
+        """Read stored events of a stream back and apply them in their order.
 
         Dates are read only for streams that look at them: it is most of the work of loading a stream.
 
+        :param together: as ``TOGETHER`` hands them over.
+        :param versions: of each event, its place in its stream.
         :param service: whose positions count as published.
         :raises UnknownEvent: this version of the service has no such event.
+        :raises EventsMissing: there are fewer than versions, or more.
         """
-        state, version, published, first = stream.initial, 0, 0, None
+        read = (self._dated if stream.dated else self._undated).many(together, versions)
+        state = stream.initial
         if isinstance(stream, Stream):
-            evolve, decoders, own = stream.evolve, self._undated, f"{service}:"
-            for version, name, body in stored:
-                read = (decoders.get(name) or _known(decoders, name)).decode(body)
-                state = evolve(state, read.data)
-                if version == 1:
-                    first = read.data
-                position = read.beside.position
-                if position is not None and position.startswith(own):
-                    published = version
-            return Folded(state, version, published, first)
-        for version, name, body in stored:
-            recorded = self.decode(name, body, stream=f"{stream.kind}/{id}", version=version)
-            state = stream.evolve(state, recorded)
-            if version == 1:
-                first = recorded.event
-            if recorded.position is not None and recorded.position.startswith(f"{service}:"):
+            evolve = stream.evolve
+            for one in read:
+                state = evolve(state, one.data)
+        else:
+            for recorded in _with_versions(read, versions, stream=f"{stream.kind}/{id}"):
+                state = stream.evolve(state, recorded)
+        own, published = f"{service}:", 0
+        for version, one in zip(reversed(versions), reversed(read), strict=True):
+            position = one.beside.position
+            if position is not None and position.startswith(own):
                 published = version
-        return Folded(state, version, published, first)
+                break
+        return Folded(state, versions[-1], published, read[0].data if versions[0] == 1 else None)
+
+    def history(self, together: bytes, versions: Sequence[int], *, stream: str) -> list[Recorded[Any]]:
+        """Read stored events of a stream back, given as to ``fold``. :raises UnknownEvent, EventsMissing: likewise."""
+        return list(_with_versions(self._dated.many(together, versions), versions, stream=stream))
 
 
-def _known(decoders: Mapping[str, msgspec.json.Decoder[Any]], name: str) -> msgspec.json.Decoder[Any]:
-    decoder = decoders.get(name)
-    if decoder is None:
-        raise UnknownEvent(name)
-    return decoder
+def _with_versions(read: Sequence[Any], versions: Sequence[int], *, stream: str) -> Iterator[Recorded[Any]]:
+    for one, version in zip(read, versions, strict=True):
+        yield with_what_stands_beside(one.data, one.beside, stream=stream, version=version)
 
 
 def with_what_stands_beside(event: Any, beside: Beside, *, stream: str, version: int) -> Recorded[Any]:

@@ -8,14 +8,12 @@ office's wall.
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from itertools import groupby
-from operator import itemgetter
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import asyncpg
 import msgspec
 
-from shared.codec import Codec, stored_name
+from shared.codec import TOGETHER, Codec, stored_name
 from shared.decisions import AnyStream
 from shared.keys import Seals
 from shared.log import STREAMS_SQL
@@ -185,8 +183,10 @@ class EventStore:
         held = self.writer.held(by.office, stream, id)
         if held is not None:
             return Found(held.state, held.version)
-        stored = await self._loading.events(by.office, f"{by.office}/{stream.kind}/{id}")
-        folded = self._codec.fold(stream, stored, id=id)
+        stored = await self._loading.stream(by.office, f"{by.office}/{stream.kind}/{id}")
+        if stored is None:
+            return Found(stream.initial, 0)
+        folded = self._codec.fold(stream, *stored, id=id)
         return Found(folded.state, folded.version)
 
     async def many(
@@ -207,24 +207,21 @@ class EventStore:
         prefix = f"{by.office}/{stream.kind}/"
         stored = await self._in_office(
             by.office,
-            "select originator_id, originator_version, topic, state from stored_events"
-            " where originator_id = any ($1) and ($2::text[] is null or topic = any ($2))"
-            " order by originator_id, originator_version",
+            f"select originator_id, {TOGETHER}, array_agg(originator_version order by originator_version)"
+            " from stored_events where originator_id = any ($1) and ($2::text[] is null or topic = any ($2))"
+            " group by originator_id order by originator_id",
             [f"{prefix}{id}" for id in asked],
             [stored_name(kind) for kind in only] or None,
         )
-        for originator, events in groupby(stored, key=itemgetter(0)):
-            id = originator.removeprefix(prefix)
-            found[id] = self._codec.fold(stream, [event[1:] for event in events], id=id).state
+        for key, events, versions in stored:
+            id = key.removeprefix(prefix)
+            found[id] = self._codec.fold(stream, events, versions, id=id).state
         return found
 
     async def history(self, stream: AnyStream, id: str, *, by: OfOffice) -> list[Any]:
         """Return what happened to a stream, each event with what was stored beside it."""
-        stored = await self._loading.events(by.office, f"{by.office}/{stream.kind}/{id}")
-        return [
-            self._codec.decode(topic, body, stream=f"{stream.kind}/{id}", version=version)
-            for version, topic, body in stored
-        ]
+        stored = await self._loading.stream(by.office, f"{by.office}/{stream.kind}/{id}")
+        return [] if stored is None else self._codec.history(*stored, stream=f"{stream.kind}/{id}")
 
     async def every(self, stream: AnyStream, lease: str, *, by: OfOffice) -> dict[str, Any]:
         """Return all streams of a kind that belong to a lease, from id to state."""
@@ -269,6 +266,9 @@ class EventStore:
             return await self._connections.used_for(work)
         except (*LOST, TimeoutError, asyncpg.CannotConnectNowError) as why:
             raise StoreBusy from why
+
+
+Stored = tuple[bytes, Sequence[int]]  # a stream's events together, and the version of each
 
 
 class _Connections:
@@ -344,13 +344,13 @@ class _Loading:
 
     def __init__(self, with_connection: Callable[[Callable[[asyncpg.Connection], Awaitable[Any]]], Awaitable[Any]]):
         self._with_connection = with_connection
-        self._wanted: list[tuple[str, str, asyncio.Future[list[Any]]]] = []
+        self._wanted: list[tuple[str, str, asyncio.Future[Stored | None]]] = []
         self._under_way = 0
         self._at_work: set[asyncio.Task[None]] = set()
 
-    async def events(self, office: str, key: str) -> list[tuple[int, str, bytes]]:
-        """Return a stream's events as version, name and bytes. :raises StoreBusy: the store is away."""
-        loaded: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+    async def stream(self, office: str, key: str) -> Stored | None:
+        """Return a stream's events, None where there are none. :raises StoreBusy: the store is away."""
+        loaded: asyncio.Future[Stored | None] = asyncio.get_running_loop().create_future()
         self._wanted.append((office, key, loaded))
         try:
             if self._under_way < ROUND_TRIPS_AT_ONCE:
@@ -369,15 +369,15 @@ class _Loading:
         together = [one for one in self._wanted if one[0] == office]
         self._wanted = [one for one in self._wanted if one[0] != office] if len(together) < len(self._wanted) else []
         keys = msgspec.json.encode([key for _, key, _ in together]).decode()
-        found: list[list[Any]] = [[] for _ in together]
+        found: list[Stored | None] = [None] * len(together)
 
         async def ask(connection: asyncpg.Connection) -> Any:
             return await connection.fetch(STREAMS_SQL, office, keys)
 
         self._under_way += 1
         try:
-            for number, version, name, body in await self._with_connection(ask):
-                found[number - 1].append((version, name, body))
+            for number, version, events in await self._with_connection(ask):
+                found[number - 1] = events, range(1, version + 1)
         except asyncio.CancelledError:  # whoever asked first has gone; the others still wait
             self._wanted = [*together, *self._wanted]
             raise
@@ -386,9 +386,9 @@ class _Loading:
                 if not loaded.done():
                     loaded.set_exception(why)
         else:
-            for (_, _, loaded), events in zip(together, found, strict=True):
+            for (_, _, loaded), stored in zip(together, found, strict=True):
                 if not loaded.done():
-                    loaded.set_result(events)
+                    loaded.set_result(stored)
         finally:
             self._under_way -= 1
             if self._wanted:

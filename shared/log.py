@@ -14,6 +14,7 @@ from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastor
 from psycopg import Cursor
 from psycopg.rows import DictRow
 
+from shared.codec import TOGETHER
 from shared.hand_over import LEASE_OFFICE
 from shared.views import Table
 
@@ -278,15 +279,14 @@ def schema_sql(service: str, views: Iterable[Table], companions: Iterable[Table]
 # One round trip before acts are decided: the events of the streams that are not held, the members of leases, the
 # answers of keys and the rows of messages, as far as there are any to look for. The row that sets the wall of an office
 # comes first, and all that is read within it hangs on that row.
-# A LATERAL with OFFSET 0 is not turned round by the planner: each asked row is one look at an index, and a stream's
-# events come in their order without being sorted. (As a function the same queries handed their rows over once more.)
+# A LATERAL with OFFSET 0 is not turned round by the planner: each asked row is one look at an index. (As a function the
+# same queries handed their rows over once more.)
 _WALL = "(select set_config('app.office', each, true) as office from unnest($1::text[]) each offset 0) o"
-_EVENTS = (
-    "select e.originator_id, e.originator_version, e.topic, e.state, e.notification_id from stored_events e"
-    " where e.originator_id = {stream} order by e.originator_version offset 0"
+# A stream that is there comes in one row.
+_STREAM = (
+    f"select max(originator_version) as version, min(notification_id) as made, {TOGETHER} as events"
+    " from stored_events where originator_id = {key} having max(originator_version) is not null"
 )
-# Events come by the hundred: a row says no more than it must.
-_EVENT = "null::text, null::text, e.originator_id, e.originator_version, e.topic, e.state, e.notification_id"
 _OF_MEMBER = "o.office || '/' || m.kind || '/' || m.id"
 _MEMBERS = (
     "cross join lateral (select x.kind, x.lease, m.id from unnest({0}::text[], {1}::text[], {2}::text[])"
@@ -298,16 +298,17 @@ _LOOKS: Mapping[str, tuple[int, Sequence[str]]] = {
     "streams": (
         2,
         [
-            f"select {_EVENT} from {_WALL} cross join lateral (select e.* from unnest({{0}}::text[], {{1}}::text[])"
-            f" x(office, stream) cross join lateral ({_EVENTS.format(stream='x.stream')}) e where x.office = o.office"
-            " offset 0) e"
+            f"select 'events', o.office, s.key, s.version, null, s.events, s.made from {_WALL} cross join lateral"
+            f" (select x.key, s.* from unnest({{0}}::text[], {{1}}::text[]) x(office, key) cross join lateral"
+            f" ({_STREAM.format(key='x.key')}) s where x.office = o.office offset 0) s"
         ],
     ),
     "leases": (
         3,
         [
             f"select 'member', o.office, m.kind || '/' || m.lease, 0, m.id, null, 0 from {_WALL} {_MEMBERS}",
-            f"select {_EVENT} from {_WALL} {_MEMBERS} cross join lateral ({_EVENTS.format(stream=_OF_MEMBER)}) e",
+            f"select 'events', o.office, {_OF_MEMBER}, s.version, null, s.events, s.made from {_WALL} {_MEMBERS}"
+            f" cross join lateral ({_STREAM.format(key=_OF_MEMBER)}) s",
         ],
     ),
     "keys": (
@@ -354,10 +355,10 @@ def look_sql(kinds: tuple[str, ...]) -> str:
 # Streams of one office, within its wall, in one round trip: for readers beside the writer. (How many keys a JSON array
 # holds the planner never knows, so that one plan serves for all.)
 STREAMS_SQL = (
-    "select e.number, e.originator_version, e.topic, e.state"
-    " from (select set_config('app.office', $1, true) as office offset 0) o cross join lateral (select x.number, e.*"
-    " from json_array_elements_text($2::json) with ordinality x(stream, number)"
-    f" cross join lateral ({_EVENTS.format(stream='x.stream')}) e where o.office = $1 offset 0) e"
+    "select s.number, s.version, s.events"
+    " from (select set_config('app.office', $1, true) as office offset 0) o cross join lateral (select x.number, s.*"
+    " from json_array_elements_text($2::json) with ordinality x(key, number)"
+    f" cross join lateral ({_STREAM.format(key='x.key')}) s where o.office = $1 offset 0) s"
 )
 
 # What a batch may hold besides its head: columns of events, of envelopes, of changed rows (each an array in JSON), of

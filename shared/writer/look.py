@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
-from operator import itemgetter
 from typing import Any
 
 import asyncpg
@@ -140,30 +138,27 @@ class Look:
         # What is being committed may have been committed while this was read: it counts more than what was read.
         for lease in wanted.leases:
             memory.members[lease] = dict(below.members.get(lease, {})) if below.committed else {}
-        for (what, a), rows in groupby(found, key=itemgetter(0, 2)):
-            if what is None:  # an event
+        for what, office, a, b, c, d, e in found:
+            if what == "events":
                 if a not in fresh:  # it may have been asked for by itself, and as one of a lease
-                    fresh[a] = self._folded(a, list(rows))
-                continue
-            for _, office, _, b, c, d, _ in rows:
-                if what == "member":
-                    kind, lease_id = a.split("/", 1)
-                    memory.members[(office, kind, lease_id)][c] = None
-                elif what == "once":
-                    known.once[(office, a)] = (bytes.fromhex(c) if c else None, d)
-                elif what == "inbox":
-                    known.inbox[(office, a)] = (c, d)
-                else:
-                    memory.applied.setdefault((office, a), b)
+                    fresh[a] = self._folded(a, range(1, b + 1), d, made=e)
+            elif what == "member":
+                kind, lease_id = a.split("/", 1)
+                memory.members[(office, kind, lease_id)][c] = None
+            elif what == "once":
+                known.once[(office, a)] = (bytes.fromhex(c) if c else None, d)
+            elif what == "inbox":
+                known.inbox[(office, a)] = (c, d)
+            else:
+                memory.applied.setdefault((office, a), b)
         for key in wanted.streams:
             memory.streams[key] = fresh[key] if key in fresh else Held(self._streams[key.split("/", 2)[1]].initial)
         for key, held in fresh.items():
             if key not in memory.streams or memory.streams[key].version < held.version:
                 memory.streams[key] = held
 
-    def _folded(self, key: str, events: Sequence[Any]) -> Held:
-        """Return a stream that was read, given the rows of its events."""
+    def _folded(self, key: str, versions: Sequence[int], events: bytes, *, made: int) -> Held:
+        """Return a stream that was read."""
         _, kind, id = key.split("/", 2)
-        stored = [(version, name, body) for _, _, _, version, name, body, _ in events]
-        folded = self._codec.fold(self._streams[kind], stored, id=id, service=self._service)
-        return Held(folded.state, folded.version, folded.published, events[0][6], lease_of(kind, id, folded.first))
+        folded = self._codec.fold(self._streams[kind], events, versions, id=id, service=self._service)
+        return Held(folded.state, folded.version, folded.published, made, lease_of(kind, id, folded.first))

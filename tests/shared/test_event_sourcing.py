@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 import asyncpg
 import pytest
+from eventsourcing.persistence import StoredEvent
 
 from shared.clock import SystemClock
-from shared.codec import Codec
-from shared.decisions import Stream
+from shared.codec import Codec, EventsMissing, UnknownEvent
+from shared.decisions import DatedStream, Stream
 from shared.event_sourcing import EventStore, StoreBusy
+from shared.log import event_log
 from shared.writer.loop import Writer
 from tests.conftest import ScratchDatabase
 from tests.shared.test_writer import By
@@ -23,6 +25,16 @@ class Counted:
 
 COUNTER: Stream[int, Counted] = Stream(
     "counter", initial=0, evolve=lambda number, counted: number + counted.by, events=Counted
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recounted:
+    by: int
+
+
+PLACES: DatedStream[tuple[int, ...], Counted | Recounted] = DatedStream(
+    "places", initial=(), evolve=lambda places, told: (*places, told.version), events=Counted | Recounted
 )
 NORTH, SOUTH = By(office="shed-north"), By(office="shed-south")
 
@@ -39,6 +51,13 @@ class Read:
         found = await self.store.found(COUNTER, counter, by=by)
         return found.state, found.version
 
+    def recorded_by_a_script(self, stream: str, **versions: int) -> None:
+        """Record events by their names, each as a version of the stream."""
+        log = event_log(self.database.in_library_words)
+        body = log.select_events("shed-north/counter/c5")[0].state
+        log.insert_events([StoredEvent(f"shed-north/{stream}", place, name, body) for name, place in versions.items()])
+        log.datastore.close()
+
     async def ended_by(self, statement: str) -> None:
         connection = await asyncpg.connect(self.database.at_work)
         try:
@@ -50,12 +69,12 @@ class Read:
 @pytest.fixture
 async def read(small: Mapping[str, ScratchDatabase]) -> AsyncIterator[Read]:
     database = small["visits"].emptied()
-    codec = Codec([COUNTER])
+    codec = Codec([COUNTER, PLACES])
     writer = Writer(
         service="visits",
         connect=lambda: asyncpg.connect(database.at_work),
         codec=codec,
-        streams=[COUNTER],
+        streams=[COUNTER, PLACES],
         published=lambda _event, _state, _id: (),
         resources=[],
         views=[],
@@ -83,12 +102,48 @@ async def test_streams_that_are_asked_for_at_the_same_time_are_each_read_as_they
     assert await read.store.state(COUNTER, "c7", by=NORTH) == 8
 
 
+async def test_a_history_tells_each_event_with_its_place_and_of_what_is_not_there_nothing(read: Read) -> None:
+    told = await read.store.history(COUNTER, "c7", by=SOUTH)
+    assert [(one.event, one.version, one.stream) for one in told] == [
+        (Counted(by=7), 1, "counter/c7"),
+        (Counted(by=1000), 2, "counter/c7"),
+    ]
+    assert await read.store.history(COUNTER, "nowhere", by=SOUTH) == []
+
+
+async def test_of_many_streams_only_those_are_told_that_are_there_in_this_office(read: Read) -> None:
+    assert await read.store.many(COUNTER, ["c3", "nowhere", "c1"], by=NORTH) == {"c1": 2, "c3": 4}
+    assert await read.store.many(COUNTER, [], by=NORTH) == {}
+    assert await read.store.many(COUNTER, ["c3"], by=NORTH, only=[Counted]) == {"c3": 4}
+    assert await read.store.many(COUNTER, ["c3"], by=NORTH, only=[Recounted]) == {}
+
+
+async def test_where_only_some_events_are_asked_for_each_keeps_its_place(read: Read) -> None:
+    read.recorded_by_a_script("places/p1", Counted=1, Recounted=2)
+    read.recorded_by_a_script("places/p1", Counted=3, Recounted=4)
+    versions = await read.store.many(PLACES, ["p1"], by=NORTH, only=[Recounted])
+    assert versions == {"p1": (2, 4)}
+    assert await read.store.state(PLACES, "p1", by=NORTH) == (1, 2, 3, 4)
+
+
+@pytest.mark.parametrize(
+    ("topic", "version", "because"), [("CountedTwice", 3, UnknownEvent), ("Counted", 4, EventsMissing)]
+)
+async def test_a_stream_that_cannot_be_read_as_it_is_spoils_no_other(
+    read: Read, topic: str, version: int, because: type[Exception]
+) -> None:
+    read.recorded_by_a_script("counter/c5", **{topic: version})
+    spoilt, other = await asyncio.gather(read.count("c5"), read.count("c6"), return_exceptions=True)
+    assert isinstance(spoilt, because) and other == (7, 2)
+
+
 async def test_an_id_does_not_reach_over_the_wall_of_its_office(read: Read) -> None:
     assert await read.count('c1","shed-south/counter/c1') == (0, 0)
     assert await read.count("../../shed-south/counter/c1") == (0, 0)
     key = "shed-south/counter/c1"
-    assert await read.store._loading.events("shed-north", key) == []  # also when a key names another office
-    assert len(await read.store._loading.events("shed-south", key)) == 2
+    assert await read.store._loading.stream("shed-north", key) is None  # also when a key names another office
+    stored = await read.store._loading.stream("shed-south", key)
+    assert stored is not None and len(stored[1]) == 2
 
 
 async def test_who_goes_away_while_streams_are_loaded_takes_nobody_along(read: Read) -> None:

@@ -314,6 +314,16 @@ async def test_after_a_restart_it_is_still_gone(shed: Shed, laid: tuple[ScratchD
         await shed.says(LEASE, lease, Let())
 
 
+async def test_after_a_restart_the_new_office_goes_on_where_the_old_one_stood(shed: Shed) -> None:
+    lease = await shed.let()
+    defect = await shed.see(lease)
+    await shed.goes(lease)
+    shed.store.writer.forget()
+    decided = await shed.says(DEFECT, defect, Mended(), office=shed.new)
+    assert (decided.state, decided.version) == (("Seen", "Mended"), 2)
+    assert list(await shed.store.every(DEFECT, lease, by=Itself(office=shed.new))) == [defect]
+
+
 async def test_another_lease_of_the_old_office_stays_behind_its_wall(shed: Shed) -> None:
     lease, other = await shed.let(), await shed.let()
     defect = await shed.see(other)

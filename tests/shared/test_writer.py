@@ -11,6 +11,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from eventsourcing.persistence import StoredEvent
 
 from operate.postgres import Postgres
 from shared.authority import MANDATES
@@ -31,6 +32,7 @@ from shared.writer.acts import (
     Message,
     One,
     OnRefusal,
+    Read,
     StoreBusy,
 )
 from shared.writer.loop import Writer
@@ -204,8 +206,6 @@ async def test_the_library_alone_reads_everything_that_the_writer_stored(shed: S
 
 
 async def test_a_script_through_the_library_uses_the_same_head_and_the_writer_notices(shed: Shed) -> None:
-    from eventsourcing.persistence import StoredEvent
-
     await shed.lend("t1", "anna")
     first = shed.log.select_events("shed-north/tool/t1")[0]
     assert shed.log.insert_events([StoredEvent("shed-north/tool/t2", 1, first.topic, first.state)]) == [2]
@@ -213,6 +213,43 @@ async def test_a_script_through_the_library_uses_the_same_head_and_the_writer_no
         await shed.lend("t2", "bram")
     await shed.lend("t3", "bram")
     assert [note.id for note in shed.log.select_notifications(1, 10)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(("topic", "version"), [("ToolMended", 2), ("ToolLent", 3)])
+async def test_a_stream_that_cannot_be_read_as_it_is_is_not_decided_about(shed: Shed, topic: str, version: int) -> None:
+    await shed.lend("t1", "anna")
+    first = shed.log.select_events("shed-north/tool/t1")[0]
+    shed.log.insert_events([StoredEvent("shed-north/tool/t1", version, topic, first.state)])
+    shed.writer.forget()
+    with pytest.raises(StoreBusy):
+        await shed.lend("t1", "bram")
+    await shed.writer.ready.wait()
+    assert (await shed.lend("t2", "bram")).version == 1
+    assert [event.originator_version for event in shed.log.select_events("shed-north/tool/t1")] == [1, version]
+
+
+async def test_a_stream_that_is_read_by_itself_and_as_one_of_a_lease_is_read_as_it_is(shed: Shed) -> None:
+    for tool in ("t1", "t2"):
+        await shed.lend(tool, "anna")
+        await shed.writer.ask(By(), stream=TOOL, id=tool, decision=lambda _tool: [ToolReturned()])
+    seen: dict[str, Any] = {}
+
+    def look(tool: Tool, **facts: Any) -> list[ToolLent]:
+        seen.update(facts, itself=tool)
+        return [ToolLent(member="bram")]
+
+    reads: dict[str, Read] = {
+        "all_of_it": Every(TOOL, "shed-1"),
+        "new": One(TOOL, "t3"),
+        "elsewhere": One(TOOL, "t1", "shed-south"),
+    }
+    shed.writer.forget()
+    decided = await shed.writer.ask(By(), stream=TOOL, id="t1", decision=look, reads=reads)
+    back = Tool(member=None, lent=1)
+    assert seen == {"itself": back, "all_of_it": {"t1": back, "t2": back}, "new": Tool(), "elsewhere": Tool()}
+    assert decided.version == 3
+    row = (await shed.fetch("select version, made from tools where id = 't1'"))[0]
+    assert (row["version"], row["made"]) == (3, 1)  # where its first event lies in the log
 
 
 async def test_what_is_held_in_memory_no_more_is_read_again(shed: Shed) -> None:

@@ -100,12 +100,13 @@ class WebStore:
         """Decide about something new, and answer 201 with its ``Location``; 200 where it was so already.
 
         :param id: chosen by the client, else one is made.
-        :param location: where it can be read, where that is not ``/<collection>/<id>``.
+        :param location: where it can be read, where that is not ``/<collection>/<id>``; then it is mostly one of
+            several in a stream, which may be there already.
         """
         id = id or str(uuid.uuid4())
         resource = self._resources.get(stream.kind)
         place = location or (f"/{resource.collection}/{id}" if resource else f"/{stream.kind}s/{id}")
-        return await self._decide(stream, id, decision, by, reads, refused, shows, place)
+        return await self._decide(stream, id, decision, by, reads, refused, shows, place, begins=location is None)
 
     async def _decide(
         self,
@@ -117,6 +118,8 @@ class WebStore:
         refused: OnRefusal | None,
         shows: Shows | None,
         location: str | None,
+        *,
+        begins: bool = False,
     ) -> Acted:
         def acted(decided: Decided) -> Acted:
             return self._acted(decided, shows, location)
@@ -132,6 +135,7 @@ class WebStore:
                     reads=reads or {},
                     refused=refused,
                     answer=lambda decided: acted(decided).stored(),
+                    begins=begins,
                 )
         except ChangedMeanwhile as changed:
             present = Decided(id, stream, changed.state, changed.version)

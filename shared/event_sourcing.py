@@ -25,7 +25,6 @@ from shared.writer.acts import (
     Every,
     KeyReused,
     Message,
-    Missing,
     One,
     OnRefusal,
     Read,
@@ -44,7 +43,6 @@ __all__ = [
     "Found",
     "KeyReused",
     "Message",
-    "Missing",
     "OnRefusal",
     "One",
     "Read",
@@ -140,7 +138,7 @@ class EventStore:
         reads: Mapping[str, Read] | None = None,
         refused: OnRefusal | None = None,
         answer: Callable[[Decided], bytes] | None = None,
-        must_exist: bool = False,
+        begins: bool = False,
         rows: Sequence[Change] = (),
     ) -> Decided:
         """Decide about a stream, with the facts of other streams read in the same instant, and record what comes of it.
@@ -148,6 +146,7 @@ class EventStore:
         :param reads: what else the decision looks at; each arrives as a keyword argument of the same name.
         :param refused: what is recorded when the decision refuses, in the commit that answers the refusal.
         :param answer: what is kept under an Idempotency-Key, in the same commit.
+        :param begins: the stream will have no event yet, mostly: it is not looked for, the store says when it has.
         :param rows: further rows for the same commit (inbox, dead letters).
         :raises Refusal: the rule said no. :raises StoreBusy: nothing was recorded, or the same key tells what was.
         """
@@ -159,7 +158,7 @@ class EventStore:
             reads=reads,
             refused=refused,
             answer=answer,
-            must_exist=must_exist,
+            begins=begins,
             rows=rows,
         )
 

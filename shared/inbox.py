@@ -443,6 +443,9 @@ class Inbox:
             if any(row["office"] != told.office for row in others):
                 await self._contradicts(told, others[0]["digest"])
                 return
+        if known.state is not None:
+            assert told.message is not None
+            told.message = msgspec.structs.replace(told.message, waited=True)
         if not await self._follows(told, known):
             await self.waiting.park(told, waits_for=stream_of(told))
             self.waiting.release_if_moved(told.office, stream_of(told), began)

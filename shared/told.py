@@ -85,11 +85,23 @@ class Keep:
 
     async def __call__(self, told: Told[Any], store: EventStore) -> None:
         """React to one message by itself."""
-        await store.decide(self.stream, self.of(told), partial(_as_told, told.data), by=told)
+        id = self.of(told)
+        await store.decide(
+            self.stream, id, partial(_as_told, told.data), by=told, begins=_is_the_first_about(told.message, id)
+        )
 
     def act(self, told: Told[Any]) -> Act:
         """Return what is to be decided, for who hands over many messages at once."""
-        return Act(told, self.stream, self.of(told), partial(_as_told, told.data))
+        id = self.of(told)
+        return Act(told, self.stream, id, partial(_as_told, told.data), _is_the_first_about(told.message, id))
+
+
+def _is_the_first_about(message: Message | None, id: str) -> bool:
+    """Whether nothing was told before of this very thing: then there mostly is nothing of it here either.
+
+    (That it is the first about a visit says nothing of the lease that the visit is kept with.)
+    """
+    return message is not None and message.previous == 0 and message.stream.partition("/")[2] == id
 
 
 def _as_told(fact: Any, _state: Any) -> tuple[Any]:

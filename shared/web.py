@@ -39,7 +39,7 @@ from shared.cursors import Cursors
 from shared.decisions import AnyStream, Refusal
 from shared.door import Door
 from shared.doors import Doors, Store, may
-from shared.event_sourcing import EventStore, KeyReused, Missing, OnRefusal, StoreBusy, every, one
+from shared.event_sourcing import EventStore, KeyReused, OnRefusal, StoreBusy, every, one
 from shared.keys import OFFICE, NationalNumberTyped, Seals
 from shared.problems import Fault, NotYetKnown, Problem
 from shared.reception import DeadLetters, Epochs, Inbox, Readiness, Reception
@@ -113,8 +113,6 @@ def problem_of(error: BaseException) -> Problem | None:
             return error
         case Refusal():
             return problems.refused(error)
-        case Missing():
-            return problems.not_found()
         case KeyReused():
             return Problem(422, "idempotency-key-reused")
         case NationalNumberTyped():

@@ -68,7 +68,7 @@ class _Effects:
         position = next(self._positions)
         by = By(message=_message(position))
         stream = str(uuid.uuid4())
-        decided = await self._writer.ask(by, stream=NOTES, id=stream, decision=lambda _number: [Noted()])
+        decided = await self._writer.ask(by, stream=NOTES, id=stream, decision=lambda _number: [Noted()], begins=True)
         self._taken += decided.outcome == "done"
 
     async def check(self) -> None:

@@ -54,7 +54,7 @@ class Remembering(EventStore):
         reads: Mapping[str, Read] | None = None,
         refused: OnRefusal | None = None,
         answer: Callable[[Decided], bytes] | None = None,
-        must_exist: bool = False,
+        begins: bool = False,
         rows: Sequence[Change] = (),
     ) -> Decided:
         """Decide, and remember what came of it; the same key gives the first answer."""

@@ -46,10 +46,6 @@ class ChangedMeanwhile(Exception):
         self.state, self.version = state, version
 
 
-class Missing(Exception):
-    """The thing to act on does not exist in this office."""
-
-
 @dataclass(frozen=True)
 class One:
     """A decision wants the state of one other stream; of another office's only where a lease comes from there."""
@@ -102,6 +98,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     source: str
     subject: str  # "lease/<id>" or "office/<code>"
     clock_suspect: bool = False
+    waited: bool = False  # it lies in the inbox already
     released: bool = False  # closed predecessors: goes on although its predecessor never was applied
     office: str = ""  # in whose inbox it lies, where its lease went to the office that it has its effect in
 
@@ -187,9 +184,13 @@ class Change:
 
 
 class Act(NamedTuple):
-    """Something to decide for a message that is new: about a stream, or nothing but that it was taken in."""
+    """Something to decide for a message that is new: about a stream, or nothing but that it was taken in.
+
+    :ivar begins: the stream will have no event yet, mostly.
+    """
 
     by: Responsible
     stream: AnyStream | None = None
     id: str = ""
     decision: Callable[..., Iterable[Any]] | None = None
+    begins: bool = False

@@ -17,7 +17,7 @@ from shared.clock import Clock, local_date
 from shared.decisions import AnyStream, Elsewhere, HandOver, Recorded, Refusal, TooEarly
 from shared.hand_over import LeaseMoved
 from shared.log import ONCE
-from shared.writer.acts import Change, ChangedMeanwhile, Decided, KeyReused, Missing
+from shared.writer.acts import Change, ChangedMeanwhile, Decided, KeyReused
 from shared.writer.batch import Batch, Mark, as_hex
 from shared.writer.companions import Companion
 from shared.writer.handing_over import HandingOver, NotRead
@@ -85,7 +85,7 @@ class Deciding:
             begun, before = perf_counter(), batch.mark()
             try:
                 outcome: Decided | BaseException = await self._with_all_it_writes(one, batch, known, before)
-            except (Refusal, TooEarly, ChangedMeanwhile, KeyReused, Missing, LeaseMoved) as no:
+            except (Refusal, TooEarly, ChangedMeanwhile, KeyReused, LeaseMoved) as no:
                 outcome = no
             except (*LOST, asyncpg.PostgresError):  # while it looked for something more
                 raise
@@ -116,10 +116,10 @@ class Deciding:
                 await self._handing_over.read(not_read.going, batch)
             except Exception:
                 # Of a request or message that was there before, the first outcome counts, whatever is said to it now.
-                if not one.new:
+                if not one.supposes:
                     raise
                 batch.go_back(before)
-                one.new = False
+                one.suppose_nothing()
                 known.add(await self._look.before([one], batch))
 
     def _outcome(self, one: Asked, batch: Batch, known: Known) -> Decided:
@@ -139,8 +139,6 @@ class Deciding:
                 self._messages.take(one, by.message, batch)
             return Decided(one.id, None, None, 0)
         held = self._memory.stream(batch, one.office, one.stream, one.id)
-        if one.must_exist and held.version == 0:
-            raise Missing
         if by.if_match is not None and by.if_match != held.version:
             raise ChangedMeanwhile(held.state, held.version)
         mandate: str | None = None
@@ -148,10 +146,13 @@ class Deciding:
         try:
             mandate = self._mandate(one, batch)
             events = list(one.decision(held.state, **facts))
+            if one.begins and not any(_is_of_its_own(event) for event in events):
+                self._must_know(one, one.stream, batch)
             self._handing_over.must_be_competent(one, events, batch)
         except TooEarly as early:
             if by.message is None:
                 raise
+            self._must_know(one, one.stream, batch)
             self._messages.park(one, by.message, batch, waits_for=early.waits_for)
             return Decided(one.id, one.stream, held.state, held.version, outcome="parked")
         except Refusal as no:
@@ -173,6 +174,13 @@ class Deciding:
             row = {"key": by.once, "digest": as_hex(by.digest), "answer": as_hex(answer), "at": batch.moment}
             batch.changes.append(Change(one.office, ONCE, row, "insert"))
         return decided
+
+    def _must_know(self, one: Asked, stream: AnyStream, batch: Batch) -> None:
+        """Make sure of the state of an act's own stream where no key of an event in it will say that it is new.
+
+        :raises Unread: it was not read.
+        """
+        self._memory.must_hold(batch, f"{one.office}/{stream.kind}/{one.id}")
 
     def _first_answer(self, one: Asked, key: str, batch: Batch, known: Known) -> Decided | None:
         """Return what came of the request that had this key first. :raises KeyReused: that was another request."""
@@ -238,3 +246,8 @@ class Deciding:
                 assert one.stream is not None
                 recorded.append(self._recording.append(one, one.stream, one.id, event, batch, mandate))
         return tuple(recorded)
+
+
+def _is_of_its_own(event: Any) -> bool:
+    """Whether a decision's event is recorded in the stream that the decision is about."""
+    return not isinstance(event, (Elsewhere, HandOver))

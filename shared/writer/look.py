@@ -90,7 +90,7 @@ class Look:
                 wanted.streams[key] = office
 
         for one in asked:
-            if one.stream is not None:
+            if one.stream is not None and not one.begins:
                 want(one.office, one.stream, one.id)
             for read in one.reads.values():
                 office = read.office or one.office

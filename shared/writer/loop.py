@@ -107,7 +107,7 @@ class Writer:
         self._largest = largest_batch
         self._head = NO_HEAD
         self._look_again = False
-        self._repeated_until = 0.0  # a request or message was asked again not long ago: who asks now may do so too
+        self._doubted_until = 0.0  # something was not as new as it was held to be: the next things may not be either
         self._under_way: list[Batch] = []  # whose acts were taken from the queue and have no outcome yet, oldest first
         self._storing: Batch | None = None
         self._ahead: Batch | None = None  # decided while that one is being stored
@@ -150,11 +150,12 @@ class Writer:
         reads: Mapping[str, Read] | None = None,
         refused: OnRefusal | None = None,
         answer: Callable[[Decided], bytes] | None = None,
-        must_exist: bool = False,
+        begins: bool = False,
         rows: Sequence[Change] = (),
     ) -> Decided:
         """Queue an act and wait until its outcome is committed.
 
+        :param begins: the stream will have no event yet, mostly; when it has, all is decided again.
         :raises Refusal: the rule said no. :raises TooEarly: likewise, for callers without a message.
         :raises StoreBusy: the queue is full, or the store away: nothing was recorded, or the same key tells what was.
         :raises ChangedMeanwhile: ``by.if_match`` no longer matches. :raises KeyReused: the key had another request.
@@ -162,10 +163,11 @@ class Writer:
         if not (self.ready.is_set() and self._queue.has_room_for(1)):
             raise StoreBusy if self.waits is None else WritingWaits(self.waits)
         future: asyncio.Future[Decided] = asyncio.get_running_loop().create_future()
-        new = perf_counter() > self._repeated_until and (by.once is not None or by.message is not None)
-        self._queue.put(
-            Asked(by.office, stream, id, decision, by, reads or {}, refused, answer, must_exist, rows, future, new)
-        )
+        asked = Asked(by.office, stream, id, decision, by, reads or {}, refused, answer, rows, future)
+        if perf_counter() > self._doubted_until:
+            asked.new = by.once is not None or (by.message is not None and not by.message.waited)
+            asked.begins = begins or by.if_match == 0
+        self._queue.put(asked)
         if self._storing is not None:
             self._decide_ahead()
         return await future
@@ -181,10 +183,12 @@ class Writer:
             raise StoreBusy
         if not acts:
             return []
-        together = Together(len(acts))
-        for number, (by, stream, id, decision) in enumerate(acts):
+        together, doubted = Together(len(acts)), perf_counter() <= self._doubted_until
+        for number, (by, stream, id, decision, begins) in enumerate(acts):
             place = Place(together, number)
-            self._queue.put(Asked(by.office, stream, id, decision, by, {}, None, None, False, (), place, new=True))
+            asked = Asked(by.office, stream, id, decision, by, {}, None, None, (), place, new=True)
+            asked.begins = begins and not doubted
+            self._queue.put(asked)
         if self._storing is not None:
             self._decide_ahead()
         await together.all
@@ -405,12 +409,12 @@ class Writer:
             return True
         if not isinstance(why, asyncpg.PostgresError) or (why.sqlstate or "")[:2] in ("", *UNKNOWN_OUTCOME):
             return not await self._was_committed(batch)
-        if why.sqlstate == ALREADY_THERE and any(one.new for one in batch.asked):
+        if why.sqlstate == ALREADY_THERE and any(one.supposes for one in batch.asked):
             # One is not as new as it was held to be: look for all of them, and for those that are asked from now on.
             REPEATED.labels("not-new").inc()
-            self._repeated_until = perf_counter() + SECONDS_OF_DOUBT
+            self._doubted_until = perf_counter() + SECONDS_OF_DOUBT
             for one in batch.asked:
-                one.new = False
+                one.suppose_nothing()
             return True
         if len(batch.asked) == 1:
             log.error("act-refused-by-the-store", sqlstate=why.sqlstate, act=batch.asked[0].by.act)

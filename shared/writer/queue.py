@@ -58,6 +58,7 @@ class Asked:
     """An act that waits for its outcome.
 
     :ivar new: held to be so: neither its key nor its message is looked for before, the keys of its rows say it.
+    :ivar begins: its stream is held to have no event yet: the key of the first one says whether that is so.
     """
 
     office: str
@@ -68,10 +69,19 @@ class Asked:
     reads: Mapping[str, Read]
     refused: OnRefusal | None
     answer: Callable[[Decided], bytes] | None
-    must_exist: bool
     rows: Sequence[Change]
     future: Promised
     new: bool = False
+    begins: bool = False
+
+    @property
+    def supposes(self) -> bool:
+        """Whether it is decided on something that the store may deny."""
+        return self.new or self.begins
+
+    def suppose_nothing(self) -> None:
+        """Let everything be looked for before it is decided again."""
+        self.new = self.begins = False
 
     def tell(self, outcome: Decided | BaseException) -> None:
         """Give the act its outcome, unless it has one or nobody waits for it any more."""

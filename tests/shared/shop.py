@@ -264,6 +264,7 @@ class MemoryStore:
         reads: Any = None,
         refused: Any = None,
         answer: Callable[[Decided], bytes] | None = None,
+        begins: bool = False,
     ) -> Decided:
         if self.down:
             raise StoreBusy

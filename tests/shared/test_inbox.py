@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import asyncpg
@@ -22,7 +23,8 @@ from shared.contracts.visits import FirstVisitDueV1
 from shared.decisions import TooEarly
 from shared.event_sourcing import Act, EventStore, StoreBusy
 from shared.inbox_rows import Itself
-from shared.told import Reactions, Told, contracts_of
+from shared.told import Keep, Reactions, Told, contracts_of
+from shared.writer.loop import REPEATED
 from tests.conftest import ScratchDatabase
 from tests.shared.correspondents import (
     A_DAY,
@@ -207,6 +209,28 @@ def test_one_that_fails_among_many_is_tried_again_and_the_others_have_their_effe
     run(story)
 
 
+@pytest.mark.parametrize(
+    ("stream", "previous", "begins"), [("lease/l", 0, True), ("lease/l", 1, False), ("visit/l-1", 0, False)]
+)
+def test_what_is_kept_begins_with_the_first_message_about_that_very_thing(
+    stream: str, previous: int, begins: bool
+) -> None:
+    fact = FirstVisitDueV1(lease="l", due_on=A_DAY)
+    message = SimpleNamespace(stream=stream, previous=previous)
+    told: Any = SimpleNamespace(data=fact, message=message, stream=stream, previous=previous)
+    keep = keeping().heard[FirstVisitDueV1]
+    assert isinstance(keep, Keep)
+    assert keep.act(told).begins is begins
+    asked: list[bool] = []
+
+    async def decide(*_what: Any, begins: bool, **_more: Any) -> None:
+        asked.append(begins)
+
+    store: Any = SimpleNamespace(decide=decide)
+    asyncio.run(keep(told, store))
+    assert asked == [begins]
+
+
 FORGED_OFFICE = "huurspoor.platform.visits.FirstVisitDue.v1"
 VERSION_7 = f"huurspoor.{OFFICE}.visits.FirstVisitDue.v7"
 BAD: list[tuple[str, bytes | dict[str, Any], str | None, str]] = [
@@ -312,6 +336,7 @@ def test_a_position_used_again_is_harmless_with_the_same_body_and_a_dead_letter_
 def test_what_comes_before_its_predecessor_waits_for_it(server: Server, here: Ground) -> None:
     async def story() -> None:
         async with two(server, here) as (_visits, referrals):
+            before = REPEATED.labels("not-new")._value.get()
             for number in (4, 3, 2):
                 due = f"2026-03-0{number}"
                 data = {"lease": "l", "due_on": due}
@@ -324,6 +349,7 @@ def test_what_comes_before_its_predecessor_waits_for_it(server: Server, here: Gr
             await until(lambda: all_four(referrals))
             await until(lambda: not referrals.post.inbox.progress["visits"].parked)
             assert (await referrals.post.status())["visits"]["parked"] == 0
+            assert REPEATED.labels("not-new")._value.get() == before  # none of those that waited was held to be new
             # Older than what was applied, under another number: no effect.
             await inject(server, message("l", position=5009, streamversion=2, streamprevious=1))
             await until(lambda: 5009 in referrals.post.inbox.progress["visits"].done)

@@ -12,12 +12,14 @@ import pytest
 import structlog
 from fastapi.routing import APIRoute
 
+from shared.acting import WebStore
 from shared.codec import UnknownEvent
+from shared.inbox_rows import Itself
 from shared.tokens import ROLES
 from shared.web import problem_of
 from tests.shared import badinput
 from tests.shared.badinput import MARK, UNKNOWN
-from tests.shared.shop import LEASE, NOON, Shop, opened_shop
+from tests.shared.shop import LEASE, NOON, TOOL, Shop, opened_shop
 from tests.shared.shop import shop as shop_doors
 
 HAMMER = {"lease": LEASE, "name": "Hamer", "diary": "van tante", "price": 3}
@@ -50,6 +52,29 @@ async def test_something_new_is_201_with_its_place_and_what_was_recorded(shop: S
     body = answer.json()
     assert (body["id"], body["name"], body["version"], body["withheld"]) == (UNKNOWN, "Hamer", 1, [])
     assert body["events"] == [{"id": "e-1", "type": "ToolBought", "position": "visits:1"}]
+
+
+async def test_what_a_door_makes_is_held_to_be_new_but_not_what_it_adds_to_something(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held_to_be_new: list[bool] = []
+    decide = shop.store.decide
+
+    async def watch(*args: Any, begins: bool, **rest: Any) -> Any:
+        held_to_be_new.append(begins)
+        return await decide(*args, **rest)
+
+    monkeypatch.setattr(shop.store, "decide", watch)
+    tool = await bought(shop)
+    await shop.client.post(f"/tools/{tool}/lend", json={"member": "bo"}, headers=shop.as_("counsellor"))
+    await WebStore(shop.store, []).begin(  # type: ignore[arg-type]
+        TOOL,
+        "all",
+        lambda _tool: [],
+        by=Itself(office="kantoor-noord"),
+        location="/prices/1",  # type: ignore[arg-type]
+    )
+    assert held_to_be_new == [True, False, False]
 
 
 async def test_an_act_answers_the_thing_after_it_and_a_repeated_fact_records_nothing(shop: Shop) -> None:

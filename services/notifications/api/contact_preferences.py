@@ -41,6 +41,7 @@ async def state_contact_preferences(
         body.party,
         partial(state_preferences, stated=stated, parties=tuple(file.parties)),
         by=by.on(body.occurred_on),
+        location=f"/contact-preferences/{body.party}",  # stated more than once, of one renter
     )
 
 

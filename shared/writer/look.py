@@ -11,6 +11,7 @@ from shared.decisions import AnyStream
 from shared.hand_over import lease_of, read_gone
 from shared.log import look_sql
 from shared.writer.acts import One
+from shared.writer.awake import Awake
 from shared.writer.batch import NOTHING_BELOW, Batch, Held, Leaves
 from shared.writer.memory import Memory, stream_of
 from shared.writer.queue import Asked
@@ -56,7 +57,9 @@ class Look:
         codec: Codec,
         streams: Mapping[str, AnyStream],
         authority: tuple[AnyStream, str] | None,
+        awake: Awake,
     ) -> None:
+        self._awake = awake
         self.connection: asyncpg.Connection | None = None
         self._memory = memory
         self._service = service
@@ -128,11 +131,12 @@ class Look:
             )
             if rows
         ]
-        found = await self.connection.fetch(
-            look_sql(tuple(kind for kind, _ in asked)),
-            list({row[0] for _, rows in asked for row in rows}),
-            *(list(column) for _, rows in asked for column in zip(*rows, strict=True)),
-        )
+        with self._awake:
+            found = await self.connection.fetch(
+                look_sql(tuple(kind for kind, _ in asked)),
+                list({row[0] for _, rows in asked for row in rows}),
+                *(list(column) for _, rows in asked for column in zip(*rows, strict=True)),
+            )
         fresh: dict[str, Held] = {}
         memory = self._memory
         # What is being committed may have been committed while this was read: it counts more than what was read.

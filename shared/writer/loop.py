@@ -37,6 +37,7 @@ from shared.log import KEEP_PLANS
 from shared.outbox import JustCommitted
 from shared.views import Resource, View
 from shared.writer.acts import Act, Change, Decided, Message, OnRefusal, Read, Responsible, StoreBusy, WritingWaits
+from shared.writer.awake import Awake
 from shared.writer.batch import NOTHING_BELOW, Batch, Head, Held
 from shared.writer.companions import Companion
 from shared.writer.deciding import Deciding
@@ -113,7 +114,10 @@ class Writer:
         self._ahead: Batch | None = None  # decided while that one is being stored
         self._deciding_ahead: asyncio.Task[None] | None = None
         by_kind = {stream.kind: stream for stream in streams}
-        self._look = Look(self.memory, service=service, codec=codec, streams=by_kind, authority=authority_stream)
+        self._awake = Awake()
+        self._look = Look(
+            self.memory, service=service, codec=codec, streams=by_kind, authority=authority_stream, awake=self._awake
+        )
         recording = Recording(
             self.memory,
             service=service,
@@ -456,7 +460,8 @@ class Writer:
 
     async def _store(self, batch: Batch) -> None:
         assert self._connection is not None
-        await store(self._connection, batch)
+        with self._awake:
+            await store(self._connection, batch)
 
     def _keep(self, batch: Batch) -> None:
         self._go_on_from(batch)

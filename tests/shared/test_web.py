@@ -67,13 +67,9 @@ async def test_what_a_door_makes_is_held_to_be_new_but_not_what_it_adds_to_somet
     monkeypatch.setattr(shop.store, "decide", watch)
     tool = await bought(shop)
     await shop.client.post(f"/tools/{tool}/lend", json={"member": "bo"}, headers=shop.as_("counsellor"))
-    await WebStore(shop.store, []).begin(  # type: ignore[arg-type]
-        TOOL,
-        "all",
-        lambda _tool: [],
-        by=Itself(office="kantoor-noord"),
-        location="/prices/1",  # type: ignore[arg-type]
-    )
+    by: Any = Itself(office="kantoor-noord")
+    store: Any = shop.store
+    await WebStore(store, []).begin(TOOL, "all", lambda _tool: [], by=by, location="/prices/1")
     assert held_to_be_new == [True, False, False]
 
 

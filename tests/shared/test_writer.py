@@ -780,7 +780,7 @@ def round_trips(shed: Shed) -> Iterator[list[str]]:
 
 def decided_again() -> float:
     """How many batches were decided again since something in them was not new."""
-    return REPEATED.labels("not-new")._value.get()
+    return float(REPEATED.labels("not-new")._value.get())
 
 
 def give_back(tool: Tool) -> list[ToolReturned]:
@@ -1145,7 +1145,7 @@ async def test_what_is_held_to_be_new_comes_to_the_same_as_what_is_looked_for(
 
 async def test_a_writer_that_has_nothing_to_do_lets_the_core_sleep(shed: Shed, monkeypatch: pytest.MonkeyPatch) -> None:
     offered: list[None] = []
-    monkeypatch.setattr("shared.writer.awake.os.sched_yield", lambda: offered.append(None))
+    monkeypatch.setattr("os.sched_yield", lambda: offered.append(None))
     for name in ("SECONDS_BETWEEN", "SECONDS_AWAKE", "SECONDS_TO_COME_BACK"):  # however busy this machine is
         monkeypatch.setattr(f"shared.writer.awake.{name}", 60.0)
     for number in range(10):

@@ -192,19 +192,25 @@ def wall_sql(name: str, service: str, *, rights: str) -> list[str]:
     ]
 
 
-def upsert_sql(table: Table, *, rows: str) -> str:
-    """Return the statement that stores rows given as one JSON array, the last state of each key."""
+def upsert_sql(table: Table, *, rows: str, behind: str = "") -> str:
+    """Return the statement that stores rows given as one JSON array, the last state of each key.
+
+    :param behind: what it reads first, with a comma.
+    """
     key = ", ".join(f'"{column}"' for column in ("office", *table.key))
     changed = ", ".join(f'"{c}" = excluded."{c}"' for c in table.columns if c not in table.key)
     then = f"do update set {changed}" if changed else "do nothing"
-    return f"{insert_sql(table, rows=rows)} on conflict ({key}) {then}"
+    return f"{insert_sql(table, rows=rows, behind=behind)} on conflict ({key}) {then}"
 
 
-def insert_sql(table: Table, *, rows: str) -> str:
-    """Return the statement that adds rows given as one JSON array; a key that is there already is an error."""
+def insert_sql(table: Table, *, rows: str, behind: str = "") -> str:
+    """Return the statement that adds rows given as one JSON array; a key that is there already is an error.
+
+    :param behind: what it reads first, with a comma.
+    """
     names = ", ".join(f'"{column}"' for column in ("office", *table.columns))
     given = f'jsonb_populate_recordset(null::"{table.name}", {rows})'
-    return f'insert into "{table.name}" ({names}) select {names} from {given}'
+    return f'insert into "{table.name}" ({names}) select {names} from {behind}{given}'
 
 
 def delete_sql(table: Table, *, rows: str) -> str:

@@ -13,9 +13,9 @@ from typing import Any
 from shared.decisions import AnyStream, Recorded
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Table:
-    """A table of a view: columns with their SQL types, the key (after the office), further indexes.
+    """A table of a view: columns with their SQL types, the key (after the office), further indexes; equals only itself.
 
     :ivar few: columns of which most rows have none; an index over the rows that have one.
     """

@@ -47,7 +47,7 @@ from shared.writer.memory import STREAMS_HELD, Memory
 from shared.writer.messages import Messages
 from shared.writer.queue import Asked, Place, Queue, Together
 from shared.writer.recording import Recording
-from shared.writer.storing import store
+from shared.writer.storing import SomebodyElseWrote, store
 
 log = structlog.get_logger()
 
@@ -55,7 +55,6 @@ REPEATED = Counter("huurspoor_writer_batches_decided_again", "Batches decided ag
 WORTH_HALVING = 16  # so many acts that wait are decided and stored in two halves, one while the other commits
 SECONDS_OF_DOUBT = 10.0
 ONLY_WRITER = "select pg_try_advisory_lock(hashtext('huurspoor-writer'))"
-SOMEBODY_ELSE_WROTE = "HS001"  # raised by record_batch
 ALREADY_THERE = "23505"
 # Classes of SQL states after which nobody knows whether a COMMIT took place: connection, shutdown, resources, internal.
 UNKNOWN_OUTCOME = frozenset({"08", "25", "53", "57", "58", "XX"})
@@ -354,7 +353,8 @@ class Writer:
     async def _reconnect(self) -> None:
         self._connection = await self._connect()
         self._look.connection = await self._connect()
-        await self._look.connection.execute(KEEP_PLANS)
+        for connection in (self._connection, self._look.connection):
+            await connection.execute(KEEP_PLANS)
 
     async def _close(self) -> None:
         self.ready.clear()
@@ -407,7 +407,7 @@ class Writer:
 
     async def _is_to_be_decided_again(self, batch: Batch, why: Exception) -> bool:
         """Look what came of a batch that could not be stored; where that is known, its acts have their outcome."""
-        if isinstance(why, asyncpg.PostgresError) and why.sqlstate == SOMEBODY_ELSE_WROTE:
+        if isinstance(why, asyncpg.PostgresError) and why.sqlstate == SomebodyElseWrote.sqlstate:
             REPEATED.labels("somebody-else-wrote").inc()
             await self._read_head()
             return True

@@ -1,9 +1,8 @@
 """Storing a batch: one statement, one round trip, one commit (``shared.log``)."""
 
-from collections.abc import Iterable, Sequence
-from operator import itemgetter
+from collections.abc import Iterable, Mapping, Sequence
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 import msgspec
@@ -11,21 +10,32 @@ from prometheus_client import Histogram
 
 from shared.fail_points import reach
 from shared.log import change_name, record_sql
+from shared.views import Table
 from shared.writer.batch import NOTHING_BELOW, Batch
+from shared.writer.statement import record_one_office_sql
 
 BATCH = Histogram("huurspoor_writer_batch_acts", "Acts in one commit", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256))
 COMMIT = Histogram(
     "huurspoor_writer_commit_seconds", "Time of storing one batch", buckets=(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3)
 )
 SECONDS_TO_STORE = 20
+# Of so many kinds of changed rows there are few enough combinations that the plan of each is kept.
+MOST_KINDS = 4
+_Rows = dict[tuple[Any, ...], dict[str, Any]]
 _encoder = msgspec.json.Encoder()
+
+
+class SomebodyElseWrote(asyncpg.PostgresError):  # type: ignore[misc]  # the driver has no types
+    """The head is not as this writer left it; nothing was stored."""
+
+    sqlstate = "HS001"  # also raised by record_batch
 
 
 async def store(connection: asyncpg.Connection, batch: Batch) -> None:
     """Store a batch, or nothing of it; one that holds nothing is stored already.
 
-    :raises asyncpg.PostgresError: with ``HS001`` somebody else wrote; otherwise, as the other errors of the driver, it
-        may be unknown whether it was stored.
+    :raises SomebodyElseWrote: nothing was stored. :raises asyncpg.PostgresError: as for the other errors of the driver,
+        it may be unknown whether it was stored.
     """
     reach("before the append")
     if not batch.stores:
@@ -33,54 +43,96 @@ async def store(connection: asyncpg.Connection, batch: Batch) -> None:
     started = perf_counter()
     batch.below, batch.sent_off = NOTHING_BELOW, True
     changed = _changed_rows(batch)
-    offices = list(set(map(itemgetter(0), (*batch.events, *batch.sent, *changed, *batch.taken))))
-    parts: dict[str, Sequence[list[Any]]] = {}
-    if batch.events:
-        parts["events"] = _columns(batch.events)
-    if batch.sent:
-        parts["sent"] = _columns(batch.sent)
-    if changed:
-        rows = [_encoder.encode(list(rows.values())).decode() for rows in changed.values()]
-        parts["changes"] = [*_columns(changed), rows]
-    if batch.taken:
-        parts["messages"], parts["streams"] = _columns(batch.taken)[:8], _streams_that_move(batch)
-    await connection.fetchval(
-        record_sql(tuple(parts)),
+    offices = {row[0] for rows in (batch.events, batch.sent, batch.taken) for row in rows}
+    offices.update(change.office for change in changed)
+    of_one = len(offices) == 1 and len(changed) <= MOST_KINDS and all(change.how != "delete" for change in changed)
+    statement, values = _of_one_office(batch, changed) if of_one else _of_several(batch, changed)
+    stored = await connection.fetchval(
+        statement,
         batch.follows,
         batch.id,
         batch.log,
         batch.published,
         batch.hash,
         batch.moment,
-        offices,
-        *(column for columns in parts.values() for column in columns),
+        offices.pop() if of_one else list(offices),
+        *values,
         timeout=SECONDS_TO_STORE,
     )
+    if of_one and not stored:
+        raise SomebodyElseWrote
     COMMIT.observe(perf_counter() - started)
     BATCH.observe(len(batch.asked))
 
 
-def _changed_rows(batch: Batch) -> dict[tuple[str, str], dict[tuple[Any, ...], dict[str, Any]]]:
-    """Return the changed rows by office and kind of change; of several changes to one key the last one counts."""
-    grouped: dict[tuple[str, str], dict[tuple[Any, ...], dict[str, Any]]] = {}
+class _Changed(NamedTuple):
+    """Rows that are changed together."""
+
+    office: str
+    how: str
+    table: Table
+
+
+def _of_one_office(batch: Batch, changed: Mapping[_Changed, _Rows]) -> tuple[str, list[Any]]:
+    """Return the statement that stores a batch of one office, and what it is given after its head and office."""
+    moved = _streams_that_move(batch)
+    rows_of: Mapping[str, Sequence[tuple[Any, ...]]] = {
+        "events": batch.events,
+        "sent": batch.sent,
+        "messages": [row[:8] for row in batch.taken],
+        "streams begun": [row[:4] for row in moved if row[4]],
+        "streams moved": [row[:4] for row in moved if not row[4]],
+    }
+    parts: list[tuple[str, bool]] = []
+    values: list[Any] = []
+    for part, rows in rows_of.items():
+        if rows:
+            parts.append((part, len(rows) > 1))
+            values += _columns(rows)[1:] if len(rows) > 1 else rows[0][1:]
+    changes = tuple((change.how, change.table) for change in changed)
+    return record_one_office_sql(tuple(parts), changes), [*values, *_as_json(changed)]
+
+
+def _of_several(batch: Batch, changed: Mapping[_Changed, _Rows]) -> tuple[str, list[Any]]:
+    """Return the statement that stores any batch, and what it is given after its head and offices."""
+    parts: dict[str, list[list[Any]]] = {}
+    if batch.events:
+        parts["events"] = _columns(batch.events)
+    if batch.sent:
+        parts["sent"] = _columns(batch.sent)
+    if changed:
+        names = [change_name(change.table, change.how) for change in changed]
+        parts["changes"] = [[change.office for change in changed], names, _as_json(changed)]
+    if batch.taken:
+        parts["messages"], parts["streams"] = _columns(batch.taken)[:8], _columns(_streams_that_move(batch))
+    return record_sql(tuple(parts)), [column for columns in parts.values() for column in columns]
+
+
+def _changed_rows(batch: Batch) -> dict[_Changed, _Rows]:
+    """Return the changed rows by office, change and table; of several changes to one key the last one counts."""
+    grouped: dict[_Changed, _Rows] = {}
     for change in (*batch.changes, *(change for rows in batch.companions for change in rows.changes())):
         key = tuple(change.values[column] for column in change.table.key)
         for how in ("upsert", "delete"):
             if how != change.how:
-                grouped.get((change.office, change_name(change.table, how)), {}).pop(key, None)
-        rows_of = grouped.setdefault((change.office, change_name(change.table, change.how)), {})
+                grouped.get(_Changed(change.office, how, change.table), {}).pop(key, None)
+        rows_of = grouped.setdefault(_Changed(change.office, change.how, change.table), {})
         rows_of[key] = {"office": change.office, **change.values}
     return grouped
 
 
-def _streams_that_move(batch: Batch) -> list[list[Any]]:
+def _as_json(changed: Mapping[_Changed, _Rows]) -> list[str]:
+    return [_encoder.encode(list(rows.values())).decode() for rows in changed.values()]
+
+
+def _streams_that_move(batch: Batch) -> list[tuple[str, str, str, int, bool]]:
     """Return, of the streams of new messages, where each stands now and whether it is new itself."""
     moved: dict[tuple[str, str, str], int] = {}
     begun: dict[tuple[str, str, str], bool] = {}
     for office, publisher, _, _, of, version, _, _, previous in batch.taken:
         moved[(office, publisher, of)] = version
         begun.setdefault((office, publisher, of), previous == 0)
-    return [*_columns(moved), list(moved.values()), list(begun.values())]
+    return [(*stream, version, begun[stream]) for stream, version in moved.items()]
 
 
 def _columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:

@@ -161,7 +161,9 @@ class Batch(Leaves):
         """Add a stream to those that belong to a lease."""
         self.changes.append(Change(office, STREAM_OF_LEASE, {"kind": kind, "lease": lease, "id": id}))
         place = (office, kind, lease)
-        self.put(self.members, place, {**self.members.get(place, {}), id: None})
+        if place not in self.members:
+            self.put(self.members, place, {})
+        self.put(self.members[place], id, None)
 
     def add_rows(self, rows: Sequence[Change]) -> None:
         """Add further rows of an act; one may move a stream that we are told of."""

@@ -106,3 +106,16 @@ def test_whatever_is_sent_is_taken_or_refused(fields: dict[str, Any]) -> None:
         Everything.model_validate(fields)
     except ValidationError as refused:
         assert refused.error_count() > 0
+
+
+HOLDS_A_NUMBER = "1a2ae2e9-6ac8-4a21-8c5e-f38526735855"  # drawn at random; its last digits are a valid number
+
+
+def test_an_id_that_a_body_names_may_hold_a_national_number_by_chance() -> None:
+    assert Everything.model_validate({"name": HOLDS_A_NUMBER}).name == HOLDS_A_NUMBER
+
+
+@pytest.mark.parametrize("typed", [f"{HOLDS_A_NUMBER} ", f"zie {HOLDS_A_NUMBER}", HOLDS_A_NUMBER.upper()])
+def test_what_is_no_id_alone_may_not(typed: str) -> None:
+    with pytest.raises(ValidationError, match="national"):
+        Everything.model_validate({"name": typed})

@@ -9,7 +9,7 @@ import msgspec
 from prometheus_client import Histogram
 
 from shared.fail_points import reach
-from shared.log import change_name, record_sql
+from shared.log import INBOX, INBOX_STREAM, change_name, record_sql
 from shared.views import Table
 from shared.writer.batch import NOTHING_BELOW, Batch
 from shared.writer.statement import record_one_office_sql
@@ -45,7 +45,7 @@ async def store(connection: asyncpg.Connection, batch: Batch) -> None:
     changed = _changed_rows(batch)
     offices = {row[0] for rows in (batch.events, batch.sent, batch.taken) for row in rows}
     offices.update(change.office for change in changed)
-    of_one = len(offices) == 1 and len(changed) <= MOST_KINDS and all(change.how != "delete" for change in changed)
+    of_one = len(offices) == 1 and _goes_as_one_statement(batch, changed)
     statement, values = _of_one_office(batch, changed) if of_one else _of_several(batch, changed)
     stored = await connection.fetchval(
         statement,
@@ -71,6 +71,18 @@ class _Changed(NamedTuple):
     office: str
     how: str
     table: Table
+
+
+def _goes_as_one_statement(batch: Batch, changed: Mapping[_Changed, _Rows]) -> bool:
+    """Whether a batch, if it is of one office, can be stored by one statement.
+
+    Within a statement nothing sees the rows of another part of it: each table must be written to by one part alone.
+    """
+    tables = [change.table for change in changed]
+    if batch.taken:
+        tables += [INBOX, INBOX_STREAM]
+    alone = len(set(tables)) == len(tables)
+    return alone and len(changed) <= MOST_KINDS and all(change.how != "delete" for change in changed)
 
 
 def _of_one_office(batch: Batch, changed: Mapping[_Changed, _Rows]) -> tuple[str, list[Any]]:

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from operate.postgres import Postgres
-from shared.log import ONCE
+from shared.log import INBOX_STREAM, ONCE
 from shared.views import Table
 from shared.writer import storing
 from shared.writer.acts import Change
@@ -69,6 +69,12 @@ def with_key(into: Batch, key: str) -> Batch:
     return into
 
 
+def with_stream_that_waited(into: Batch, stream: str, version: int) -> Batch:
+    row = {"publisher": "orders", "stream": stream, "version": version}
+    into.changes.append(Change(SHED, INBOX_STREAM, row))
+    return into
+
+
 HELD: dict[str, Batch] = {
     "one event": with_events(batch(), "t1"),
     "events": with_events(batch(), "t1", "t2", "t3"),
@@ -77,6 +83,12 @@ HELD: dict[str, Batch] = {
     "one message": with_messages(batch(), ("order/1", 1, 0)),
     "messages, one after the other": with_messages(batch(), ("order/1", 1, 0), ("order/2", 1, 0), ("order/1", 2, 1)),
     "a message of a stream that moves": with_messages(batch(), ("order/7", 3, 2)),
+    "a message that waited, and the new one behind it": with_messages(
+        with_stream_that_waited(batch(), "order/7", 2), ("order/7", 3, 2)
+    ),
+    "a row that is new, and changed at once": with_tools(
+        with_tools(batch(), ("t1", "anna"), how="insert"), ("t1", "bert")
+    ),
     "rows": with_tools(batch(), ("t1", "anna"), ("t2", None), ("t1", "bert")),
     "a row that is new": with_tools(batch(), ("t1", "anna"), how="insert"),
     "a key": with_key(with_tools(with_events(batch(), "t1"), ("t1", "anna")), "key-1"),

@@ -55,10 +55,12 @@ def referrals_at_work(here: Ground, server: Server) -> Any:
     return at_work("referrals", here.referrals, here.keys, server.nats, reactions=noticing(), publishers=("visits",))
 
 
-async def taken_in(referrals: Small, visits: Small) -> None:
+async def taken_in(referrals: Small, visits: Small) -> int:
+    """Wait until referrals took in all that visits has told by now; return up to which position."""
     position = visits.store.writer.position
     async with asyncio.timeout(15):
         await referrals.post.seen("visits", position, office=OFFICE)
+    return position
 
 
 async def backed_up_and_gone_on(
@@ -83,9 +85,14 @@ async def all_sent(small: Small) -> bool:
     return bool(status["position"] and not status["unpublished"])
 
 
-async def told_since(small: Small) -> list[tuple[int, str]]:
-    rows = await small.sql("select position, envelope from outbox where type = 'FirstVisitDue' order by position")
-    return [(row[0], json.loads(row[1])["data"]["lease"]) for row in rows]
+async def counted_alike(referrals: Small, visits: Small) -> bool:
+    """Whether referrals took in as many events of each name as visits told; a head of the day may be under way."""
+    return bool(referrals.post.inbox.status()["visits"]["counts"] == (await visits.relay.status())["counts"])
+
+
+async def said_what_is_void(small: Small) -> bool:
+    heads = await small.sql("select envelope from outbox where type = 'LogHeadAnnounced'")
+    return any(json.loads(row[0])["data"]["void"] for row in heads)
 
 
 async def refused(visits: Small) -> Contradiction:
@@ -112,7 +119,7 @@ async def gone_on(visits: Small, referrals: Small, backup_position: int) -> None
     await asyncio.wait_for(visits.store.writer.ready.wait(), 10)
     await visits.tell(*AFTERWARDS, "l-1")
     await until(lambda: referrals.post.inbox.epochs.of("visits") == {1: backup_position + 1})
-    await taken_in(referrals, visits)
+    told_to = await taken_in(referrals, visits)
     assert await referrals.noticed("m-1") == await referrals.noticed("m-2") == (A_DAY,)
     assert await referrals.noticed("l-1") == (A_DAY,) * 3  # its first, the void one, the one after
     assert await referrals.noticed("l-3") == (A_DAY,)  # what was made of what is void stays
@@ -124,15 +131,15 @@ async def gone_on(visits: Small, referrals: Small, backup_position: int) -> None
         assert f"noticed/{lease}:1 Noticed" in of_leases[f"lease/{lease}"]
     assert "noticed/l-1:2 Noticed" in of_leases["lease/l-1"]
     status = referrals.post.inbox.status()["visits"]
-    assert (status["parked"], status["dead"], status["seen"]) == (0, 0, visits.store.writer.position)
-    assert status["counts"] == (await visits.relay.status())["counts"]
+    assert (status["parked"], status["dead"]) == (0, 0) and status["seen"] >= told_to
+    await until(lambda: counted_alike(referrals, visits))
     # Who said so, and when, stands in the log of visits, and went out with it.
     heads = await visits.sql("select position, envelope from outbox where type = 'LogHeadAnnounced' order by position")
     begun = [json.loads(row[1]) for row in heads if json.loads(row[1])["data"]["void"]]
     assert begun[0]["actor"] == "operator-1" and begun[0]["epoch"] == 2
     assert begun[0]["data"]["void"] == [{"epoch": 1, "position": backup_position + 1}]
     again = await referrals.sql("select position, count(*) from inbox where state = 'taken' and epoch = 2 group by 1")
-    assert {row[0] for row in again} == set(range(backup_position + 1, visits.store.writer.position + 1))
+    assert {row[0] for row in again} >= set(range(backup_position + 1, told_to + 1))
     assert {row[1] for row in again} == {1}
 
 
@@ -179,24 +186,25 @@ def test_what_nobody_could_tell_at_the_start_is_told_in_the_new_epoch(
         server.wipe()
         server.start()
         async with kept(server.nats), visits_at_work(here, server, backup) as visits:
+            backed_up = visits.store.writer.position
             await visits.tell("w-1", "w-2")
             await until(lambda: all_sent(visits))
             written = visits.store.writer.position
             async with referrals_at_work(here, server) as referrals:
                 await until(lambda: visits.witness.waiting, seconds=20)
                 found = visits.witness.waiting
-                assert found is not None and found.void_from == 3
+                assert found is not None and found.void_from == backed_up + 1
                 assert visits.store.writer.position >= written
                 await visits.witness.confirm(reason="The disk broke.", by="operator-1")
                 await asyncio.wait_for(visits.store.writer.ready.wait(), 10)
-                await until(lambda: referrals.post.inbox.epochs.of("visits") == {1: 3})
+                await until(lambda: referrals.post.inbox.epochs.of("visits") == {1: backed_up + 1})
                 await visits.tell("w-3")
                 await taken_in(referrals, visits)
                 for lease in ("w-1", "w-2", "w-3"):
                     assert await referrals.noticed(lease) == (A_DAY,)
                 status = referrals.post.inbox.status()["visits"]
                 assert (status["parked"], status["dead"]) == (0, 0)
-                assert status["counts"] == (await visits.relay.status())["counts"]
+                await until(lambda: counted_alike(referrals, visits))
                 letters, _ = await referrals.post.dead_letters.listed(limit=200, after=None)
                 assert {letter["reason"] for letter in letters} == {"void"}
 
@@ -209,13 +217,17 @@ def test_a_void_message_that_comes_late_has_no_effect_and_one_of_an_unknown_epoc
     async def story() -> None:
         async with kept(server.nats) as bus:
             backup = await backed_up_and_gone_on(here, server, databases)
-            late = [await bus.stored("visits", number) for number in range(1, 7)]
+            numbers = range(1, (await bus.stream("visits")).messages + 1)
+            stored = [await bus.stored("visits", number) or b"{}" for number in numbers]
+            late = [body for body in stored if "lease" in json.loads(body)["data"]]
             async with visits_at_work(here, server, backup, stands_by=True) as visits:
                 await until(lambda: visits.witness.waiting)
+                found = visits.witness.waiting
+                assert found is not None
                 await visits.witness.confirm(reason="The disk broke.", by="operator-1")
                 await asyncio.wait_for(visits.store.writer.ready.wait(), 10)
                 await visits.tell("m-1")
-                await until(lambda: all_sent(visits))
+                await until(lambda: said_what_is_void(visits))  # it may come before or after m-1
                 new = await visits.sql("select subject, envelope from outbox order by position")
         server.kill()  # what comes now is handed over by us
         fresh = databases.of("notifications")
@@ -225,22 +237,24 @@ def test_a_void_message_that_comes_late_has_no_effect_and_one_of_an_unknown_epoc
         ) as hearer:
             inbox = hearer.post.inbox
             told = {json.loads(row[1])["data"].get("lease", "head"): row for row in new}
+            void = [body for body in late if json.loads(body)["position"] >= found.void_from]
+            assert len(void) == len((*LATER, "l-1"))
             await inbox.take_in("visits", [Given(*told["m-1"])])
             assert inbox.status()["visits"]["parked"] == 1 and await hearer.noticed("m-1") == ()
             await inbox.take_in("visits", [Given(*told["head"])])
             await until(lambda: inbox.status()["visits"]["parked"] == 0)
             assert await hearer.noticed("m-1") == (A_DAY,)
-            of_late = [Given(told["m-1"][0], body) for body in late if body is not None]
+            of_late = [Given(told["m-1"][0], body) for body in late]
             await inbox.take_in("visits", of_late)
             assert await hearer.noticed("l-2") == (A_DAY,)
             assert await hearer.noticed("l-3") == ()
             letters, _ = await inbox.dead_letters.listed(limit=200, after=None)
-            assert [letter["reason"] for letter in letters] == ["void"] * 4
+            assert [letter["reason"] for letter in letters] == ["void"] * len(void)
             assert all(letter["envelope"]["why"] == "epoch 1 ended" for letter in letters)
             with pytest.raises(WrongState):
                 await inbox.dead_letters.requeue(letters[0]["id"], reason="Again.", operator="operator-1")
             assert await inbox.dead_letters.close(letters[0]["id"], reason="Looked at.", operator="operator-1")
-            assert len((await inbox.dead_letters.listed(limit=200, after=None))[0]) == 3
+            assert len((await inbox.dead_letters.listed(limit=200, after=None))[0]) == len(void) - 1
 
     asyncio.run(story())
 

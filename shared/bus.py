@@ -10,7 +10,7 @@ import contextlib
 import json
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,8 @@ ERRORS = Counter("huurspoor_bus_errors", "What the client of the bus reported", 
 
 DUPLICATE_IN_BATCH = 10201
 NOT_FOUND = (10014, 10059)  # no such consumer, no such stream
+SECONDS_TO_LIE = 0.2
+ENOUGH = 64  # messages of which none is waited for
 _REQUEST_SECONDS = 2.0
 
 
@@ -379,19 +381,30 @@ class Pull:
 
     :param largest: so many messages are handed over at once; twice as many may be under way.
     :param gate: nothing is asked for while this is not set; a second process of a service stands by.
+    :param may_wait: whether a message, by its subject, may lie here for ``SECONDS_TO_LIE`` while nothing else comes.
     :ivar alive: the consumer answered when it was last asked.
     """
 
-    def __init__(self, bus: Bus, publisher: str, *, gate: asyncio.Event | None = None, largest: int = 256) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        publisher: str,
+        *,
+        gate: asyncio.Event | None = None,
+        largest: int = 256,
+        may_wait: Callable[[str], bool] = lambda _subject: False,
+    ) -> None:
         self.publisher = publisher
         self._gate = gate
+        self._may_wait = may_wait
         self.alive = False
         self._bus = bus
         self._largest = largest
         self._next = f"$JS.API.CONSUMER.MSG.NEXT.{stream_of(publisher)}.{bus.user}"
         self._arrived: deque[Delivery] = deque()
         self._said: deque[Msg] = deque()  # of requests: that they ran out, or that nobody is there
-        self._some = asyncio.Event()
+        self._due = asyncio.Event()  # there is something to be handed over, or to be heard of a request
+        self._lying: asyncio.TimerHandle | None = None  # until that is due
         self._stopping = False
 
     async def batches(self) -> AsyncIterator[list[Delivery]]:
@@ -412,7 +425,14 @@ class Pull:
     async def stop(self) -> None:
         """Fetch nothing new; what is being handled is finished, what was only fetched goes back."""
         self._stopping = True
-        self._some.set()
+        self.hurry()
+
+    def hurry(self) -> None:
+        """Hand over now what lies here."""
+        if self._lying is not None:
+            self._lying.cancel()
+            self._lying = None
+        self._due.set()
 
     async def unsubscribe(self) -> None:
         """Stop, in the name FastStream calls it by."""
@@ -440,16 +460,18 @@ class Pull:
                     await asyncio.sleep(0.25)
                     continue
                 asked, until, generation = 2 * self._largest, now + 2.5, self._bus.generation
-            if not (self._arrived or self._said):
-                self._some.clear()
+            if not self._due.is_set():
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(max(0.05, until - now)):
-                        await self._some.wait()
-                if not (self._arrived or self._said):
-                    # Neither a message nor the word that the request ran out: nobody heard it.
-                    self.alive = self.alive and seconds_running() < until
-                    continue
+                        await self._due.wait()
+            if not (self._arrived or self._said):
+                # Neither a message nor the word that the request ran out: nobody heard it.
+                self.alive = self.alive and seconds_running() < until
+                self._due.clear()
+                continue
             batch = [self._arrived.popleft() for _ in range(min(len(self._arrived), self._largest))]
+            if not self._arrived:
+                self._nothing_is_due()
             asked -= len(batch)
             gone = False
             while self._said:
@@ -478,13 +500,25 @@ class Pull:
 
     def _arrive(self, message: Delivery) -> None:
         self._arrived.append(message)
-        self._some.set()
+        if self._due.is_set():
+            return
+        if len(self._arrived) >= ENOUGH or not self._may_wait(message.subject):
+            self.hurry()
+        elif self._lying is None:
+            self._lying = asyncio.get_running_loop().call_later(SECONDS_TO_LIE, self.hurry)
 
     async def _say(self, word: Msg) -> None:
         self._said.append(word)
-        self._some.set()
+        self._due.set()
+
+    def _nothing_is_due(self) -> None:
+        if self._lying is not None:
+            self._lying.cancel()
+            self._lying = None
+        self._due.clear()
 
     async def _give_back(self) -> None:
+        self._nothing_is_due()
         self._said.clear()
         while self._arrived:
             with contextlib.suppress(Exception):

@@ -7,6 +7,7 @@ dies with its consumer (docs/decisions).
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import structlog
@@ -59,9 +60,16 @@ class Correspondence:
         self._bus = bus
         self._relay = relay
         self._pulls = {
-            publisher: Pull(bus, publisher, gate=store.writer.ready, largest=LARGEST_BATCH)
+            publisher: Pull(
+                bus,
+                publisher,
+                gate=store.writer.ready,
+                largest=LARGEST_BATCH,
+                may_wait=partial(self.inbox.may_wait, publisher),
+            )
             for publisher in self.inbox.publishers
         }
+        self.inbox.hurry = lambda publisher: self._pulls[publisher].hurry()
         self._broker, self._subscribers = declare(service, self.inbox.publishers, self._take_in, bus.connected)
         self._silent: dict[str, str] = {publisher: "not asked yet" for publisher in self.inbox.publishers}
 

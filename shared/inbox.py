@@ -89,6 +89,7 @@ class Inbox:
         self.loaded = asyncio.Event()
         self.complete: Callable[[str, int], Awaitable[None]] | None = None  # shared.heads: for publishers heard in part
         self.contradicted: Callable[[Heard], None] = lambda _heard: None  # shared.heads: a publisher against itself
+        self.hurry: Callable[[str], None] = lambda _publisher: None  # who fetches hands over what lies there
         self.epochs = epochs.KnownEpochs()
         self._heard = reactions.heard
         self._store = store
@@ -131,9 +132,18 @@ class Inbox:
         if publisher in self.parts and self.complete is not None:
             await self.complete(publisher, position)
             return
-        while progress.done.floor < position:
-            progress.moved.clear()
-            await progress.moved.wait()
+        progress.awaited += 1
+        self.hurry(publisher)
+        try:
+            while progress.done.floor < position:
+                progress.moved.clear()
+                await progress.moved.wait()
+        finally:
+            progress.awaited -= 1
+
+    def may_wait(self, publisher: str, subject: str) -> bool:
+        """Whether what comes under a subject is only noted, and nobody waits for anything of its publisher."""
+        return not self.progress[publisher].awaited and self.reader.only_notes(publisher, subject)
 
     def status(self) -> dict[str, Any]:
         """Return for each publisher what has arrived, for ``/health/ready``."""

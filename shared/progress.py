@@ -91,6 +91,7 @@ class Progress:
     dead: set[int] = field(default_factory=set)
     counts: Counter[str] = field(default_factory=Counter)  # of all that is known, by event name
     moved: asyncio.Event = field(default_factory=asyncio.Event)
+    awaited: int = 0  # so many wait until something has had its effect
 
     def become(self, other: "Progress") -> None:
         """Take over what was read anew; whoever waits looks again."""

@@ -276,6 +276,7 @@ class Reader:
         self._clock = clock
         self._decoders: dict[type, msgspec.json.Decoder[Any]] = {}
         self._chosen = lru_cache(maxsize=1000)(self._choose)
+        self._heard_of = lru_cache(maxsize=1000)(self._is_heard)
         self._day = (_LONG_AGO, _LONG_AGO.date())
 
     def read(
@@ -340,6 +341,11 @@ class Reader:
                 return dead("forged", "lease", of=PLATFORM)
         return self._told(publisher, subject, event, envelope, data, body, versions, at or self._clock.now())
 
+    def only_notes(self, publisher: str, subject: str) -> bool:
+        """Whether nothing is done about what comes under a subject but to note that it came."""
+        named = _named(subject)
+        return named is not None and named.service == publisher and not self._heard_of(publisher, named.event)
+
     def again(self, publisher: str, body: bytes) -> Told[Any] | Letter | Passed:
         """Read a message that was parked: it was sound when it came, so its subject follows from it."""
         try:
@@ -356,6 +362,9 @@ class Reader:
         taken = [number for number, contract in known.items() if contract in self._heard]
         chosen = max((number for number in versions if number in taken), default=None) if taken else versions[0]
         return chosen, None if chosen is None else known.get(chosen)
+
+    def _is_heard(self, publisher: str, event: str) -> bool:
+        return any(contract in self._heard for contract in contracts_of(publisher).get(event, {}).values())
 
     def _told(
         self,

@@ -11,7 +11,7 @@ import pytest
 from operate.bus_keeper import tend
 from operate.nats import prepare
 from operate.state import State
-from shared.bus import DUPLICATE_IN_BATCH, Bus, BusAway, BusRefused, Pull, batch_of, filters
+from shared.bus import DUPLICATE_IN_BATCH, ENOUGH, Bus, BusAway, BusRefused, Pull, batch_of, filters
 from shared.deliveries import Connection, Delivery
 from tests.shared.correspondents import Server, kept, soon, until, user
 
@@ -185,6 +185,32 @@ def test_what_is_asked_is_answered_to_who_asked_or_the_bus_is_away(server: Serve
             assert not (await bus.publish(SUBJECT, b"1", msg_id="a"))
 
     asyncio.run(story())
+
+
+QUIET = SUBJECT.replace("VisitRecorded", "VisitPlanned")
+
+
+def delivered(number: int, subject: str) -> Delivery:
+    return Delivery(Connection(), subject, "", b"%d" % number)
+
+
+@pytest.mark.parametrize("because", ["another comes", "there are enough", "it is time", "somebody waits"])
+async def test_what_may_wait_lies_until_there_is_a_reason(because: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.bus.SECONDS_TO_LIE", 0.05 if because == "it is time" else 600)
+    pull = Pull(Bus("nats://nowhere", user="referrals"), "visits", may_wait=lambda subject: subject == QUIET)
+    few = 2 if because != "there are enough" else ENOUGH - 1
+    for number in range(few):
+        pull._arrive(delivered(number, QUIET))
+    assert because == "it is time" or not pull._due.is_set()
+    match because:
+        case "another comes":
+            pull._arrive(delivered(few, SUBJECT))
+        case "there are enough":
+            pull._arrive(delivered(few, QUIET))
+        case "somebody waits":
+            pull.hurry()
+    await asyncio.wait_for(pull._due.wait(), 10)
+    assert [int(one.data) for one in pull._arrived] == list(range(len(pull._arrived)))
 
 
 @pytest.mark.parametrize("fault", ["kill", "wipe", "delete-stream", "delete-consumer"])

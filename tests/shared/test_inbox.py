@@ -115,6 +115,29 @@ def run(story: Callable[[], Awaitable[None]]) -> None:
     asyncio.run(story())  # type: ignore[arg-type]
 
 
+def test_what_is_only_noted_may_wait_until_somebody_waits_for_it(server: Server, here: Ground) -> None:
+    async def story() -> None:
+        told, noted, forged = (f"huurspoor.{OFFICE}.visits.{name}" for name in ("FirstVisitDue.v1", "Other.v1", "x"))
+        async with two(server, here) as (_, referrals):
+            inbox = referrals.post.inbox
+            assert [inbox.may_wait("visits", one) for one in (told, noted, forged)] == [False, True, False]
+            assert not inbox.may_wait("evaluations", noted)
+            due = referrals.post._pulls["visits"]._due
+            due.clear()
+            inbox.hurry("visits")
+            assert due.is_set()
+            hurried: list[str] = []
+            inbox.hurry = hurried.append
+            waiting = asyncio.create_task(seen(referrals, 5000))
+            await until(lambda: hurried == ["visits"])
+            assert not inbox.may_wait("visits", noted)
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+            assert inbox.may_wait("visits", noted)
+
+    run(story)
+
+
 def test_what_is_told_has_its_effect_once(server: Server, here: Ground) -> None:
     async def story() -> None:
         leases = [new_lease() for _ in range(50)]

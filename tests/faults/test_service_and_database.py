@@ -72,12 +72,12 @@ def test_a_service_that_is_asked_to_end_fetches_nothing_more(house: House) -> No
     ):
         with house.nobody_commits("referrals") as let_go:
             asked = beside.submit(house.list_partner, partners, key=str(uuid.uuid4()), person="Asked before")
-            soon(lambda: waits_for_the_head(house, "referrals"), seconds=5)
+            soon(lambda: waits_for_the_head(house, "referrals"), seconds=15)
             before = consumer()["delivered"]
             house.hand.kill("referrals", signal.SIGTERM)
-            soon(lambda: consumer()["num_waiting"] == 0, seconds=3)  # nobody asks for messages any more
+            soon(lambda: consumer()["num_waiting"] == 0, seconds=15)  # nobody asks for messages any more
             assert house.command(director).status_code == 201
-            soon(lambda: consumer()["num_pending"] > 0, seconds=5)
+            soon(lambda: consumer()["num_pending"] > 0, seconds=15)
             assert not asked.done(), "it was to be still at work"
             # Whoever is started next must not write, and so not fetch, before we have looked.
             ended = beside.submit(next_writer.execute, "select pg_advisory_lock(hashtext('huurspoor-writer'))")
@@ -92,7 +92,7 @@ def test_a_service_that_stood_still_with_a_message_in_its_hand_doubles_nothing(h
     with house.http() as client:
         with house.nobody_commits("referrals") as let_go:
             house.command(client)
-            soon(lambda: waits_for_the_head(house, "referrals"), seconds=5)
+            soon(lambda: waits_for_the_head(house, "referrals"), seconds=15)
             house.hand.stop("referrals")
             let_go()
         # Nobody acknowledged it in time: while the service stands still the bus gives it to whoever asks.

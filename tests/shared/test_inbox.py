@@ -148,7 +148,7 @@ def test_what_is_told_has_its_effect_once(server: Server, here: Ground) -> None:
             for lease in leases:
                 assert await referrals.noticed(lease) == (A_DAY, NEXT_DAY)
             await visits.tell("one-more")
-            assert await until(lambda: referrals.noticed("one-more")) < 0.5
+            await until(lambda: referrals.noticed("one-more"))
             outbox = await visits.relay.status()
             inbox = (await referrals.post.status())["visits"]
             assert outbox["counts"]["FirstVisitDue"] == inbox["counts"]["FirstVisitDue"] == 101
@@ -511,7 +511,7 @@ def test_what_is_too_early_for_a_reaction_waits_for_the_stream_it_names(server: 
             await visits.tell("second")
             await until(lambda: referrals.post.inbox.progress["visits"].parked)
             await visits.tell("first")
-            assert await until(lambda: referrals.noticed("second")) < 2
+            await until(lambda: referrals.noticed("second"))
 
     run(story)
 

@@ -32,7 +32,7 @@ Reason = Literal["unreadable", "schema", "forged", "unknown-version", "conflict"
 # -- what a service declares ------------------------------------------------------------------------------------------
 
 
-class Told(msgspec.Struct, Generic[C], kw_only=True, eq=False):
+class Told(msgspec.Struct, Generic[C], eq=False, gc=False):
     """A fact that another service told us; it answers for what we do about it.
 
     ``actor``, ``mandate`` and the dates are those of the fact itself. What a reaction records beside it is an act of
@@ -187,7 +187,7 @@ class _Arrived(msgspec.Struct, kw_only=True, frozen=True):
     correlationid: _Word
     clock: Literal["system", "simulated"]
     data: msgspec.Raw
-    versions: Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]{0,5}(,[1-9][0-9]{0,5})*$")] = ""
+    versions: str | msgspec.UnsetType = msgspec.UNSET
     arrived: _Word = "system"
     causationid: str | None = None
     mandate: str | None = None
@@ -199,6 +199,7 @@ class _Arrived(msgspec.Struct, kw_only=True, frozen=True):
 SUBJECT = re.compile(
     r"huurspoor\.(?P<office>[^.]+)\.(?P<service>[^.]+)\.(?P<event>[A-Z][A-Za-z0-9]{0,80})\.v(?P<version>[1-9][0-9]{0,5})\Z"
 )
+VERSIONS = re.compile(r"[1-9][0-9]{0,5}(,[1-9][0-9]{0,5})*\Z")
 _arrived = msgspec.json.Decoder(_Arrived)
 
 
@@ -233,7 +234,10 @@ def _named(subject: str) -> _Named | None:
 
 
 @lru_cache(maxsize=1000)
-def _numbers(versions: str) -> tuple[int, ...]:
+def _numbers(versions: str) -> tuple[int, ...] | None:
+    """Return the versions that an envelope names, None when it names them as none should."""
+    if not VERSIONS.match(versions):
+        return None
     return tuple(sorted({int(number) for number in versions.split(",")}))
 
 
@@ -311,6 +315,9 @@ class Reader:
             return dead("schema", "envelope")
         except ValueError:  # not JSON, not UTF-8
             return dead("unreadable", "not JSON")
+        versions = _numbers(envelope.versions) if isinstance(envelope.versions, str) else (version,)
+        if versions is None:
+            return dead("schema", "envelope")
         if named.service != publisher or envelope.source != named.source:
             return dead("forged", "publisher", of=PLATFORM)
         if envelope.type != named.type:
@@ -319,7 +326,6 @@ class Reader:
             return dead("forged", "office", of=PLATFORM)
         if (envelope.office == PLATFORM) != (event in PLATFORM_EVENTS):
             return dead("forged", "platform", of=PLATFORM)
-        versions = _numbers(envelope.versions) if envelope.versions else (version,)
         if version not in versions or envelope.streamprevious >= envelope.streamversion:
             return dead("schema", "numbers")
         # Most messages hold no backslash at all, which is found out in a tenth of the time.
@@ -377,51 +383,51 @@ class Reader:
         versions: tuple[int, ...],
         at: datetime,
     ) -> Told[Any]:
-        digest = hashlib.sha256(body).digest()
+        # By place: by their names it would take three times as long to give both what they hold (measured: 1.5 µs).
         message = Message(
-            publisher=publisher,
-            epoch=envelope.epoch,
-            position=envelope.position,
-            stream=envelope.stream,
-            version=envelope.streamversion,
-            previous=envelope.streamprevious,
-            type=event,
-            digest=digest,
-            envelope=body,
-            event_id=envelope.id,
-            occurred_on=envelope.occurredon,
-            recorded_at=envelope.time,
-            actor=envelope.actor,
-            mandate=envelope.mandate,
-            policy_version=envelope.policyversion,
-            checklist_version=envelope.checklistversion,
-            source=envelope.arrived,
-            subject=envelope.subject,
-            clock_suspect=envelope.clocksuspect,
+            publisher,
+            envelope.epoch,
+            envelope.position,
+            envelope.stream,
+            envelope.streamversion,
+            envelope.streamprevious,
+            event,
+            hashlib.sha256(body).digest(),
+            body,
+            envelope.id,
+            envelope.occurredon,
+            envelope.time,
+            envelope.actor,
+            envelope.mandate,
+            envelope.policyversion,
+            envelope.checklistversion,
+            envelope.arrived,
+            envelope.subject,
+            envelope.clocksuspect,
         )
         return Told(
-            data=data,
-            id=envelope.id,
-            publisher=publisher,
-            position=envelope.position,
-            epoch=envelope.epoch,
-            stream=envelope.stream,
-            version=envelope.streamversion,
-            previous=envelope.streamprevious,
-            office=envelope.office,
-            occurred_on=envelope.occurredon,
-            recorded_at=envelope.time.astimezone(UTC),
-            actor=envelope.actor,
-            mandate=envelope.mandate,
-            correlation_id=envelope.correlationid,
-            causation_id=envelope.id,
-            subject=subject,
-            versions=versions,
-            type=event,
-            envelope=body,
-            at=at,
-            today=self._day_of(at),
-            message=message,
+            data,
+            envelope.id,
+            publisher,
+            envelope.position,
+            envelope.epoch,
+            envelope.stream,
+            envelope.streamversion,
+            envelope.streamprevious,
+            envelope.office,
+            envelope.occurredon,
+            envelope.time.astimezone(UTC),
+            envelope.actor,
+            envelope.mandate,
+            envelope.correlationid,
+            event,
+            body,
+            at,
+            self._day_of(at),
+            message,
+            envelope.id,
+            subject,
+            versions,
             policy_version=envelope.policyversion,
             checklist_version=envelope.checklistversion,
         )

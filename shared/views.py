@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import msgspec
+
 from shared.decisions import AnyStream, Recorded
 
 
@@ -27,8 +29,7 @@ class Table:
     few: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(msgspec.Struct, frozen=True, gc=False):
     """A row as it shall be from now on; ``gone`` takes it away (then only the key columns matter)."""
 
     table: Table

@@ -76,7 +76,7 @@ class OnRefusal:
     events: Callable[[Refusal], Sequence[Any]]
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Message(msgspec.Struct, frozen=True, gc=False):
     """What the writer must know of a message to let it have its effect once, after its predecessor."""
 
     publisher: str
@@ -160,8 +160,7 @@ class Responsible(Protocol):
     def message(self) -> Message | None: ...
 
 
-@dataclass(frozen=True)
-class Decided:
+class Decided(msgspec.Struct, frozen=True, gc=False):
     """What came of an act. ``repeat``: a message that was taken in before; ``parked``: it waits for its predecessor."""
 
     id: str
@@ -173,8 +172,7 @@ class Decided:
     outcome: str = "done"  # done, replayed, repeat, parked, conflict
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(msgspec.Struct, frozen=True, gc=False):
     """One row to be stored, or taken away, in the batch's commit. ``insert`` fails when the key is there already."""
 
     office: str

@@ -36,8 +36,7 @@ class Head(NamedTuple):
     at: datetime
 
 
-@dataclass
-class Held:
+class Held(msgspec.Struct, gc=False):
     """A stream as the writer holds it in memory."""
 
     state: Any

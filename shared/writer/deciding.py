@@ -83,8 +83,13 @@ class Deciding:
         entered = len(batch.entered)
         for one in asked:
             begun, before = perf_counter(), batch.mark()
+            outcome: Decided | BaseException | None = None
             try:
-                outcome: Decided | BaseException = await self._with_all_it_writes(one, batch, known, before)
+                while outcome is None:
+                    try:
+                        outcome = self._outcome(one, batch, known)
+                    except Exception as why:
+                        await self._look_for_more(why, one, batch, known, before)
             except (Refusal, TooEarly, ChangedMeanwhile, KeyReused, LeaseMoved) as no:
                 outcome = no
             except (*LOST, asyncpg.PostgresError):  # while it looked for something more
@@ -103,24 +108,25 @@ class Deciding:
             for one_entered in batch.entered[entered:]:
                 rows.add(one_entered)
 
-    async def _with_all_it_writes(self, one: Asked, batch: Batch, known: Known, before: Mark) -> Decided:
-        """Decide; where it turns out that something must be known which was not looked for, look and decide again."""
-        while True:
-            try:
-                return self._outcome(one, batch, known)
-            except Unread as unread:
+    async def _look_for_more(self, why: Exception, one: Asked, batch: Batch, known: Known, before: Mark) -> None:
+        """Look for what turned out to be needed and was not looked for, so that the act can be decided again.
+
+        :raises Exception: ``why``, where all is known.
+        """
+        match why:
+            case Unread():
                 batch.go_back(before)
-                await self._look.at_streams({unread.key: unread.key.partition("/")[0]})
-            except NotRead as not_read:
+                await self._look.at_streams({why.key: why.key.partition("/")[0]})
+            case NotRead():
                 batch.go_back(before)
-                await self._handing_over.read(not_read.going, batch)
-            except Exception:
+                await self._handing_over.read(why.going, batch)
+            case _ if one.supposes:
                 # Of a request or message that was there before, the first outcome counts, whatever is said to it now.
-                if not one.supposes:
-                    raise
                 batch.go_back(before)
                 one.suppose_nothing()
                 known.add(await self._look.before([one], batch))
+            case _:
+                raise why
 
     def _outcome(self, one: Asked, batch: Batch, known: Known) -> Decided:
         """Decide an act, and put what follows from it into the batch."""
@@ -141,18 +147,17 @@ class Deciding:
         held = self._memory.stream(batch, one.office, one.stream, one.id)
         if by.if_match is not None and by.if_match != held.version:
             raise ChangedMeanwhile(held.state, held.version)
+        key = f"{one.office}/{one.stream.kind}/{one.id}"
         mandate: str | None = None
         facts = {name: self._memory.wanted(batch, one.office, read) for name, read in one.reads.items()}
         try:
             mandate = self._mandate(one, batch)
             events = list(one.decision(held.state, **facts))
-            if one.begins and not any(_is_of_its_own(event) for event in events):
-                self._must_know(one, one.stream, batch)
             self._handing_over.must_be_competent(one, events, batch)
         except TooEarly as early:
             if by.message is None:
                 raise
-            self._must_know(one, one.stream, batch)
+            self._memory.must_hold(batch, key)
             self._messages.park(one, by.message, batch, waits_for=early.waits_for)
             return Decided(one.id, one.stream, held.state, held.version, outcome="parked")
         except Refusal as no:
@@ -163,7 +168,9 @@ class Deciding:
         cause = len(batch.entered)  # what was told goes into the ledger before what follows from it
         recorded = self._record(one, events, batch, mandate)
         batch.add_rows(one.rows)
-        after = self._memory.stream(batch, one.office, one.stream, one.id)
+        if one.begins:  # where no event of its own stream says by its key that there was none
+            self._memory.must_hold(batch, key)
+        after = batch.held.get(key, held)
         decided = Decided(one.id, one.stream, after.state, after.version, recorded)
         if by.message is not None:
             self._messages.take(one, by.message, batch, enters_at=cause)
@@ -174,13 +181,6 @@ class Deciding:
             row = {"key": by.once, "digest": as_hex(by.digest), "answer": as_hex(answer), "at": batch.moment}
             batch.changes.append(Change(one.office, ONCE, row, "insert"))
         return decided
-
-    def _must_know(self, one: Asked, stream: AnyStream, batch: Batch) -> None:
-        """Make sure of the state of an act's own stream where no key of an event in it will say that it is new.
-
-        :raises Unread: it was not read.
-        """
-        self._memory.must_hold(batch, f"{one.office}/{stream.kind}/{one.id}")
 
     def _first_answer(self, one: Asked, key: str, batch: Batch, known: Known) -> Decided | None:
         """Return what came of the request that had this key first. :raises KeyReused: that was another request."""
@@ -246,8 +246,3 @@ class Deciding:
                 assert one.stream is not None
                 recorded.append(self._recording.append(one, one.stream, one.id, event, batch, mandate))
         return tuple(recorded)
-
-
-def _is_of_its_own(event: Any) -> bool:
-    """Whether a decision's event is recorded in the stream that the decision is about."""
-    return not isinstance(event, (Elsewhere, HandOver))

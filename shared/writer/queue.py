@@ -3,8 +3,9 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+import msgspec
 
 from shared.decisions import AnyStream
 from shared.writer.acts import Change, Decided, OnRefusal, Read, Responsible
@@ -53,8 +54,7 @@ class Place:
     set_exception = set_result
 
 
-@dataclass(slots=True)
-class Asked:
+class Asked(msgspec.Struct, eq=False):
     """An act that waits for its outcome.
 
     :ivar new: held to be so: neither its key nor its message is looked for before, the keys of its rows say it.

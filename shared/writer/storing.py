@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -12,7 +12,7 @@ from shared.fail_points import reach
 from shared.log import INBOX, INBOX_STREAM, change_name, record_sql
 from shared.views import Table
 from shared.writer.batch import NOTHING_BELOW, Batch
-from shared.writer.statement import record_one_office_sql
+from shared.writer.statement import PARTS, record_one_office_sql
 
 BATCH = Histogram("huurspoor_writer_batch_acts", "Acts in one commit", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256))
 COMMIT = Histogram(
@@ -21,7 +21,9 @@ COMMIT = Histogram(
 SECONDS_TO_STORE = 20
 # Of so many kinds of changed rows there are few enough combinations that the plan of each is kept.
 MOST_KINDS = 4
+_Changed = tuple[str, str, Table]  # rows that are changed together: of which office, how, and where
 _Rows = dict[tuple[Any, ...], dict[str, Any]]
+_UNDOES = {"upsert": ("delete",), "insert": ("upsert", "delete"), "delete": ("upsert",)}
 _encoder = msgspec.json.Encoder()
 
 
@@ -44,7 +46,7 @@ async def store(connection: asyncpg.Connection, batch: Batch) -> None:
     batch.below, batch.sent_off = NOTHING_BELOW, True
     changed = _changed_rows(batch)
     offices = {row[0] for rows in (batch.events, batch.sent, batch.taken) for row in rows}
-    offices.update(change.office for change in changed)
+    offices.update(office for office, _, _ in changed)
     of_one = len(offices) == 1 and _goes_as_one_statement(batch, changed)
     statement, values = _of_one_office(batch, changed) if of_one else _of_several(batch, changed)
     stored = await connection.fetchval(
@@ -65,24 +67,16 @@ async def store(connection: asyncpg.Connection, batch: Batch) -> None:
     BATCH.observe(len(batch.asked))
 
 
-class _Changed(NamedTuple):
-    """Rows that are changed together."""
-
-    office: str
-    how: str
-    table: Table
-
-
 def _goes_as_one_statement(batch: Batch, changed: Mapping[_Changed, _Rows]) -> bool:
     """Whether a batch, if it is of one office, can be stored by one statement.
 
     Within a statement nothing sees the rows of another part of it: each table must be written to by one part alone.
     """
-    tables = [change.table for change in changed]
+    tables = [table for _, _, table in changed]
     if batch.taken:
         tables += [INBOX, INBOX_STREAM]
     alone = len(set(tables)) == len(tables)
-    return alone and len(changed) <= MOST_KINDS and all(change.how != "delete" for change in changed)
+    return alone and len(changed) <= MOST_KINDS and all(how != "delete" for _, how, _ in changed)
 
 
 def _of_one_office(batch: Batch, changed: Mapping[_Changed, _Rows]) -> tuple[str, list[Any]]:
@@ -91,17 +85,18 @@ def _of_one_office(batch: Batch, changed: Mapping[_Changed, _Rows]) -> tuple[str
     rows_of: Mapping[str, Sequence[tuple[Any, ...]]] = {
         "events": batch.events,
         "sent": batch.sent,
-        "messages": [row[:8] for row in batch.taken],
-        "streams begun": [row[:4] for row in moved if row[4]],
-        "streams moved": [row[:4] for row in moved if not row[4]],
+        "messages": batch.taken,
+        "streams begun": [row for row in moved if row[4]],
+        "streams moved": [row for row in moved if not row[4]],
     }
     parts: list[tuple[str, bool]] = []
     values: list[Any] = []
     for part, rows in rows_of.items():
         if rows:
             parts.append((part, len(rows) > 1))
-            values += _columns(rows)[1:] if len(rows) > 1 else rows[0][1:]
-    changes = tuple((change.how, change.table) for change in changed)
+            given = _columns(rows) if len(rows) > 1 else rows[0]
+            values += given[1 : 1 + len(PARTS[part].columns)]  # all but the office
+    changes = tuple((how, table) for _, how, table in changed)
     return record_one_office_sql(tuple(parts), changes), [*values, *_as_json(changed)]
 
 
@@ -113,8 +108,8 @@ def _of_several(batch: Batch, changed: Mapping[_Changed, _Rows]) -> tuple[str, l
     if batch.sent:
         parts["sent"] = _columns(batch.sent)
     if changed:
-        names = [change_name(change.table, change.how) for change in changed]
-        parts["changes"] = [[change.office for change in changed], names, _as_json(changed)]
+        names = [change_name(table, how) for _, how, table in changed]
+        parts["changes"] = [[office for office, _, _ in changed], names, _as_json(changed)]
     if batch.taken:
         parts["messages"], parts["streams"] = _columns(batch.taken)[:8], _columns(_streams_that_move(batch))
     return record_sql(tuple(parts)), [column for columns in parts.values() for column in columns]
@@ -124,12 +119,14 @@ def _changed_rows(batch: Batch) -> dict[_Changed, _Rows]:
     """Return the changed rows by office, change and table; of several changes to one key the last one counts."""
     grouped: dict[_Changed, _Rows] = {}
     for change in (*batch.changes, *(change for rows in batch.companions for change in rows.changes())):
-        key = tuple(change.values[column] for column in change.table.key)
-        for how in ("upsert", "delete"):
-            if how != change.how:
-                grouped.get(_Changed(change.office, how, change.table), {}).pop(key, None)
-        rows_of = grouped.setdefault(_Changed(change.office, change.how, change.table), {})
-        rows_of[key] = {"office": change.office, **change.values}
+        office, table, values = change.office, change.table, change.values
+        key = tuple([values[column] for column in table.key])
+        for how in _UNDOES[change.how]:
+            undone = grouped.get((office, how, table))
+            if undone:
+                undone.pop(key, None)
+        rows_of = grouped.setdefault((office, change.how, table), {})
+        rows_of[key] = {"office": office, **values}
     return grouped
 
 
@@ -139,12 +136,12 @@ def _as_json(changed: Mapping[_Changed, _Rows]) -> list[str]:
 
 def _streams_that_move(batch: Batch) -> list[tuple[str, str, str, int, bool]]:
     """Return, of the streams of new messages, where each stands now and whether it is new itself."""
-    moved: dict[tuple[str, str, str], int] = {}
-    begun: dict[tuple[str, str, str], bool] = {}
+    moved: dict[tuple[str, str, str], tuple[str, str, str, int, bool]] = {}
     for office, publisher, _, _, of, version, _, _, previous in batch.taken:
-        moved[(office, publisher, of)] = version
-        begun.setdefault((office, publisher, of), previous == 0)
-    return [(*stream, version, begun[stream]) for stream, version in moved.items()]
+        stream = (office, publisher, of)
+        begun = moved[stream][4] if stream in moved else previous == 0
+        moved[stream] = (office, publisher, of, version, begun)
+    return list(moved.values())
 
 
 def _columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:

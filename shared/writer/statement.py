@@ -17,6 +17,7 @@ class _Part(NamedTuple):
     """Rows of one kind: the columns that a batch gives, with their SQL types, and where they go.
 
     :ivar into: the table and its columns: the office, those given, and what each row has besides.
+    :ivar alike: so many of the first columns mostly hold the same in all rows of a batch.
     """
 
     columns: Mapping[str, str]
@@ -24,11 +25,13 @@ class _Part(NamedTuple):
     besides: str = ""
     office: str = "$7, "
     then: str = ""
+    alike: int = 0
 
 
 _INBOX_STREAM = _Part(
     {"publisher": "text", "stream": "text", "version": "bigint"},
     "inbox_stream (office, publisher, stream, version)",
+    alike=1,
 )
 PARTS: Mapping[str, _Part] = {
     "events": _Part(
@@ -59,6 +62,7 @@ PARTS: Mapping[str, _Part] = {
         },
         "inbox (office, publisher, epoch, position, stream, version, type, digest, state, taken_at)",
         besides=", 'taken', $6",
+        alike=2,
     ),
     "streams begun": _INBOX_STREAM,
     "streams moved": _INBOX_STREAM._replace(
@@ -73,27 +77,29 @@ _HEAD = (
 
 
 @functools.cache
-def record_one_office_sql(parts: tuple[tuple[str, bool], ...], changes: tuple[tuple[str, Table], ...]) -> str:
+def record_one_office_sql(parts: tuple[tuple[str, int], ...], changes: tuple[tuple[str, Table], ...]) -> str:
     """Return the statement that stores a batch, given its head and office, the columns of each part, rows of tables.
 
     Every part reads the row that sets the office's wall, which reads the row of the moved head: where somebody else
     wrote, nothing is stored and nothing returned.
 
-    :param parts: what the batch holds; whether of more than one row, so that its columns are arrays.
+    :param parts: what the batch holds, and how many of its last columns are arrays; the others hold one value for all.
     :param changes: what is done to which tables, with their rows as one JSON array each.
     """
     steps: list[str] = []
     number = 8
-    for name, many in parts:
+    for name, arrays in parts:
         part = PARTS[name]
+        columns = list(part.columns)
         typed = [f"${number + place}::{kind}" for place, kind in enumerate(part.columns.values())]
         number += len(typed)
-        if many:
-            given = f"unnest({', '.join(f'{each}[]' for each in typed)}) x({', '.join(part.columns)})"
-        else:
-            one = ", ".join(f"{each} as {column}" for each, column in zip(typed, part.columns, strict=True))
-            given = f"(select {one}) x"
-        steps.append(f"insert into {part.into} select {part.office}x.*{part.besides} from wall, {given}{part.then}")
+        single = len(typed) - arrays
+        given = ", ".join(f"{each} as {column}" for each, column in zip(typed[:single], columns[:single], strict=True))
+        if arrays:
+            many = f"unnest({', '.join(f'{each}[]' for each in typed[single:])}) m({', '.join(columns[single:])})"
+            given = f"{given}{', ' if given else ''}m.* from {many}"
+        rows = f"select {part.office}x.*{part.besides} from wall, (select {given}) x"
+        steps.append(f"insert into {part.into} {rows}{part.then}")
     for how, table in changes:
         steps.append(_CHANGES[how](table, rows=f"${number}", behind="wall, "))
         number += 1

@@ -89,15 +89,23 @@ def _of_one_office(batch: Batch, changed: Mapping[_Changed, _Rows]) -> tuple[str
         "streams begun": [row for row in moved if row[4]],
         "streams moved": [row for row in moved if not row[4]],
     }
-    parts: list[tuple[str, bool]] = []
+    parts: list[tuple[str, int]] = []
     values: list[Any] = []
-    for part, rows in rows_of.items():
+    for name, rows in rows_of.items():
         if rows:
-            parts.append((part, len(rows) > 1))
-            given = _columns(rows) if len(rows) > 1 else rows[0]
-            values += given[1 : 1 + len(PARTS[part].columns)]  # all but the office
+            part = PARTS[name]
+            columns = _columns(rows)[1 : 1 + len(part.columns)]  # all but the office
+            single = _of_one_value(columns, mostly=part.alike)
+            values += [column[0] for column in columns[:single]] + columns[single:]
+            parts.append((name, len(columns) - single))
     changes = tuple((how, table) for _, how, table in changed)
     return record_one_office_sql(tuple(parts), changes), [*values, *_as_json(changed)]
+
+
+def _of_one_value(columns: Sequence[Sequence[Any]], *, mostly: int) -> int:
+    """Return how many of the first columns are given as one value: all for one row, else those that mostly hold one."""
+    single = len(columns) if len(columns[0]) == 1 else mostly
+    return single if all(column.count(column[0]) == len(column) for column in columns[:single]) else 0
 
 
 def _of_several(batch: Batch, changed: Mapping[_Changed, _Rows]) -> tuple[str, list[Any]]:

@@ -52,9 +52,11 @@ def with_envelopes(into: Batch, number: int, office: str = SHED) -> Batch:
     return into
 
 
-def with_messages(into: Batch, *told: tuple[str, int, int], office: str = SHED) -> Batch:
+def with_messages(
+    into: Batch, *told: tuple[str, int, int], office: str = SHED, publisher: str = "orders", epoch: int = 1
+) -> Batch:
     for position, (stream, version, previous) in enumerate(told, start=100 * into.log + 1):
-        into.taken.append((office, "orders", 1, position, stream, version, "OrderPlaced", b"digest", previous))
+        into.taken.append((office, publisher, epoch, position, stream, version, "OrderPlaced", b"digest", previous))
     return into
 
 
@@ -82,6 +84,15 @@ HELD: dict[str, Batch] = {
     "many that are published": with_envelopes(with_events(batch(), "t1", "t2"), 3),
     "one message": with_messages(batch(), ("order/1", 1, 0)),
     "messages, one after the other": with_messages(batch(), ("order/1", 1, 0), ("order/2", 1, 0), ("order/1", 2, 1)),
+    "messages of two publishers": with_messages(
+        with_messages(batch(), ("order/1", 1, 0), ("order/2", 2, 1)),
+        ("bill/1", 1, 0),
+        ("bill/2", 2, 1),
+        publisher="bills",
+    ),
+    "messages of two epochs": with_messages(
+        with_messages(batch(), ("order/1", 1, 0), ("order/2", 1, 0)), ("order/3", 1, 0), epoch=2
+    ),
     "a message of a stream that moves": with_messages(batch(), ("order/7", 3, 2)),
     "a message that waited, and the new one behind it": with_messages(
         with_stream_that_waited(batch(), "order/7", 2), ("order/7", 3, 2)

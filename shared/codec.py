@@ -17,7 +17,7 @@ import msgspec
 from shared.decisions import AnyStream, Recorded, Stream
 
 
-class Beside(msgspec.Struct, frozen=True, omit_defaults=True):
+class Beside(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is stored beside an event (domain 0.2). Of a fact told by another service: its own times and actor."""
 
     id: str

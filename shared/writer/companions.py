@@ -1,16 +1,16 @@
 """Companions of the writer: tables of their own, chained over what is published and taken in, in the same commit."""
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol, runtime_checkable
+
+import msgspec
 
 from shared.decisions import HandOver
 from shared.views import Table
 from shared.writer.acts import Change
 
 
-@dataclass(frozen=True)
-class Entered:
+class Entered(msgspec.Struct, frozen=True, gc=False):
     """A published or taken-in event on its way into companion tables (the ledger)."""
 
     office: str

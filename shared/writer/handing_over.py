@@ -5,8 +5,9 @@ office in the batch of the decision (``shared.hand_over`` says what goes along a
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from shared.codec import Codec
 from shared.decisions import AnyStream, Elsewhere, HandOver, Named, Recorded

@@ -1,6 +1,6 @@
 """What the writer keeps of messages: whether each had its effect already, and in which order those of a stream came."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from shared.log import INBOX, INBOX_STREAM
 from shared.writer.acts import Change, Decided, Message

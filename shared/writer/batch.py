@@ -80,7 +80,7 @@ class Leaves:
             self.awaited.set_result(None)
 
 
-Mark = tuple[tuple[int, int, bytes], tuple[int, ...]]
+Mark = tuple[int, int, bytes, int, int, int, int, int, int]
 _NOTHING: Any = object()
 NOTHING_BELOW = Leaves(committed=True)
 
@@ -160,9 +160,10 @@ class Batch(Leaves):
         """Add a stream to those that belong to a lease."""
         self.changes.append(Change(office, STREAM_OF_LEASE, {"kind": kind, "lease": lease, "id": id}))
         place = (office, kind, lease)
-        if place not in self.members:
-            self.put(self.members, place, {})
-        self.put(self.members[place], id, None)
+        if place in self.members:
+            self.put(self.members[place], id, None)
+        else:
+            self.put(self.members, place, {id: None})
 
     def add_rows(self, rows: Sequence[Change]) -> None:
         """Add further rows of an act; one may move a stream that we are told of."""
@@ -178,12 +179,21 @@ class Batch(Leaves):
 
     def mark(self) -> Mark:
         """Remember where the batch stands, before an act that may fail half way."""
-        rows = len(self.events), len(self.sent), len(self.changes), len(self.entered), len(self.taken)
-        return (self.log, self.published, self.hash), (*rows, len(self.before))
+        return (
+            self.log,
+            self.published,
+            self.hash,
+            len(self.events),
+            len(self.sent),
+            len(self.changes),
+            len(self.entered),
+            len(self.taken),
+            len(self.before),
+        )
 
     def go_back(self, mark: Mark) -> None:
         """Take out of the batch everything that an act put into it."""
-        (self.log, self.published, self.hash), (*lengths, overwritten) = mark
+        self.log, self.published, self.hash, *lengths, overwritten = mark
         grown: tuple[list[Any], ...] = (self.events, self.sent, self.changes, self.entered, self.taken)
         for rows, length in zip(grown, lengths, strict=True):
             del rows[length:]

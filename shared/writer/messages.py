@@ -53,9 +53,20 @@ class Messages:
         """
         office = told.office or one.office
         if one.new:
-            place = (office, told.publisher, told.epoch, told.position, told.stream, told.version, told.type)
             batch.put(batch.inbox, (office, told.place), ("taken", told.digest))
-            batch.taken.append((*place, told.digest, told.previous))
+            batch.taken.append(
+                (
+                    office,
+                    told.publisher,
+                    told.epoch,
+                    told.position,
+                    told.stream,
+                    told.version,
+                    told.type,
+                    told.digest,
+                    told.previous,
+                )
+            )
             if told.type == OFFICE_FOUNDED:
                 batch.know_office(office)
         else:

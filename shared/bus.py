@@ -429,9 +429,6 @@ class Pull:
 
     def hurry(self) -> None:
         """Hand over now what lies here."""
-        if self._lying is not None:
-            self._lying.cancel()
-            self._lying = None
         self._due.set()
 
     async def unsubscribe(self) -> None:

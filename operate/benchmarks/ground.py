@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
+import msgspec
 
 from operate.benchmarks.cell import NotAsAcknowledged, Run, Stretch
 from operate.children import run_as
@@ -44,8 +45,7 @@ class Noted:
 NOTES: Stream[int, Noted] = Stream("notes", initial=0, evolve=lambda number, _noted: number + 1, events=Noted)
 
 
-@dataclass(frozen=True)
-class By:
+class By(msgspec.Struct, frozen=True):
     """Somebody who appends, with the version they saw."""
 
     if_match: int | None = None

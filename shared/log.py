@@ -222,6 +222,9 @@ def delete_sql(table: Table, *, rows: str) -> str:
 # Every lookup of a batch is by a key, so that no value of a parameter makes another plan a better one; yet the planner
 # would plan anew each time (measured: 0.39 instead of 0.21 ms to look for a stream and a key).
 KEEP_PLANS = "set plan_cache_mode = force_generic_plan"
+# The events of a stream come in the order of their index. A bitmap would put them in the order of their pages, and they
+# would have to be sorted again (measured: 47 instead of 40 µs of the server for a stream of twenty events).
+READ_IN_ORDER = "set enable_bitmapscan = off"
 CHANGES = {"upsert": upsert_sql, "insert": insert_sql, "delete": delete_sql}
 
 

@@ -33,7 +33,7 @@ from shared.clock import Clock
 from shared.codec import Codec
 from shared.decisions import AnyStream
 from shared.fail_points import reach
-from shared.log import KEEP_PLANS
+from shared.log import KEEP_PLANS, READ_IN_ORDER
 from shared.outbox import JustCommitted
 from shared.views import Resource, View
 from shared.writer.acts import Act, Change, Decided, Message, OnRefusal, Read, Responsible, StoreBusy, WritingWaits
@@ -354,7 +354,7 @@ class Writer:
         self._connection = await self._connect()
         self._look.connection = await self._connect()
         for connection in (self._connection, self._look.connection):
-            await connection.execute(KEEP_PLANS)
+            await connection.execute(f"{KEEP_PLANS}; {READ_IN_ORDER}")
 
     async def _close(self) -> None:
         self.ready.clear()

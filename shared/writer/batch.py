@@ -3,8 +3,8 @@
 import asyncio
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from itertools import count
 from typing import Any, NamedTuple
 from uuid import uuid4
 
@@ -46,8 +46,7 @@ class Held(msgspec.Struct, gc=False):
     lease: str | None = None  # which it belongs to, if any
 
 
-@dataclass
-class Leaves:
+class Leaves(msgspec.Struct, eq=False):
     """What the acts of a batch leave behind for those that are decided after them.
 
     :ivar committed: whether it is in the store.
@@ -57,12 +56,12 @@ class Leaves:
 
     committed: bool = False
     failed: bool = False
-    held: dict[str, Held] = field(default_factory=dict)
-    members: dict[tuple[str, str, str], dict[str, None]] = field(default_factory=dict)
-    once: dict[tuple[str, str], tuple[bytes | None, Decided]] = field(default_factory=dict)
-    inbox: dict[tuple[str, str], tuple[str, bytes]] = field(default_factory=dict)
-    applied: dict[tuple[str, str], int] = field(default_factory=dict)
-    gone: dict[tuple[str, str], Gone] = field(default_factory=dict)  # by office and lease
+    held: dict[str, Held] = {}
+    members: dict[tuple[str, str, str], dict[str, None]] = {}
+    once: dict[tuple[str, str], tuple[bytes | None, Decided]] = {}
+    inbox: dict[tuple[str, str], tuple[str, bytes]] = {}
+    applied: dict[tuple[str, str], int] = {}
+    gone: dict[tuple[str, str], Gone] = {}  # by office and lease
     awaited: "asyncio.Future[None] | None" = None
 
     async def until_committed(self) -> None:
@@ -83,12 +82,13 @@ class Leaves:
 Mark = tuple[int, int, bytes, int, int, int, int, int, int]
 _NOTHING: Any = object()
 NOTHING_BELOW = Leaves(committed=True)
+_PROCESS, _batches = str(uuid4()), count(1)
 
 
-@dataclass(kw_only=True)
-class Batch(Leaves):
+class Batch(Leaves, kw_only=True, eq=False):
     """What one commit will hold: acts, in the order in which they were decided, and all that follows from them.
 
+    :ivar id: no other batch has it, also of another process.
     :ivar follows: the id that the head holds before it; afterwards it holds ``id``.
     :ivar below: what the batch that is being committed leaves behind.
     :ivar taken: messages that were new.
@@ -106,23 +106,23 @@ class Batch(Leaves):
     hash: bytes
     below: Leaves
     companions: Sequence[CompanionBatch]
-    asked: list[Asked] = field(default_factory=list)
+    asked: list[Asked] = []
     sent_off: bool = False
-    events: list[tuple[str, str, int, str, bytes, int]] = field(default_factory=list)
-    sent: list[tuple[str, int, int, str, str, str, bytes]] = field(default_factory=list)
-    changes: list[Change] = field(default_factory=list)
-    entered: list[Entered] = field(default_factory=list)
-    outcomes: list[tuple[Asked, Decided | BaseException]] = field(default_factory=list)
-    leaving: dict[HandOver, Leaving] = field(default_factory=dict)
-    along: dict[HandOver, list[Entered]] = field(default_factory=dict)
-    taken: list[tuple[str, str, int, int, str, int, str, bytes, int]] = field(default_factory=list)
-    before: list[tuple[dict[Any, Any], Any, Any]] = field(default_factory=list)
+    events: list[tuple[str, str, int, str, bytes, int]] = []
+    sent: list[tuple[str, int, int, str, str, str, bytes]] = []
+    changes: list[Change] = []
+    entered: list[Entered] = []
+    outcomes: list[tuple[Asked, Decided | BaseException]] = []
+    leaving: dict[HandOver, Leaving] = {}
+    along: dict[HandOver, list[Entered]] = {}
+    taken: list[tuple[str, str, int, int, str, int, str, bytes, int]] = []
+    before: list[tuple[dict[Any, Any], Any, Any]] = []
 
     @classmethod
     def after(cls, head: Head, below: Leaves, companions: Sequence[CompanionBatch]) -> "Batch":
         """Begin an empty batch that follows a head, which may be the one that ``below`` will leave."""
         return cls(
-            id=str(uuid4()),
+            id=f"{_PROCESS}/{next(_batches)}",
             follows=head.batch,
             moment=head.at + timedelta(microseconds=1),
             today=date.min,

@@ -282,13 +282,19 @@ class JustCommitted(asyncio.Event):
 
 
 class _Next(NamedTuple):
-    """What is sent next: whole positions in order, and the same as one batch where they are sent as one."""
+    """What is sent next: the messages of whole positions in order, as one batch or each by itself.
 
-    rows: list[_Row]
+    :ivar rows: what is not sent as one batch; the bytes of a batch are held once.
+    """
+
+    after: int
+    last: int
+    messages: int
+    rows: Sequence[_Row]
     batch: Batch | None
 
 
-_NOTHING = _Next([], None)
+_NOTHING = _Next(0, 0, 0, (), None)
 
 
 @dataclass(frozen=True)
@@ -489,10 +495,10 @@ class Relay:
         coming, alone = await self._next(self._cursor, stream), True
         under_way: deque[tuple[_Next, asyncio.Task[int]]] = deque()
         try:
-            while coming.rows or under_way:
+            while coming.messages or under_way:
                 if coming.batch is not None and (not under_way or (len(under_way) < AT_ONCE and not alone)):
                     reach("before the publish")
-                    under_way.append((coming, asyncio.create_task(self._hand_over(*coming))))
+                    under_way.append((coming, asyncio.create_task(self._hand_over(coming))))
                     coming = await self._after(coming, stream)
                     continue
                 if under_way:
@@ -501,14 +507,14 @@ class Relay:
                 else:
                     reach("before the publish")
                     sent, coming = coming, _NOTHING
-                    fresh = await self._hand_over(*sent)  # in this very moment, without a task
+                    fresh = await self._hand_over(sent)  # in this very moment, without a task
                 # Where the stream held some already it may hold some of the next: that waits, for the order's sake.
-                alone = fresh < len(sent.rows)
+                alone = fresh < sent.messages
                 reach("after the publish")
-                self._acknowledged(sent.rows[-1].position, fresh, stream)
+                self._acknowledged(sent.last, fresh, stream)
                 if seconds_running() - self._looked >= LOOK_SECONDS:
                     coming = _NOTHING
-                elif not (coming.rows or under_way):
+                elif not (coming.messages or under_way):
                     coming = await self._after(sent, stream)
         finally:
             for _, handing_over in under_way:
@@ -566,8 +572,7 @@ class Relay:
             await saving
 
     async def _after(self, sent: _Next, stream: StreamState) -> _Next:
-        last = sent.rows[-1].position
-        return await self._next(last, stream) if last < self._head else _NOTHING
+        return await self._next(sent.last, stream) if sent.last < self._head else _NOTHING
 
     async def _next(self, after: int, stream: StreamState) -> _Next:
         """Return what goes into the next batch behind ``after``: as it was just committed, or else read."""
@@ -577,9 +582,12 @@ class Relay:
         else:
             rows = await self._read_next(after)
             await self._bus.drained()  # what the bus waits for goes before what it will want next
-        rows = self._as_told(rows)
-        together = stream.takes_batches and len(rows) > FEW
-        return _Next(rows, batch_of(_messages(rows)) if together else None)
+        if not rows:
+            return _NOTHING
+        rows, last = self._as_told(rows), rows[-1].position
+        if stream.takes_batches and len(rows) > FEW:
+            return _Next(after, last, len(rows), (), batch_of(_messages(rows)))
+        return _Next(after, last, len(rows), rows, None)
 
     async def _read_next(self, after: int) -> list[_Row]:
         """Read the rows behind ``after``; first, where none are known of, how far they reach now."""
@@ -631,16 +639,18 @@ class Relay:
         self._stream, self._looked, self._looked_at = seen, now, generation
         return seen
 
-    async def _hand_over(self, rows: Sequence[_Row], batch: Batch | None) -> int:
-        """Publish all of them; how many were new to the stream."""
-        if batch is not None:
+    async def _hand_over(self, sent: _Next) -> int:
+        """Publish all of it; how many were new to the stream."""
+        rows = sent.rows
+        if sent.batch is not None:
             try:
-                await self._bus.publish_batch(batch)
-                PUBLISHED.labels("batch").inc(len(rows))
-                return len(rows)
+                await self._bus.publish_batch(sent.batch)
+                PUBLISHED.labels("batch").inc(sent.messages)
+                return sent.messages
             except BusRefused as why:
                 if why.code != DUPLICATE_IN_BATCH:
                     self._seldom.warn("batch-refused", str(why))
+            rows = self._as_told(await self._read(sent.after, sent.last))
         fresh = await self._one_by_one(rows)
         PUBLISHED.labels("single").inc(len(rows))
         return sum(fresh)

@@ -34,7 +34,7 @@ async def told_before(database: ScratchDatabase, positions: int, *, versions: in
             "insert into outbox (office, position, version, type, subject, msg_id, envelope)"
             " select 'kantoor-noord', p, v, 'FirstVisitDue', 'huurspoor.kantoor-noord.visits.FirstVisitDue.v' || v,"
             " 'visits-1-' || p || '-v' || v, decode(repeat('61', 100), 'hex')"
-            " from generate_series(1, $1::int) p, generate_series(1, $2::int) v",
+            " from generate_series(1, $1::int) p, generate_series(1, $2::int) v on conflict do nothing",
             positions,
             versions,
         )
@@ -66,6 +66,21 @@ def test_what_was_sent_and_not_noted_is_sent_twice_and_kept_once(
                 await until(lambda: visits.store.writer.position > position)
                 await until(lambda: sent(visits))
                 assert (await visits.bus.stream("visits")).messages == visits.store.writer.position
+
+    asyncio.run(story())
+
+
+def test_a_batch_of_which_the_stream_holds_some_is_sent_whole(
+    server: Server, database: ScratchDatabase, keys: ScratchDatabase
+) -> None:
+    async def story() -> None:
+        async with kept(server.nats):
+            for positions, held in ((20, 20), (40, 40)):
+                await told_before(database, positions)
+                await set_cursor(database, 0)  # the second time it does not know of the first
+                async with at_work("visits", database, keys, server.nats, stands_by=True) as visits:
+                    await until(lambda: sent(visits))
+                    assert (await visits.bus.stream("visits")).messages == held
 
     asyncio.run(story())
 

@@ -22,6 +22,7 @@ import asyncpg
 
 from operate.children import Account, free_port, how_to_start, run_as, stop, unprivileged
 from operate.state import PROJECT, SERVICES, State
+from shared.lost import WITHOUT_STATE
 
 SUPERUSER = "postgres"
 DATABASES = (*SERVICES, "keys")
@@ -91,11 +92,11 @@ class Postgres:
             connection = await asyncpg.connect(
                 self.url("postgres", SUPERUSER), password=self.state.password(SUPERUSER).read_text(), timeout=2
             )
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except (*WITHOUT_STATE, asyncpg.PostgresError):
             return False
         try:
             return bool(await connection.fetchval("select 1", timeout=2) == 1)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except (*WITHOUT_STATE, asyncpg.PostgresError):
             return False
         finally:
             connection.terminate()

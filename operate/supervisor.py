@@ -25,6 +25,7 @@ from operate.children import free_port, how_to_start
 from operate.issuer import AUDIENCE, ISSUER, jwks_file, publish_keys
 from operate.state import PROJECT, SERVICES, State
 from shared import keys
+from shared.lost import WITHOUT_STATE
 from shared.settings import with_password
 
 BUS_KEEPER = "bus-keeper"
@@ -271,7 +272,7 @@ class Supervisor:
             starts = component.starts
             try:
                 return await work()
-            except (RuntimeError, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except (RuntimeError, *WITHOUT_STATE, asyncpg.PostgresError):
                 await asyncio.sleep(_DELAYS[1])  # by then its end was noticed
                 if component.starts == starts and component.seen()["pid"] is not None:
                     raise

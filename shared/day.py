@@ -18,7 +18,8 @@ import structlog
 from prometheus_client import Counter
 
 from shared.clock import BRUSSELS, Clock
-from shared.event_sourcing import LOST, EventStore, StoreBusy
+from shared.event_sourcing import EventStore, StoreBusy
+from shared.lost import LOST
 from shared.refusals import WrongState
 
 log = structlog.get_logger()
@@ -132,7 +133,7 @@ class DayLoop:
                 try:
                     await self.run_until(due)
                     looked = due
-                except (StoreBusy, TimeoutError, asyncpg.CannotConnectNowError, *LOST) as why:
+                except (StoreBusy, asyncpg.CannotConnectNowError, *LOST) as why:
                     log.warning("day-waits-for-the-store", day=due.isoformat(), because=type(why).__name__)
                     await asyncio.sleep(_RETRY_SECONDS)
             await asyncio.sleep(_LOOK_SECONDS)

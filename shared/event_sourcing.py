@@ -17,6 +17,7 @@ from shared.codec import TOGETHER, Codec, stored_name
 from shared.decisions import AnyStream
 from shared.keys import Seals
 from shared.log import STREAMS_SQL
+from shared.lost import LOST
 from shared.writer.acts import (
     Act,
     Change,
@@ -53,14 +54,6 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-# A restart of PostgreSQL leaves a pool of dead connections behind; work that changes nothing is tried once more.
-LOST = (
-    OSError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-)
 KEPT_SECONDS = 0.03
 ROUND_TRIPS_AT_ONCE = 2  # while one group of streams is folded the next one is read
 SECONDS_TO_ANSWER = 3.0  # a server that stands still must not pile up whoever asks it
@@ -263,7 +256,7 @@ class EventStore:
         await asyncio.sleep(0.01)
         try:
             return await self._connections.used_for(work)
-        except (*LOST, TimeoutError, asyncpg.CannotConnectNowError) as why:
+        except (*LOST, asyncpg.CannotConnectNowError) as why:
             raise StoreBusy from why
 
 

@@ -10,8 +10,9 @@ from datetime import date, datetime
 from typing import Any
 
 from shared import epochs
-from shared.event_sourcing import LOST, Change, EventStore, Message, StoreBusy
+from shared.event_sourcing import Change, EventStore, Message, StoreBusy
 from shared.log import INBOX
+from shared.lost import LOST
 from shared.told import Letter, Told
 from shared.writer.batch import as_hex
 

@@ -31,6 +31,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from stdnum.be import bis, nn
 
 from shared.clock import seconds_running
+from shared.lost import LOST
 from shared.sealed import Sealed
 
 Category = Literal["A", "B", "C", "D", "E", "F", "G"]  # domain 11; access log and statistics hold no sealed text
@@ -426,13 +427,7 @@ class Seals:
         # Every question may be asked twice: after a restart of the database the pool hands out dead connections.
         try:
             return cast("list[Any]", await self._pool.fetch(query, *values))
-        except (
-            OSError,
-            asyncpg.InterfaceError,
-            asyncpg.InternalClientError,
-            asyncpg.PostgresConnectionError,
-            asyncpg.OperatorInterventionError,
-        ):
+        except LOST:
             await self._pool.expire_connections()
             return cast("list[Any]", await self._pool.fetch(query, *values))
 

@@ -35,6 +35,7 @@ from shared.event_sourcing import STATEMENT_TIMEOUTS, EventStore, reading_pool
 from shared.heads import STREAMS, with_heads
 from shared.keys import Seals, read_master_key
 from shared.log import event_log, lay_out
+from shared.lost import WITHOUT_STATE
 from shared.outbox import Relay
 from shared.rebuild import rebuild
 from shared.serving import config_of, set_aside_what_stays
@@ -334,7 +335,7 @@ async def _readiness(
         async with asyncio.timeout(SECONDS_TO_TELL):
             outbox = await relay.status()
             taken = await inbox.status()
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    except (*WITHOUT_STATE, asyncpg.PostgresError):
         why.append("the store does not answer")
     why += [reason for reason in (relay.why_not, inbox.why_not) if reason]
     return {

@@ -41,6 +41,7 @@ from shared.door import Door
 from shared.doors import Doors, Store, may
 from shared.event_sourcing import EventStore, KeyReused, OnRefusal, StoreBusy, every, one
 from shared.keys import OFFICE, NationalNumberTyped, Seals
+from shared.lost import WITHOUT_STATE
 from shared.problems import Fault, NotYetKnown, Problem
 from shared.reception import DeadLetters, Epochs, Inbox, Readiness, Reception
 from shared.settings import Settings
@@ -78,9 +79,7 @@ __all__ = [
 # What says that the store or the keys are away, as opposed to something wrong with what was asked.
 AWAY = (
     StoreBusy,
-    OSError,
-    TimeoutError,
-    asyncpg.InterfaceError,
+    *WITHOUT_STATE,
     UnknownEvent,  # a newer release of this service has written, and this one stands by, or is being ended
 )
 # Classes of SQL states that say the same: connection, transaction state, resources, intervention, system, internal.

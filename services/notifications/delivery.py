@@ -56,7 +56,8 @@ from services.notifications.rules.task import TASK
 from shared import fail_points
 from shared.clock import Clock
 from shared.day import Day
-from shared.event_sourcing import LOST, EventStore, StoreBusy, one
+from shared.event_sourcing import EventStore, StoreBusy, one
+from shared.lost import LOST
 from shared.settings import Settings
 from shared.working_days import add_working_days
 
@@ -390,7 +391,7 @@ class Delivery:
                 if self._store.writer.ready.is_set():
                     try:
                         await self.look()
-                    except (StoreBusy, TimeoutError, asyncpg.PostgresError, *LOST) as why:
+                    except (StoreBusy, asyncpg.PostgresError, *LOST) as why:
                         log.warning("sending-waits-for-the-store", because=type(why).__name__)
                 await self._until_a_hand_is_free()
         finally:
@@ -447,7 +448,7 @@ class Delivery:
     async def _carry(self, office: str, id: str) -> None:
         try:
             await self._try(office, id)
-        except (StoreBusy, TimeoutError, asyncpg.PostgresError, *LOST) as why:
+        except (StoreBusy, asyncpg.PostgresError, *LOST) as why:
             log.warning("sending-waits-for-the-store", because=type(why).__name__)
         except Exception as why:
             # Neither message nor values: they may hold what no log may.
@@ -492,7 +493,7 @@ class Delivery:
             try:
                 await self._record(office, id, outcome)
                 return
-            except (StoreBusy, TimeoutError, asyncpg.PostgresError, *LOST) as why:
+            except (StoreBusy, asyncpg.PostgresError, *LOST) as why:
                 log.warning("sending-outcome-waits-for-the-store", because=type(why).__name__)
                 await asyncio.sleep(LOOK_SECONDS)
 

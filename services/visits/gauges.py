@@ -11,7 +11,7 @@ from prometheus_client import Gauge
 from services.visits.rules.due import overdue
 from services.visits.views import VISITS_DUE
 from shared.clock import Clock
-from shared.event_sourcing import LOST
+from shared.lost import LOST
 
 EVERY_SECONDS: Final = 15
 KINDS: Final = ("first_visit", "next_visit")
@@ -47,6 +47,6 @@ async def keep_looking(clock: Clock, every_office: OfEveryOffice) -> None:
     while True:
         try:
             await look(clock, every_office)
-        except (*LOST, TimeoutError, asyncpg.PostgresError):
+        except (*LOST, asyncpg.PostgresError):
             OVERDUE.clear()
         await asyncio.sleep(EVERY_SECONDS)

@@ -17,11 +17,12 @@ from shared.clock import Clock, local_date
 from shared.decisions import AnyStream, Elsewhere, HandOver, Recorded, Refusal, TooEarly
 from shared.hand_over import LeaseMoved
 from shared.log import ONCE
+from shared.lost import WITHOUT_STATE
 from shared.writer.acts import Change, ChangedMeanwhile, Decided, KeyReused
 from shared.writer.batch import Batch, Mark, as_hex
 from shared.writer.companions import Companion
 from shared.writer.handing_over import HandingOver, NotRead
-from shared.writer.look import LOST, REFUSED, Known, Look
+from shared.writer.look import REFUSED, Known, Look
 from shared.writer.memory import Memory, Unread
 from shared.writer.messages import Messages
 from shared.writer.queue import Asked
@@ -92,7 +93,7 @@ class Deciding:
                         await self._look_for_more(why, one, batch, known, before)
             except (Refusal, TooEarly, ChangedMeanwhile, KeyReused, LeaseMoved) as no:
                 outcome = no
-            except (*LOST, asyncpg.PostgresError):  # while it looked for something more
+            except (*WITHOUT_STATE, asyncpg.PostgresError):  # while it looked for something more
                 raise
             except Exception as bug:
                 # Neither message nor values: they may hold what no log may.

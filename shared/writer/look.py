@@ -16,7 +16,6 @@ from shared.writer.batch import NOTHING_BELOW, Batch, Held, Leaves
 from shared.writer.memory import Memory, stream_of
 from shared.writer.queue import Asked
 
-LOST = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError)  # errors without an SQL state
 REFUSED = "\x1frefused"  # behind a key, where no caller can write it: it was refused, and that was remembered
 
 

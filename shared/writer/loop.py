@@ -34,6 +34,7 @@ from shared.codec import Codec
 from shared.decisions import AnyStream
 from shared.fail_points import reach
 from shared.log import KEEP_PLANS, READ_IN_ORDER
+from shared.lost import WITHOUT_STATE
 from shared.outbox import JustCommitted
 from shared.views import Resource, View
 from shared.writer.acts import Act, Change, Decided, Message, OnRefusal, Read, Responsible, StoreBusy, WritingWaits
@@ -42,7 +43,7 @@ from shared.writer.batch import NOTHING_BELOW, Batch, Head, Held
 from shared.writer.companions import Companion
 from shared.writer.deciding import Deciding
 from shared.writer.handing_over import HandingOver, Widen
-from shared.writer.look import LOST, Look
+from shared.writer.look import Look
 from shared.writer.memory import STREAMS_HELD, Memory
 from shared.writer.messages import Messages
 from shared.writer.queue import Asked, Place, Queue, Together
@@ -248,7 +249,7 @@ class Writer:
                 while not self._look_again:
                     try:
                         await self._serve()
-                    except (*LOST, asyncpg.PostgresError) as why:
+                    except (*WITHOUT_STATE, asyncpg.PostgresError) as why:
                         await self._settle_under_way(why)
                 self._let_go()
                 await self._close()
@@ -398,7 +399,7 @@ class Writer:
             try:
                 await self._deciding.decide(asked, batch)
                 await self._store(batch)
-            except (*LOST, asyncpg.PostgresError) as why:
+            except (*WITHOUT_STATE, asyncpg.PostgresError) as why:
                 if not await self._is_to_be_decided_again(batch, why):
                     return
             else:
@@ -442,7 +443,7 @@ class Writer:
                     raise OSError("another process writes")
                 head = await self._connection.fetchval("select batch from head")
                 break
-            except (*LOST, asyncpg.PostgresError):
+            except (*WITHOUT_STATE, asyncpg.PostgresError):
                 await self._close()
                 if perf_counter() > deadline:
                     for one in batch.asked:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 import structlog
@@ -518,6 +519,15 @@ async def test_pointers_say_where_and_never_what(shop: Shop) -> None:
         "": "This field is not asked.",
     }
     assert MARK not in answer.text
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ConnectionResetError(), TimeoutError(), asyncpg.InterfaceError("gone"), asyncpg.InternalClientError("gone")],
+)
+def test_a_lost_connection_is_for_now_not_available(error: Exception) -> None:
+    answer = problem_of(error)
+    assert answer is not None and answer.status == 503
 
 
 def test_what_only_a_newer_release_can_read_is_for_now_not_available() -> None:

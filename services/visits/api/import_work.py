@@ -32,8 +32,9 @@ from services.visits.rules.policy import OFFICE, POLICIES, Policies
 from services.visits.views import lines_done, not_noted_overdue
 from shared.clock import Clock, seconds_running
 from shared.decisions import Elsewhere, Person, Refusal
-from shared.event_sourcing import LOST, Decided, EventStore, One, StoreBusy
+from shared.event_sourcing import Decided, EventStore, One, StoreBusy
 from shared.keys import NationalNumberTyped
+from shared.lost import LOST
 from shared.refusals import OccurredInFuture
 from shared.web import AWAY, Caller
 

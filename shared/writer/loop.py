@@ -283,6 +283,8 @@ class Writer:
                     await self._deciding.decide(self._queue.take(self._to_begin_with()), batch)
             if self._look_again:
                 return
+            if batch.follows != self._head.batch:  # nobody is answered on top of what was not committed
+                raise SomebodyElseWrote
             if batch.stores:
                 self._storing = batch
                 if self._queue:
@@ -314,12 +316,17 @@ class Writer:
             self._deciding_ahead = asyncio.create_task(self._decide_on_top_of(self._storing))
 
     async def _decide_on_top_of(self, below: Batch | None) -> None:
-        """Decide what arrives while a batch is being committed, as if it were already."""
-        if self._ahead is None:
-            self._ahead = self._begin(below)
-            self._under_way.append(self._ahead)
-        ahead = self._ahead
-        while self._queue and self._storing is below and len(ahead.asked) < self._largest:
+        """Decide what arrives while a batch is being committed, as if it were already.
+
+        What came of that batch may be known before this begins: then nothing is put on top of it.
+        """
+        while self._queue and self._storing is below:
+            if self._ahead is None:
+                self._ahead = self._begin(below)
+                self._under_way.append(self._ahead)
+            ahead = self._ahead
+            if len(ahead.asked) >= self._largest:
+                break
             await self._deciding.decide(self._queue.take(self._largest - len(ahead.asked)), ahead)
         self._deciding_ahead = None
 

@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
+import shared.writer.loop
 from operate.postgres import Postgres
 from shared.authority import MANDATES
 from shared.clock import SystemClock
@@ -41,7 +42,9 @@ from shared.writer.acts import (
     Read,
     StoreBusy,
 )
+from shared.writer.batch import Batch
 from shared.writer.loop import REPEATED, SECONDS_OF_DOUBT, Writer
+from shared.writer.storing import store
 from tests.conftest import ScratchDatabase
 from tests.one_service import lay_out_log, template
 
@@ -666,6 +669,39 @@ async def test_what_was_decided_ahead_is_decided_anew_when_the_commit_before_it_
     assert (await second).state.member == "bram" and acts.times["t1 bram"] == 2
     stored = await shed.fetch("select notification_id from stored_events order by 1")
     assert [row["notification_id"] for row in stored] == [1, 2]
+
+
+async def test_nothing_rests_on_a_commit_that_failed_when_something_was_asked_in_that_moment(
+    shed: Shed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meanwhile: list[asyncio.Task[Decided]] = []
+
+    def ask() -> Awaitable[Decided]:
+        return shed.writer.ask(
+            By(once="anna/k1", digest=b"\x01"),
+            stream=TOOL,
+            id="t1",
+            decision=lambda _tool: [ToolLent(member="anna")],
+            answer=lambda decided: f"v{decided.version}".encode(),
+        )
+
+    async def stored(connection: asyncpg.Connection, batch: Batch) -> None:
+        try:
+            await store(connection, batch)
+        except asyncpg.UniqueViolationError:
+            meanwhile.append(asyncio.create_task(shed.lend("t2", "bram")))
+            await asyncio.sleep(0)  # it was asked, and deciding it ahead of the commit has not begun
+            raise
+
+    await ask()
+    monkeypatch.setattr(shared.writer.loop, "store", stored)
+    again = [await ask()]  # held to be new, and decided with a second version
+    assert [one.version for one in await asyncio.gather(*meanwhile)] == [1]
+    again.append(await ask())
+    assert [(one.outcome, one.answer) for one in again] == [("replayed", b"v1")] * 2
+    assert (await shed.lend("t3", "cleo")).version == 1
+    stored_events = await shed.fetch("select notification_id from stored_events order by 1")
+    assert [row["notification_id"] for row in stored_events] == [1, 2, 3]
 
 
 async def test_what_was_decided_ahead_is_decided_anew_when_somebody_else_wrote(shed: Shed) -> None:

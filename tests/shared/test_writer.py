@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from math import inf
+from random import Random
 from secrets import token_hex
 from time import perf_counter
 from typing import Any
@@ -702,6 +703,63 @@ async def test_nothing_rests_on_a_commit_that_failed_when_something_was_asked_in
     assert (await shed.lend("t3", "cleo")).version == 1
     stored_events = await shed.fetch("select notification_id from stored_events order by 1")
     assert [row["notification_id"] for row in stored_events] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_whoever_repeats_a_request_has_its_first_answer_whatever_fails_meanwhile(
+    shed: Shed, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Each key has one act and one answer; a repeat makes a commit fail, and connections are lost."""
+    monkeypatch.setattr(shared.writer.loop, "SECONDS_OF_DOUBT", 0.0)  # each repeat is held to be new, and fails
+    drawn = Random(seed)
+
+    async def ask(key: str, tool: str) -> bytes:
+        def answer(decided: Decided) -> bytes:
+            return f"{tool} v{decided.version} {decided.events[0].id}".encode()
+
+        while True:
+            try:
+                decided = await shed.writer.ask(
+                    By(once=key, digest=b"\x01"),
+                    stream=TOOL,
+                    id=tool,
+                    decision=lambda _tool: [ToolLent(member="anna")],
+                    answer=answer,
+                )
+            except StoreBusy:
+                await shed.writer.ready.wait()
+                await asyncio.sleep(0)
+            else:
+                return answer(decided) if decided.answer is None else decided.answer
+
+    async def repeat(caller: int) -> dict[str, bytes]:
+        answers: dict[str, bytes] = {}
+        for number in range(150):
+            key, tool = f"anna/{caller}-{number}", drawn.choice(["t1", "t2", "t3"])
+            for together in drawn.choices([1, 2], k=drawn.randint(1, 3)):
+                for _turn in range(drawn.randint(0, 60)):
+                    await asyncio.sleep(0)
+                for answer in await asyncio.gather(*(ask(key, tool) for _ in range(together))):
+                    assert answer == answers.setdefault(key, answer)
+        return answers
+
+    async def lose_connections() -> None:
+        while True:
+            await asyncio.sleep(drawn.uniform(0.01, 0.2))
+            await shed.fetch(
+                "select pg_terminate_backend(pid) from pg_stat_activity where usename = current_user and pid <>"
+                " pg_backend_pid() and random() < 0.7",
+                role="at_work",
+            )
+
+    losing = asyncio.create_task(lose_connections())
+    async with asyncio.timeout(60):
+        told = [each for answers in await asyncio.gather(*map(repeat, range(5))) for each in answers.items()]
+    losing.cancel()
+    await asyncio.gather(losing, return_exceptions=True)
+    kept = await shed.fetch("select key, answer from once")
+    assert {row["key"]: bytes(row["answer"]) for row in kept} == dict(told)
+    assert len(await shed.fetch("select * from stored_events")) == len(told) == 750
 
 
 async def test_what_was_decided_ahead_is_decided_anew_when_somebody_else_wrote(shed: Shed) -> None:

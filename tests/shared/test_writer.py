@@ -11,7 +11,7 @@ from math import inf
 from random import Random
 from secrets import token_hex
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 import pytest
@@ -48,6 +48,8 @@ from shared.writer.loop import REPEATED, SECONDS_OF_DOUBT, Writer
 from shared.writer.storing import store
 from tests.conftest import ScratchDatabase
 from tests.one_service import lay_out_log, template
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -705,6 +707,53 @@ async def test_nothing_rests_on_a_commit_that_failed_when_something_was_asked_in
     assert [row["notification_id"] for row in stored_events] == [1, 2, 3]
 
 
+@asynccontextmanager
+async def connections_are_lost(shed: Shed, drawn: Random) -> AsyncIterator[None]:
+    """Cut connections of the writer again and again."""
+
+    async def lose() -> None:
+        while True:
+            await asyncio.sleep(drawn.uniform(0.01, 0.2))
+            await shed.fetch(
+                "select pg_terminate_backend(pid) from pg_stat_activity where usename = current_user and pid <>"
+                " pg_backend_pid() and random() < 0.7",
+                role="at_work",
+            )
+
+    losing = asyncio.create_task(lose())
+    try:
+        async with asyncio.timeout(60):
+            yield
+    finally:
+        losing.cancel()
+        await asyncio.gather(losing, return_exceptions=True)
+
+
+async def asked_until_answered(shed: Shed, by: By, tool: str, answer: Callable[[Decided], bytes]) -> Decided:
+    """Lend a tool once more, whoever has it; again while the store is away."""
+    while True:
+        try:
+            return await shed.writer.ask(
+                by, stream=TOOL, id=tool, decision=lambda _tool: [ToolLent(member="anna")], answer=answer
+            )
+        except StoreBusy:
+            await shed.writer.ready.wait()
+            await asyncio.sleep(0)
+
+
+async def repeated(drawn: Random, ask: Callable[[], Awaitable[T]]) -> list[T]:
+    """Ask up to three times, some of them twice at once, at moments drawn turn by turn of the loop."""
+    answers: list[T] = []
+    for together in drawn.choices([1, 2], k=drawn.randint(1, 3)):
+        for _turn in range(drawn.randint(0, 60)):
+            await asyncio.sleep(0)
+        answers += await asyncio.gather(*(ask() for _ in range(together)))
+    return answers
+
+
+CALLERS_WHO_REPEAT, EACH = 5, 150
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_whoever_repeats_a_request_has_its_first_answer_whatever_fails_meanwhile(
     shed: Shed, monkeypatch: pytest.MonkeyPatch, seed: int
@@ -717,49 +766,45 @@ async def test_whoever_repeats_a_request_has_its_first_answer_whatever_fails_mea
         def answer(decided: Decided) -> bytes:
             return f"{tool} v{decided.version} {decided.events[0].id}".encode()
 
-        while True:
-            try:
-                decided = await shed.writer.ask(
-                    By(once=key, digest=b"\x01"),
-                    stream=TOOL,
-                    id=tool,
-                    decision=lambda _tool: [ToolLent(member="anna")],
-                    answer=answer,
-                )
-            except StoreBusy:
-                await shed.writer.ready.wait()
-                await asyncio.sleep(0)
-            else:
-                return answer(decided) if decided.answer is None else decided.answer
+        decided = await asked_until_answered(shed, By(once=key, digest=b"\x01"), tool, answer)
+        return answer(decided) if decided.answer is None else decided.answer
 
     async def repeat(caller: int) -> dict[str, bytes]:
-        answers: dict[str, bytes] = {}
-        for number in range(150):
-            key, tool = f"anna/{caller}-{number}", drawn.choice(["t1", "t2", "t3"])
-            for together in drawn.choices([1, 2], k=drawn.randint(1, 3)):
-                for _turn in range(drawn.randint(0, 60)):
-                    await asyncio.sleep(0)
-                for answer in await asyncio.gather(*(ask(key, tool) for _ in range(together))):
-                    assert answer == answers.setdefault(key, answer)
-        return answers
+        told: dict[str, bytes] = {}
+        for number in range(EACH):
+            key = f"anna/{caller}-{number}"
+            (told[key],) = set(await repeated(drawn, partial(ask, key, drawn.choice(["t1", "t2", "t3"]))))
+        return told
 
-    async def lose_connections() -> None:
-        while True:
-            await asyncio.sleep(drawn.uniform(0.01, 0.2))
-            await shed.fetch(
-                "select pg_terminate_backend(pid) from pg_stat_activity where usename = current_user and pid <>"
-                " pg_backend_pid() and random() < 0.7",
-                role="at_work",
-            )
-
-    losing = asyncio.create_task(lose_connections())
-    async with asyncio.timeout(60):
-        told = [each for answers in await asyncio.gather(*map(repeat, range(5))) for each in answers.items()]
-    losing.cancel()
-    await asyncio.gather(losing, return_exceptions=True)
+    async with connections_are_lost(shed, drawn):
+        told = [each for one in await asyncio.gather(*map(repeat, range(CALLERS_WHO_REPEAT))) for each in one.items()]
     kept = await shed.fetch("select key, answer from once")
     assert {row["key"]: bytes(row["answer"]) for row in kept} == dict(told)
-    assert len(await shed.fetch("select * from stored_events")) == len(told) == 750
+    assert len(await shed.fetch("select * from stored_events")) == len(told) == CALLERS_WHO_REPEAT * EACH
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_a_message_that_comes_again_has_one_effect_whatever_fails_meanwhile(
+    shed: Shed, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    monkeypatch.setattr(shared.writer.loop, "SECONDS_OF_DOUBT", 0.0)
+    drawn = Random(seed)
+
+    async def take(message: Message) -> str:
+        by = By(message=message, actor="SYS")
+        return (await asked_until_answered(shed, by, drawn.choice(["t1", "t2", "t3"]), lambda _: b"")).outcome
+
+    async def repeat(order: int) -> None:
+        for number in range(1, EACH + 1):
+            message = told(order * 1000 + number, version=number, previous=number - 1, stream=f"order/{order}")
+            outcomes = Counter(await repeated(drawn, partial(take, message)))
+            assert outcomes["done"] <= 1 and outcomes["done"] + outcomes["repeat"] == outcomes.total()
+
+    async with connections_are_lost(shed, drawn):
+        await asyncio.gather(*map(repeat, range(CALLERS_WHO_REPEAT)))
+    taken = await shed.fetch("select state, count(*) from inbox group by 1")
+    assert [tuple(row) for row in taken] == [("taken", CALLERS_WHO_REPEAT * EACH)]
+    assert len(await shed.fetch("select * from stored_events")) == CALLERS_WHO_REPEAT * EACH
 
 
 async def test_what_was_decided_ahead_is_decided_anew_when_somebody_else_wrote(shed: Shed) -> None:

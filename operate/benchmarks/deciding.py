@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from itertools import count
+from itertools import count, cycle
 from time import perf_counter
 from typing import Any
 
@@ -19,16 +19,27 @@ from psycopg import Cursor
 from psycopg.rows import DictRow
 
 from operate.benchmarks.cell import Cell, NotAsAcknowledged, Run
-from operate.benchmarks.ground import CALLERS, NOTES, OFFICE, By, Ground, Noted, followed, stored_bytes, timed, writing
-from shared.codec import Beside, Codec
+from operate.benchmarks.ground import (
+    CALLERS,
+    LOADED,
+    NOTES,
+    OFFICE,
+    By,
+    Ground,
+    Noted,
+    fill,
+    followed,
+    stored_bytes,
+    timed,
+    writing,
+)
 from shared.views import Resource
 from shared.writer.acts import Decided, Message
 from shared.writer.loop import Writer
 from shared.writer.memory import STREAMS_HELD
 
-LOADED = 20  # events of a stream that a decision looks at
 STREAMS = 5000
-STRETCHES = 6  # of a cell: its five pairs, and one before them that does not count
+STRETCHES = 1 + Cell.pairs  # the first does not count
 NOTEBOOKS = Resource(
     "notebooks",
     NOTES,
@@ -146,13 +157,17 @@ async def decide_cells(on: Ground) -> AsyncIterator[Cell]:
 
 async def _deciding(on: Ground, name: str, callers: int, *, held: int) -> AsyncIterator[Cell]:
     async with writing(on, resources=[NOTEBOOKS], streams_held=held) as (writer, database):
-        deciding = _Deciding(writer, database, on)
         # What is read is twenty events in each stretch, and not also those that the stretches before it added. All lie
         # there before the first: laid in between they would drive the reference's rows out of the server's memory.
-        laid = [await deciding.lay() for _ in range(STRETCHES if held == 1 else 1)]
+        sets = STRETCHES if held == 1 else 1
+        streams = [str(uuid.uuid4()) for _ in range(sets * STREAMS)]
+        await fill(on, database, streams)
+        await writer.ask(By(), stream=NOTES, id="first", decision=lambda _number: [Noted()])
+        deciding = _Deciding(writer, database, on, stored=len(streams) * LOADED + 1)
+        about = cycle([streams[begin : begin + STREAMS] for begin in range(0, len(streams), STREAMS)])
 
         async def ours(seconds: float) -> Run:
-            deciding.about = laid.pop() if len(laid) > 1 else laid[0]
+            deciding.about = next(about)
             return await timed(seconds, callers, deciding.decide)
 
         yield Cell(
@@ -173,39 +188,13 @@ class _Deciding:
     :ivar about: the streams that decisions are about now.
     """
 
-    def __init__(self, writer: Writer, database: str, on: Ground) -> None:
+    def __init__(self, writer: Writer, database: str, on: Ground, *, stored: int) -> None:
         self._writer = writer
         self._database = database
         self._on = on
         self.about: list[str] = []
         self._random = random.Random(7)
-        self._stored = 0
-
-    async def lay(self) -> list[str]:
-        """Put ``STREAMS`` streams of ``LOADED`` events each into the log, as a script through the head row would."""
-        streams = [str(uuid.uuid4()) for _ in range(STREAMS)]
-        beside = Beside(
-            id=str(uuid.uuid4()), occurred_on=_AT.date(), recorded_at=_AT, actor="bench", correlation_id="bench"
-        )
-        owner = await asyncpg.connect(self._on.url(self._database, "visits_owner"))
-        async with owner.transaction():
-            log = await owner.fetchval("select log from head for update")
-            await owner.execute(
-                "insert into stored_events (originator_id, originator_version, topic, state, notification_id)"
-                f" select '{OFFICE}/notes/' || id, version, 'Noted', $2, $3 + (number - 1) * {LOADED} + version"
-                f" from unnest($1::text[]) with ordinality s(id, number), generate_series(1, {LOADED}) version"
-                " order by number, version",
-                streams,
-                Codec([NOTES]).encode(Noted(), beside),
-                log,
-            )
-            await owner.execute("update head set log = $1, batch = $2", log + STREAMS * LOADED, streams[0])
-        await owner.execute("analyze stored_events")
-        await owner.close()
-        # The first to write after a script finds that somebody else wrote, and decides again.
-        await self._writer.ask(By(), stream=NOTES, id=str(uuid.uuid4()), decision=lambda _number: [Noted()])
-        self._stored += STREAMS * LOADED + 1
-        return streams
+        self._stored = stored
 
     async def decide(self, _caller: int) -> None:
         """Decide about a stream nobody else is at, under a key of its own."""

@@ -4,10 +4,10 @@ import asyncio
 import os
 import subprocess
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -23,7 +23,7 @@ from operate.postgres import SUPERUSER, Postgres, forget
 from operate.postgres import running as postgres_running
 from operate.state import State
 from shared.clock import SystemClock
-from shared.codec import Codec
+from shared.codec import Beside, Codec
 from shared.decisions import AnyStream, Stream
 from shared.log import event_log, lay_out
 from shared.views import Resource
@@ -32,6 +32,8 @@ from shared.writer.loop import Writer
 
 CALLERS = (1, 8, 32)
 OFFICE = "bench-office"
+LOADED = 20  # events of a stream that is loaded
+_AT = datetime(2026, 1, 5, 8, tzinfo=UTC)
 TEXT = "x" * 200  # an event of about the size of a finding
 
 
@@ -218,6 +220,28 @@ async def writing(
     yield writer, database
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+def filled(events: int) -> list[str]:
+    """Return the names of as many streams as so many events fill."""
+    return [f"filled-{number}" for number in range(events // LOADED)]
+
+
+async def fill(on: Ground, database: str, streams: Sequence[str]) -> None:
+    """Put streams of ``LOADED`` events each into a log that holds none, one after the other."""
+    beside = Beside(id="0" * 36, occurred_on=_AT.date(), recorded_at=_AT, actor="bench", correlation_id="bench")
+    owner = await asyncpg.connect(on.url(database, "visits_owner"))
+    await owner.execute(
+        "insert into stored_events (originator_id, originator_version, topic, state, notification_id)"
+        f" select '{OFFICE}/notes/' || name, version, 'Noted', $2, (number - 1) * {LOADED} + version"
+        f" from unnest($1::text[]) with ordinality s(name, number), generate_series(1, {LOADED}) version"
+        " order by number, version",
+        streams,
+        Codec([NOTES]).encode(Noted(), beside),
+    )
+    await owner.execute("update head set log = $1, batch = 'filled'", len(streams) * LOADED)
+    await owner.execute("analyze stored_events")
+    await owner.close()
 
 
 async def timed(seconds: float, callers: int, act: Callable[[int], Any]) -> Run:

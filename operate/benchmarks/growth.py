@@ -14,18 +14,20 @@ import asyncpg
 
 from operate.benchmarks.cell import Cell, NotAsAcknowledged, Run, Stretch
 from operate.benchmarks.ground import (
+    LOADED,
     NOTES,
     OFFICE,
     By,
     Ground,
     Noted,
+    fill,
+    filled,
     followed,
     single_rows,
     stored_bytes,
     timed,
     writing,
 )
-from operate.benchmarks.reading import LOADED, fill
 from shared.codec import Codec
 from shared.event_sourcing import EventStore, reading_pool
 from shared.writer.acts import ChangedMeanwhile
@@ -66,7 +68,7 @@ async def growth_cells(on: Ground) -> AsyncIterator[Cell]:
 
 
 async def _grow(on: Ground, database: str, events: int) -> None:
-    await fill(on, database, events)
+    await fill(on, database, filled(events))
     on.sql(database, "vacuum (analyze) stored_events")
     on.sql(database, "checkpoint")
 

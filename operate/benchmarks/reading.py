@@ -4,7 +4,6 @@ import asyncio
 import io
 from collections.abc import AsyncIterator
 from contextlib import redirect_stderr
-from datetime import UTC, datetime
 from functools import partial
 from time import perf_counter
 from typing import Any
@@ -14,38 +13,19 @@ import msgspec
 
 from operate.benchmarks.cell import Cell, NotAsAcknowledged, Run
 from operate.benchmarks.deciding import NOTEBOOKS
-from operate.benchmarks.ground import NOTES, OFFICE, By, Ground, Noted, timed, writing
-from shared.codec import Beside, Codec
+from operate.benchmarks.ground import LOADED, NOTES, By, Ground, Noted, fill, filled, timed, writing
+from shared.codec import Codec
 from shared.rebuild import rebuild
 
 EVENTS = 200_000
-LOADED = 20
 OFFICES, ROWS_EACH = 41, 10_000
 PAGE = "select id, version, body from notebooks where office = $1 and lease = $2 order by made desc limit 50"
-_AT = datetime(2026, 1, 5, 8, tzinfo=UTC)
-
-
-async def fill(on: Ground, database: str, events: int) -> None:
-    """Put so many events, twenty to a stream, into a log that holds none."""
-    beside = Beside(id="0" * 36, occurred_on=_AT.date(), recorded_at=_AT, actor="bench", correlation_id="bench")
-    state = Codec([NOTES]).encode(Noted(), beside)
-    owner = await asyncpg.connect(on.url(database, "visits_owner"))
-    await owner.execute(
-        "insert into stored_events (originator_id, originator_version, topic, state, notification_id)"
-        f" select '{OFFICE}/notes/filled-' || ((n - 1) / {LOADED}), (n - 1) % {LOADED} + 1, 'Noted', $1, n"
-        " from generate_series(1, $2::bigint) n",
-        state,
-        events,
-    )
-    await owner.execute("update head set log = $1, batch = 'filled'", events)
-    await owner.execute("analyze stored_events")
-    await owner.close()
 
 
 async def replay_cells(on: Ground) -> AsyncIterator[Cell]:
     """200,000 events into objects, beside the same table drained by COPY."""
     async with writing(on) as (_, database):
-        await fill(on, database, EVENTS)
+        await fill(on, database, filled(EVENTS))
         codec = Codec([NOTES])
 
         async def ours(_seconds: float) -> Run:
@@ -88,7 +68,7 @@ async def replay_cells(on: Ground) -> AsyncIterator[Cell]:
 async def rebuild_cells(on: Ground) -> AsyncIterator[Cell]:
     """Views from 200,000 events, beside one upsert (and commit) per event."""
     async with writing(on, resources=[NOTEBOOKS]) as (_, database):
-        await fill(on, database, EVENTS)
+        await fill(on, database, filled(EVENTS))
 
         async def ours(_seconds: float) -> Run:
             begun = perf_counter()

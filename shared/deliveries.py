@@ -68,9 +68,8 @@ class Connection(Client):
 
         uvloop writes when the loop comes round: behind all that is ready to run, such as the answer to a request.
         """
-        writer: asyncio.StreamWriter | None = getattr(self._transport, "_io_writer", None)
-        if writer is not None:
-            writer.transport.set_write_buffer_limits(high=0)
+        if self._to_server is not None:
+            self._to_server.transport.set_write_buffer_limits(high=0)
 
     def ask(self, subject: str, body: bytes, *, head: bytes, before: bytes = b"") -> "asyncio.Future[Answer | None]":
         """Ask, in this very moment; return what will hold the answer, or None where the connection was lost.
@@ -103,11 +102,17 @@ class Connection(Client):
                 asked.set_result(None)
 
     def _write(self, *commands: bytes) -> None:
-        """Write at once, behind what already waits to be written."""
-        if self._transport is None:
+        """Write at once, behind what already waits to be written. :raises OSError: not connected, or no longer."""
+        writer = self._to_server
+        if writer is None or writer.is_closing():
             raise ConnectionResetError("not connected")
         waiting, self._pending, self._pending_data_size = self._pending, [], 0
-        self._transport.writelines([*waiting, *filter(None, commands)])
+        writer.writelines([*waiting, *filter(None, commands)])
+
+    @property
+    def _to_server(self) -> asyncio.StreamWriter | None:
+        writer: asyncio.StreamWriter | None = getattr(self._transport, "_io_writer", None)
+        return writer
 
     def acknowledge(self, reply: str) -> None:
         """Acknowledge a message as soon as the loop comes round."""
@@ -122,13 +127,16 @@ class Connection(Client):
 
     def _say(self) -> None:
         replies, self._acknowledged = self._acknowledged, []
-        if replies and not self.is_closed:
-            said = "".join([f"PUB {reply}  0\r\n\r\n" for reply in replies]).encode()
-            if self.is_connected and self._transport is not None:
-                self._write(said)
-            else:  # over the next connection
-                self._pending.append(said)
-                self._pending_data_size += len(said)
+        if not replies or self.is_closed:
+            return
+        said = "".join([f"PUB {reply}  0\r\n\r\n" for reply in replies]).encode()
+        try:
+            if not self.is_connected:
+                raise ConnectionResetError("not connected")
+            self._write(said)
+        except OSError:  # over the next connection
+            self._pending.append(said)
+            self._pending_data_size += len(said)
 
 
 class _Frames(Parser):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 
 from operate.bus_keeper import tend
 from operate.nats import prepare
@@ -247,6 +248,34 @@ def test_a_pull_comes_alive_again_by_itself(server: Server, fault: str) -> None:
             await asyncio.wait_for(task, 5)
 
     asyncio.run(story())
+
+
+def test_what_is_acknowledged_as_a_connection_ends_is_said_over_the_next_one(server: Server) -> None:
+    async def story() -> None:
+        async with (
+            kept(server.nats) as keeper,
+            user(server.nats, "visits") as visits,
+            user(server.nats, "referrals") as referrals,
+        ):
+            wrong: list[object] = []
+            asyncio.get_running_loop().set_exception_handler(lambda _loop, what: wrong.append(what))
+            pull = Pull(referrals, "visits")
+            batches = aiter(pull.batches())
+            await visits.publish(SUBJECT, b"1", msg_id="a")
+            (message,) = await anext(batches)
+            assert referrals.client is not None and referrals.client._to_server is not None
+            referrals.client._to_server.transport.abort()
+            await message.ack()
+
+            async def said() -> bool:
+                answer = await keeper.request("$JS.API.CONSUMER.INFO.VISITS.referrals", b"")
+                return bool(answer["ack_floor"]["consumer_seq"] == 1)
+
+            await until(said)
+            assert not wrong
+            await pull.stop()
+
+    uvloop.run(story())
 
 
 def test_a_bus_that_is_away_at_the_start_is_found_and_costs_nothing(tmp_path: Path) -> None:

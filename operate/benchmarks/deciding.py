@@ -227,9 +227,10 @@ async def _select_and_insert(on: Ground, callers: int) -> Callable[[float], Any]
         " create unique index on row (notification_id);"
         f" insert into row (originator_id, originator_version, topic, state) select '{OFFICE}/notes/' || s, v, 'Noted',"
         f" decode(repeat('78', {stored_bytes()}), 'hex') from generate_series(1, {STREAMS}) s,"
-        f" generate_series(1, {LOADED}) v order by s, v; analyze row"
+        f" generate_series(1, {LOADED}) v order by s, v"
     )
     await owner.close()
+    on.settle(database, "row")
     script = on.folder / f"{database}.sql"
     script.write_text(
         f"\\set s random(1, {STREAMS})\n\\set v random(100, 1000000000000)\n"

@@ -41,8 +41,8 @@ PAIRS_OF_PGBENCH = 3
 async def growth_cells(on: Ground) -> AsyncIterator[Cell]:
     """Appending at a million events and at ten thousand; loading a stream at a million."""
     async with writing(on) as (few, few_database), writing(on) as (many, many_database):
-        await _grow(on, few_database, FEW)
-        await _grow(on, many_database, MANY)
+        await fill(on, few_database, filled(FEW))
+        await fill(on, many_database, filled(MANY))
         young, old = _Growing(on, few, few_database, FEW), _Growing(on, many, many_database, MANY)
         rows = {size: await single_rows(on, CALLERS, filled=size) for size in (FEW, MANY)}
 
@@ -65,12 +65,6 @@ async def growth_cells(on: Ground) -> AsyncIterator[Cell]:
                 reading.check,
             )
             await reading.pool.close()
-
-
-async def _grow(on: Ground, database: str, events: int) -> None:
-    await fill(on, database, filled(events))
-    on.sql(database, "vacuum (analyze) stored_events")
-    on.sql(database, "checkpoint")
 
 
 class _Growing:
@@ -149,8 +143,7 @@ async def _selecting(on: Ground, callers: int) -> Stretch:
         f" decode(repeat('78', {stored_bytes()}), 'hex'), n from generate_series(1, {MANY}::bigint) n"
     )
     await owner.close()
-    on.sql(database, "vacuum (analyze) row")
-    on.sql(database, "checkpoint")
+    on.settle(database, "row")
     script = on.folder / f"{database}.sql"
     script.write_text(
         f"\\set s random(0, {MANY // LOADED - 1})\n"

@@ -75,7 +75,8 @@ class Deciding:
         known = await self._look.before(asked, batch)
         offices = {one.office for one in asked}
         offices |= {one.by.message.office for one in asked if one.by.message is not None and one.by.message.office}
-        await self._look.at_leases_gone(offices)
+        if not offices <= self._memory.gone.keys():
+            await self._look.at_leases_gone(offices)
         for companion in self._companions:
             await companion.load(self._look.connection, offices)
         batch.moment = max(self._clock.now(), batch.moment)

@@ -13,7 +13,7 @@ from shared.log import insert_sql, upsert_sql
 from shared.views import Table
 
 
-class _Part(NamedTuple):
+class Part(NamedTuple):
     """Rows of one kind: the columns that a batch gives, with their SQL types, and where they go.
 
     :ivar into: the table and its columns: the office, those given, and what each row has besides.
@@ -28,18 +28,18 @@ class _Part(NamedTuple):
     alike: int = 0
 
 
-_INBOX_STREAM = _Part(
+_INBOX_STREAM = Part(
     {"publisher": "text", "stream": "text", "version": "bigint"},
     "inbox_stream (office, publisher, stream, version)",
     alike=1,
 )
-PARTS: Mapping[str, _Part] = {
-    "events": _Part(
+PARTS: Mapping[str, Part] = {
+    "events": Part(
         {"stream": "text", "version": "bigint", "topic": "text", "state": "bytea", "position": "bigint"},
         "stored_events (originator_id, originator_version, topic, state, notification_id)",
         office="",  # it is part of the stream's name
     ),
-    "sent": _Part(
+    "sent": Part(
         {
             "position": "bigint",
             "version": "int",
@@ -50,7 +50,7 @@ PARTS: Mapping[str, _Part] = {
         },
         "outbox (office, position, version, type, subject, msg_id, envelope)",
     ),
-    "messages": _Part(
+    "messages": Part(
         {
             "publisher": "text",
             "epoch": "int",

@@ -1,6 +1,7 @@
 """Storing a batch: one statement, one round trip, one commit (``shared.log``)."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from time import perf_counter
 from typing import Any
 
@@ -12,7 +13,7 @@ from shared.fail_points import reach
 from shared.log import INBOX, INBOX_STREAM, change_name, record_sql
 from shared.views import Table
 from shared.writer.batch import NOTHING_BELOW, Batch
-from shared.writer.statement import PARTS, record_one_office_sql
+from shared.writer.statement import PARTS, Part, record_one_office_sql
 
 BATCH = Histogram("huurspoor_writer_batch_acts", "Acts in one commit", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256))
 COMMIT = Histogram(
@@ -45,8 +46,7 @@ async def store(connection: asyncpg.Connection, batch: Batch) -> None:
     started = perf_counter()
     batch.below, batch.sent_off = NOTHING_BELOW, True
     changed = _changed_rows(batch)
-    offices = {row[0] for rows in (batch.events, batch.sent, batch.taken) for row in rows}
-    offices.update(office for office, _, _ in changed)
+    offices = {row[0] for row in chain(batch.events, batch.sent, batch.taken, changed)}
     of_one = len(offices) == 1 and _goes_as_one_statement(batch, changed)
     statement, values = _of_one_office(batch, changed) if of_one else _of_several(batch, changed)
     stored = await connection.fetchval(
@@ -93,19 +93,26 @@ def _of_one_office(batch: Batch, changed: Mapping[_Changed, _Rows]) -> tuple[str
     values: list[Any] = []
     for name, rows in rows_of.items():
         if rows:
-            part = PARTS[name]
-            columns = _columns(rows)[1 : 1 + len(part.columns)]  # all but the office
-            single = _of_one_value(columns, mostly=part.alike)
-            values += [column[0] for column in columns[:single]] + columns[single:]
-            parts.append((name, len(columns) - single))
+            given, arrays = _given(rows, PARTS[name])
+            values += given
+            parts.append((name, arrays))
     changes = tuple((how, table) for _, how, table in changed)
     return record_one_office_sql(tuple(parts), changes), [*values, *_as_json(changed)]
 
 
-def _of_one_value(columns: Sequence[Sequence[Any]], *, mostly: int) -> int:
-    """Return how many of the first columns are given as one value: all for one row, else those that mostly hold one."""
-    single = len(columns) if len(columns[0]) == 1 else mostly
-    return single if all(column.count(column[0]) == len(column) for column in columns[:single]) else 0
+def _given(rows: Sequence[tuple[Any, ...]], part: Part) -> tuple[list[Any], int]:
+    """Return the columns of a part without the office: those of which all rows hold one value as that, then arrays.
+
+    :returns: the columns, and how many of them are arrays: of one row none.
+    """
+    wide = len(part.columns)
+    if len(rows) == 1:
+        return list(rows[0][1 : 1 + wide]), 0
+    columns = _columns(rows)[1 : 1 + wide]
+    alike = columns[: part.alike]
+    if not all(column.count(column[0]) == len(column) for column in alike):
+        alike = []
+    return [column[0] for column in alike] + columns[len(alike) :], wide - len(alike)
 
 
 def _of_several(batch: Batch, changed: Mapping[_Changed, _Rows]) -> tuple[str, list[Any]]:

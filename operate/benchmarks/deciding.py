@@ -7,7 +7,6 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from itertools import count, cycle
 from time import perf_counter
 from typing import Any
@@ -18,7 +17,7 @@ from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastor
 from psycopg import Cursor
 from psycopg.rows import DictRow
 
-from operate.benchmarks.cell import Cell, NotAsAcknowledged, Run
+from operate.benchmarks.cell import Cell, NotAsAcknowledged, Run, Stretch
 from operate.benchmarks.ground import (
     CALLERS,
     LOADED,
@@ -158,7 +157,8 @@ async def decide_cells(on: Ground) -> AsyncIterator[Cell]:
 async def _deciding(on: Ground, name: str, callers: int, *, held: int) -> AsyncIterator[Cell]:
     async with writing(on, resources=[NOTEBOOKS], streams_held=held) as (writer, database):
         # What is read is twenty events in each stretch, and not also those that the stretches before it added. All lie
-        # there before the first: laid in between they would drive the reference's rows out of the server's memory.
+        # there before the first: laid in between they would drive the reference's rows out of the server's memory. The
+        # reference has as many, and each of its stretches is about other ones as well.
         sets = STRETCHES if held == 1 else 1
         streams = [str(uuid.uuid4()) for _ in range(sets * STREAMS)]
         await fill(on, database, streams)
@@ -174,7 +174,7 @@ async def _deciding(on: Ground, name: str, callers: int, *, held: int) -> AsyncI
             name=name,
             unit="decisions/s",
             ours=ours,
-            against=await _select_and_insert(on, callers),
+            against=await _select_and_insert(on, callers, sets=sets),
             check=deciding.check,
         )
 
@@ -218,7 +218,7 @@ def _answer(decided: Decided) -> bytes:
     return b'{"status": 200, "version": %d}' % decided.version
 
 
-async def _select_and_insert(on: Ground, callers: int) -> Callable[[float], Any]:
+async def _select_and_insert(on: Ground, callers: int, *, sets: int) -> Stretch:
     database = on.fresh()
     owner = await asyncpg.connect(on.url(database, "visits_owner"))
     await owner.execute(
@@ -226,20 +226,21 @@ async def _select_and_insert(on: Ground, callers: int) -> Callable[[float], Any]
         " notification_id bigserial, primary key (originator_id, originator_version));"
         " create unique index on row (notification_id);"
         f" insert into row (originator_id, originator_version, topic, state) select '{OFFICE}/notes/' || s, v, 'Noted',"
-        f" decode(repeat('78', {stored_bytes()}), 'hex') from generate_series(1, {STREAMS}) s,"
+        f" decode(repeat('78', {stored_bytes()}), 'hex') from generate_series(1, {sets * STREAMS}) s,"
         f" generate_series(1, {LOADED}) v order by s, v"
     )
     await owner.close()
     on.settle(database, "row")
     script = on.folder / f"{database}.sql"
     script.write_text(
-        f"\\set s random(1, {STREAMS})\n\\set v random(100, 1000000000000)\n"
+        f"\\set s random(:first, :first + {STREAMS - 1})\n\\set v random(100, 1000000000000)\n"
         f"select * from row where originator_id = '{OFFICE}/notes/' || :s order by originator_version limit {LOADED};\n"
         f"insert into row (originator_id, originator_version, topic, state)"
         f" values ('{OFFICE}/notes/' || :s, :v, 'Noted', '\\x{'78' * stored_bytes()}'::bytea);\n",
         encoding="ascii",
     )
-    return partial(on.pgbench, callers=callers, database=database, script=script)
+    first = cycle(range(1, sets * STREAMS, STREAMS))
+    return lambda seconds: on.pgbench(seconds, callers=callers, database=database, script=script, first=next(first))
 
 
 async def one_stream_cells(on: Ground) -> AsyncIterator[Cell]:

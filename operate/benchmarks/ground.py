@@ -116,12 +116,16 @@ class Ground:
         self.sql(database, f"vacuum (analyze) {table}")
         self.sql(database, "checkpoint")
 
-    async def pgbench(self, seconds: float, *, callers: int, database: str, script: Path) -> Run:
-        """Run pgbench with prepared statements for whole seconds; every transaction's time is kept."""
+    async def pgbench(self, seconds: float, *, callers: int, database: str, script: Path, first: int = 1) -> Run:
+        """Run pgbench with prepared statements for whole seconds; every transaction's time is kept.
+
+        :param first: what the script knows as ``:first``.
+        """
         whole = max(1, round(seconds))
         for old in self.folder.glob("times*"):
             old.unlink()
         words = [self.server.bin / "pgbench", "-n", "-M", "prepared", "-T", str(whole), "-c", str(callers)]
+        words += ["-D", f"first={first}"]
         words += [
             "-j",
             str(min(callers, os.cpu_count() or 1)),

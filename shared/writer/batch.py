@@ -91,6 +91,7 @@ class Batch(Leaves, kw_only=True, eq=False):
     :ivar id: no other batch has it, also of another process.
     :ivar follows: the id that the head holds before it; afterwards it holds ``id``.
     :ivar below: what the batch that is being committed leaves behind.
+    :ivar moment: when what is decided now is decided; a batch that is decided ahead has several.
     :ivar taken: messages that were new.
     :ivar leaving: of leases that go over to another office, what is stored about them; ``along``: of the ledger.
     :ivar before: what was overwritten in its dicts, newest last.
@@ -115,7 +116,7 @@ class Batch(Leaves, kw_only=True, eq=False):
     outcomes: list[tuple[Asked, Decided | BaseException]] = []
     leaving: dict[HandOver, Leaving] = {}
     along: dict[HandOver, list[Entered]] = {}
-    taken: list[tuple[str, str, int, int, str, int, str, bytes, int]] = []
+    taken: list[tuple[str, datetime, str, int, int, str, int, str, bytes, int]] = []
     before: list[tuple[dict[Any, Any], Any, Any]] = []
 
     @classmethod

@@ -57,6 +57,7 @@ class Messages:
             batch.taken.append(
                 (
                     office,
+                    batch.moment,
                     told.publisher,
                     told.epoch,
                     told.position,

@@ -52,6 +52,7 @@ PARTS: Mapping[str, Part] = {
     ),
     "messages": Part(
         {
+            "taken_at": "timestamptz",
             "publisher": "text",
             "epoch": "int",
             "position": "bigint",
@@ -60,9 +61,9 @@ PARTS: Mapping[str, Part] = {
             "type": "text",
             "digest": "bytea",
         },
-        "inbox (office, publisher, epoch, position, stream, version, type, digest, state, taken_at)",
-        besides=", 'taken', $6",
-        alike=2,
+        "inbox (office, taken_at, publisher, epoch, position, stream, version, type, digest, state)",
+        besides=", 'taken'",
+        alike=3,
     ),
     "streams begun": _INBOX_STREAM,
     "streams moved": _INBOX_STREAM._replace(

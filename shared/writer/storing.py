@@ -126,7 +126,7 @@ def _of_several(batch: Batch, changed: Mapping[_Changed, _Rows]) -> tuple[str, l
         names = [change_name(table, how) for _, how, table in changed]
         parts["changes"] = [[office for office, _, _ in changed], names, _as_json(changed)]
     if batch.taken:
-        parts["messages"], parts["streams"] = _columns(batch.taken)[:8], _columns(_streams_that_move(batch))
+        parts["messages"], parts["streams"] = _columns(batch.taken)[:9], _columns(_streams_that_move(batch))
     return record_sql(tuple(parts)), [column for columns in parts.values() for column in columns]
 
 
@@ -150,12 +150,15 @@ def _as_json(changed: Mapping[_Changed, _Rows]) -> list[str]:
 
 
 def _streams_that_move(batch: Batch) -> list[tuple[str, str, str, int, bool]]:
-    """Return, of the streams of new messages, where each stands now and whether it is new itself."""
+    """Return, of the streams of new messages, where each stands now and whether it is new itself.
+
+    It stands where the batch leaves it: behind a new message may come one that waited.
+    """
     moved: dict[tuple[str, str, str], tuple[str, str, str, int, bool]] = {}
-    for office, publisher, _, _, of, version, _, _, previous in batch.taken:
+    for office, _, publisher, _, _, of, _, _, _, previous in batch.taken:
         stream = (office, publisher, of)
         begun = moved[stream][4] if stream in moved else previous == 0
-        moved[stream] = (office, publisher, of, version, begun)
+        moved[stream] = (*stream, batch.applied[(office, f"{publisher}:{of}")], begun)
     return list(moved.values())
 
 

@@ -1,7 +1,7 @@
 """Storing a batch: the statement for one office and the function for several leave the same behind."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -56,7 +56,14 @@ def with_messages(
     into: Batch, *told: tuple[str, int, int], office: str = SHED, publisher: str = "orders", epoch: int = 1
 ) -> Batch:
     for position, (stream, version, previous) in enumerate(told, start=100 * into.log + 1):
-        into.taken.append((office, publisher, epoch, position, stream, version, "OrderPlaced", b"digest", previous))
+        what = (publisher, epoch, position, stream, version, "OrderPlaced", b"digest", previous)
+        into.taken.append((office, into.moment, *what))
+        into.applied[(office, f"{publisher}:{stream}")] = version
+    return into
+
+
+def later(into: Batch) -> Batch:
+    into.moment += timedelta(milliseconds=3)
     return into
 
 
@@ -92,6 +99,9 @@ HELD: dict[str, Batch] = {
     ),
     "messages of two epochs": with_messages(
         with_messages(batch(), ("order/1", 1, 0), ("order/2", 1, 0)), ("order/3", 1, 0), epoch=2
+    ),
+    "messages that were decided at two moments": with_messages(
+        later(with_messages(batch(), ("order/1", 1, 0))), ("order/2", 1, 0), ("order/1", 2, 1), epoch=2
     ),
     "a message of a stream that moves": with_messages(batch(), ("order/7", 3, 2)),
     "a message that waited, and the new one behind it": with_messages(

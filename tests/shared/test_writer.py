@@ -14,6 +14,7 @@ from time import perf_counter
 from typing import Any, TypeVar
 
 import asyncpg
+import msgspec
 import pytest
 from eventsourcing.persistence import StoredEvent
 from hypothesis import HealthCheck, settings
@@ -26,6 +27,7 @@ from shared.authority import MANDATES
 from shared.clock import SystemClock
 from shared.codec import Codec
 from shared.decisions import Elsewhere, Named, Refusal, Stream, TooEarly
+from shared.epochs import EFFECTS, Effect
 from shared.inbox_rows import Itself
 from shared.log import ONCE, EventLog, event_log, lay_out
 from shared.refusals import NoMandate
@@ -497,6 +499,20 @@ async def test_messages_that_are_handed_over_together_each_have_their_own_outcom
     assert [tuple(row) for row in moved] == [("order/1", 1), ("order/4", 1), ("order/5", 1)]
 
 
+async def test_a_message_that_waited_and_comes_together_with_the_one_before_it_is_the_last_of_its_stream(
+    shed: Shed,
+) -> None:
+    first, second, third = (told(n, version=n, previous=n - 1) for n in (1, 2, 3))
+
+    async def take(message: Message) -> str:
+        return (await shed.lend(f"t{message.position}", "anna", By(message=message, actor="SYS"))).outcome
+
+    assert (await take(first), await take(third)) == ("done", "parked")
+    waited = msgspec.structs.replace(third, waited=True)
+    assert [*await asyncio.gather(take(second), take(waited))] == ["done", "done"]
+    assert [tuple(row) for row in await shed.fetch("select stream, version from inbox_stream")] == [("order/1", 3)]
+
+
 async def test_messages_of_one_stream_that_are_handed_over_together_follow_each_other(shed: Shed) -> None:
     one = [news(n, stream="order/1", version=n, previous=n - 1) for n in range(1, 5)]
     outcomes = [*await shed.writer.ask_all(one[:3]), *await shed.writer.ask_all(one[3:])]
@@ -656,6 +672,28 @@ async def test_the_next_batch_is_decided_while_one_is_being_committed_and_nobody
     assert acts.times == {"t1 anna": 2, "t1 bram": 1, "t2 bram": 1}  # by two who asked, and nothing twice
     stored = await shed.fetch("select notification_id, originator_id from stored_events order by 1")
     assert [tuple(row) for row in stored] == [(1, "shed-north/tool/t1"), (2, "shed-north/tool/t2")]
+
+
+async def test_what_follows_from_a_message_is_found_by_the_moment_at_which_that_was_taken_in(shed: Shed) -> None:
+    """``shared.epochs`` does so; a batch that is decided ahead is decided into at several moments."""
+    acts = Asked(shed)
+
+    def take(number: int) -> "asyncio.Task[Decided]":
+        message = told(number, stream=f"order/{number}")
+        return acts.lend(f"t{number}", "anna", By(message=message, actor="SYS"))
+
+    async with nobody_commits(shed):
+        first = acts.lend("t0", "anna")
+        await acts.decided("t0 anna")
+        second = take(1)
+        await acts.decided("t1 anna")
+        third = take(2)
+        await acts.decided("t2 anna")
+    await asyncio.gather(first, second, third)
+    moments = [(row["position"], row["taken_at"]) for row in await shed.fetch("select * from inbox order by position")]
+    recorded = [Effect.of({**row, "cause": "a message"}) for row in await shed.fetch(EFFECTS, 2**62, 2)]
+    assert [(int(one.event[6]), one.at) for one in reversed(recorded) if one is not None] == moments
+    assert moments[0][1] < moments[1][1]
 
 
 async def test_what_was_decided_ahead_is_decided_anew_when_the_commit_before_it_failed(shed: Shed) -> None:

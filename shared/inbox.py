@@ -26,6 +26,7 @@ from shared.event_sourcing import Act, Decided, EventStore, Message, StoreBusy
 from shared.fail_points import reach
 from shared.hand_over import OFFICE_CHANGED, LeaseMoved, Stored, keys_in
 from shared.inbox_rows import AWAY, InboxRows, Known, place_of, stream_of
+from shared.lost import NOT_ITS_FAULT
 from shared.progress import MESSAGES, PARKED, Progress, Ranges, Turns
 from shared.told import Keep, Letter, Passed, Reaction, Reactions, Reader, Told, letter_id
 from shared.voiding import Voiding
@@ -40,7 +41,6 @@ RETRY_SECONDS = (0.5, 2.0, 8.0, 30.0)  # after the first, second … failure
 PATIENCE_SECONDS = 3.0  # how long messages are held for a store that is away
 SAY_SECONDS = 2.0
 ANNOUNCEMENT = "LogHeadAnnounced"  # by which a publisher says where an epoch of it ended
-_NOT_OURS = ("08", "53", "57", "58", "XX")  # SQL states that say something of the server, nothing of the message
 
 Sent = Told[Any] | Letter | Passed
 Straight = tuple[int, Told[Any], Place]  # its number among those delivered
@@ -531,7 +531,7 @@ class Inbox:
         """Give a message up for now, or for good. :raises StoreBusy: it is not the message's fault."""
         if isinstance(why, AWAY):
             raise why
-        if (getattr(why, "sqlstate", None) or "")[:2] in _NOT_OURS or isinstance(why, UnknownEvent):
+        if (getattr(why, "sqlstate", None) or "")[:2] in NOT_ITS_FAULT or isinstance(why, UnknownEvent):
             raise StoreBusy from why
         assert isinstance(why, Exception)
         if not await self.waiting.try_again(told, why):

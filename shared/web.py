@@ -41,7 +41,7 @@ from shared.door import Door
 from shared.doors import Doors, Store, may
 from shared.event_sourcing import EventStore, KeyReused, OnRefusal, StoreBusy, every, one
 from shared.keys import OFFICE, NationalNumberTyped, Seals
-from shared.lost import WITHOUT_STATE
+from shared.lost import NOT_ITS_FAULT, WITHOUT_STATE
 from shared.problems import Fault, NotYetKnown, Problem
 from shared.reception import DeadLetters, Epochs, Inbox, Readiness, Reception
 from shared.settings import Settings
@@ -82,13 +82,11 @@ AWAY = (
     *WITHOUT_STATE,
     UnknownEvent,  # a newer release of this service has written, and this one stands by, or is being ended
 )
-# Classes of SQL states that say the same: connection, transaction state, resources, intervention, system, internal.
-AWAY_STATES = frozenset({"08", "25", "53", "57", "58", "XX"})
 
 
 def _is_away(error: BaseException) -> bool:
     if isinstance(error, asyncpg.PostgresError):
-        return (error.sqlstate or "08")[:2] in AWAY_STATES
+        return (error.sqlstate or "08")[:2] in NOT_ITS_FAULT
     return isinstance(error, AWAY) and not isinstance(error, FileNotFoundError | ValueError)
 
 

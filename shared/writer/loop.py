@@ -16,7 +16,7 @@ What holds, and why:
 * A connection lost during COMMIT means *unknown*. The head tells: it holds the batch's id, or it does not, and then the
   same acts are decided again.
 * An error that the database blames on the data makes the batch be tried act by act, so that one poisonous act cannot
-  fail its neighbours.
+  fail its neighbours. So does any other error that comes back again and again.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ from shared.codec import Codec
 from shared.decisions import AnyStream
 from shared.fail_points import reach
 from shared.log import KEEP_PLANS, READ_IN_ORDER
-from shared.lost import WITHOUT_STATE
+from shared.lost import IN_THE_WAY, OF_THE_SERVER, WITHOUT_STATE
 from shared.outbox import JustCommitted
 from shared.views import Resource, View
 from shared.writer.acts import Act, Change, Decided, Message, OnRefusal, Read, Responsible, StoreBusy, WritingWaits
@@ -57,8 +57,7 @@ WORTH_HALVING = 16  # so many acts that wait are decided and stored in two halve
 SECONDS_OF_DOUBT = 10.0
 ONLY_WRITER = "select pg_try_advisory_lock(hashtext('huurspoor-writer'))"
 ALREADY_THERE = "23505"
-# Classes of SQL states after which nobody knows whether a COMMIT took place: connection, shutdown, resources, internal.
-UNKNOWN_OUTCOME = frozenset({"08", "25", "53", "57", "58", "XX"})
+TRIES = 3  # of acts that the database fails on, together and then each by itself
 NO_HEAD = Head(batch="", log=0, published=0, epoch=1, hash=b"", at=datetime.fromtimestamp(0, UTC))
 
 
@@ -387,7 +386,7 @@ class Writer:
         """Give every act that is under way exactly one outcome, whatever went wrong: nothing is decided ahead here."""
         await self._nothing_is_decided_ahead()
         for batch in self._under_way:
-            if not batch.sent_off or await self._is_to_be_decided_again(batch, why):
+            if batch.asked and (not batch.sent_off or await self._is_to_be_decided_again(batch, why)):
                 await self._settle(batch.asked)
             batch.asked = []
 
@@ -400,8 +399,12 @@ class Writer:
             self._deciding_ahead = None
 
     async def _settle(self, asked: list[Asked]) -> None:
-        """Decide and store as often as it takes."""
-        while asked:
+        """Decide and store until each has its outcome; what fails again and again is tried act by act.
+
+        :raises Exception: of the driver, where one act alone fails again and again as well; nothing of it was stored.
+        """
+        failed: Exception = StoreBusy()
+        for _try in range(TRIES):
             batch = self._begin()
             try:
                 await self._deciding.decide(asked, batch)
@@ -409,9 +412,14 @@ class Writer:
             except (*WITHOUT_STATE, asyncpg.PostgresError) as why:
                 if not await self._is_to_be_decided_again(batch, why):
                     return
+                failed = why
             else:
                 self._keep(batch)
                 return
+        if len(asked) == 1:
+            raise failed
+        for one in asked:
+            await self._settle([one])
 
     async def _is_to_be_decided_again(self, batch: Batch, why: Exception) -> bool:
         """Look what came of a batch that could not be stored; where that is known, its acts have their outcome."""
@@ -419,8 +427,11 @@ class Writer:
             REPEATED.labels("somebody-else-wrote").inc()
             await self._read_head()
             return True
-        if not isinstance(why, asyncpg.PostgresError) or (why.sqlstate or "")[:2] in ("", *UNKNOWN_OUTCOME):
+        if not isinstance(why, asyncpg.PostgresError) or (why.sqlstate or "")[:2] in ("", *OF_THE_SERVER):
             return not await self._was_committed(batch)
+        if why.sqlstate[:2] in IN_THE_WAY:
+            REPEATED.labels("in-the-way").inc()
+            return True
         if why.sqlstate == ALREADY_THERE and any(one.supposes for one in batch.asked):
             # One is not as new as it was held to be: look for all of them, and for those that are asked from now on.
             REPEATED.labels("not-new").inc()

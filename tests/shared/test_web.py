@@ -523,7 +523,14 @@ async def test_pointers_say_where_and_never_what(shop: Shop) -> None:
 
 @pytest.mark.parametrize(
     "error",
-    [ConnectionResetError(), TimeoutError(), asyncpg.InterfaceError("gone"), asyncpg.InternalClientError("gone")],
+    [
+        ConnectionResetError(),
+        TimeoutError(),
+        asyncpg.InterfaceError("gone"),
+        asyncpg.InternalClientError("gone"),
+        asyncpg.DeadlockDetectedError("chosen"),
+        asyncpg.LockNotAvailableError("held"),
+    ],
 )
 def test_a_lost_connection_is_for_now_not_available(error: Exception) -> None:
     answer = problem_of(error)

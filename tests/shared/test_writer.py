@@ -428,6 +428,9 @@ async def test_what_the_database_will_not_take_fails_only_its_own_act(shed: Shed
     assert [row["notification_id"] for row in found] == [1, 2]
 
 
+OTHERS = "from pg_stat_activity where usename = current_user and pid <> pg_backend_pid()"
+
+
 async def test_a_connection_lost_while_working_is_opened_again_without_a_doubled_effect(shed: Shed) -> None:
     async def kill() -> None:
         await shed.fetch(
@@ -450,8 +453,7 @@ async def test_a_connection_lost_while_working_is_opened_again_without_a_doubled
 
 async def test_a_connection_lost_while_more_is_looked_for_is_no_fault_of_the_act(shed: Shed) -> None:
     await shed.lend("t1", "anna")
-    others = "from pg_stat_activity where usename = 'visits' and pid <> pg_backend_pid()"
-    assert await shed.fetch(f"select pg_terminate_backend(pid) {others}", role="at_work")
+    assert await shed.fetch(f"select pg_terminate_backend(pid) {OTHERS}", role="at_work")
     with pytest.raises(ToolNotOnShelf):  # its key is looked for before it is told so
         await shed.lend("t1", "bram", By(once="bram/k", digest=b"\x01"))
     assert (await shed.lend("t2", "bram")).outcome == "done"
@@ -1318,6 +1320,42 @@ async def test_what_is_held_to_be_new_comes_to_the_same_as_what_is_looked_for(
     office = f"shed-{token_hex(4)}"
     supposed = await played(shed, office, there, batches, doubted=False)
     assert supposed == await played(shed, f"{office}-2", there, batches, doubted=True)
+
+
+@pytest.mark.parametrize("why", [asyncpg.DeadlockDetectedError, asyncpg.LockNotAvailableError])
+async def test_what_stood_in_the_way_of_others_is_decided_again(
+    shed: Shed, monkeypatch: pytest.MonkeyPatch, why: type[Exception]
+) -> None:
+    monkeypatch.setattr(shared.writer.loop, "store", fails(why, lambda _batch: True, times=3))
+    assert [one.version for one in await asyncio.gather(shed.lend("t1", "anna"), shed.lend("t2", "anna"))] == [1, 1]
+
+
+async def test_an_act_on_which_the_database_fails_again_and_again_keeps_nobody_waiting(
+    shed: Shed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = fails(asyncpg.DataCorruptedError, lambda batch: any(one.id == "t2" for one in batch.asked))
+    monkeypatch.setattr(shared.writer.loop, "store", broken)
+    async with asyncio.timeout(20):
+        first, second = await asyncio.gather(shed.lend("t1", "anna"), shed.lend("t2", "anna"), return_exceptions=True)
+        assert isinstance(first, Decided) and isinstance(second, StoreBusy)
+        await shed.writer.ready.wait()
+        assert (await shed.lend("t3", "anna")).version == 1
+
+
+def fails(
+    why: type[Exception], on: Callable[[Batch], bool], *, times: float = inf
+) -> Callable[[asyncpg.Connection, Batch], Awaitable[None]]:
+    """Return what stores batches, as ``store`` does, but fails so often on some."""
+    left = times
+
+    async def stored(connection: asyncpg.Connection, batch: Batch) -> None:
+        nonlocal left
+        if on(batch) and left:
+            left -= 1
+            raise why("as if")
+        await store(connection, batch)
+
+    return stored
 
 
 async def test_a_writer_that_has_nothing_to_do_lets_the_core_sleep(shed: Shed, monkeypatch: pytest.MonkeyPatch) -> None:

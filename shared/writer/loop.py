@@ -55,6 +55,7 @@ log = structlog.get_logger()
 REPEATED = Counter("huurspoor_writer_batches_decided_again", "Batches decided again", ["because"])
 WORTH_HALVING = 16  # so many acts that wait are decided and stored in two halves, one while the other commits
 SECONDS_OF_DOUBT = 10.0
+SECONDS_TO_COME_BACK = 5.0  # after a lost connection, before those under way are told that the store is away
 ONLY_WRITER = "select pg_try_advisory_lock(hashtext('huurspoor-writer'))"
 ALREADY_THERE = "23505"
 TRIES = 3  # of acts that the database fails on, together and then each by itself
@@ -199,7 +200,9 @@ class Writer:
 
     def held(self, office: str, stream: AnyStream, id: str) -> Held | None:
         """Return a stream's committed state when this writer is the one that writes and holds it."""
-        return self.memory.streams.get(f"{office}/{stream.kind}/{id}") if self.ready.is_set() else None
+        if not (self.ready.is_set() and self._is_the_one_that_writes):
+            return None
+        return self.memory.streams.get(f"{office}/{stream.kind}/{id}")
 
     def look_again(self) -> None:
         """Let nothing more be written until it was vouched for."""
@@ -282,8 +285,7 @@ class Writer:
                     await self._deciding.decide(self._queue.take(self._to_begin_with()), batch)
             if self._look_again:
                 return
-            if batch.follows != self._head.batch:  # nobody is answered on top of what was not committed
-                raise SomebodyElseWrote
+            self._must_follow(batch)
             if batch.stores:
                 self._storing = batch
                 if self._queue:
@@ -402,12 +404,16 @@ class Writer:
         """Decide and store until each has its outcome; what fails again and again is tried act by act.
 
         :raises Exception: of the driver, where one act alone fails again and again as well; nothing of it was stored.
+        :raises StoreBusy: somebody must vouch for the store first; nothing was stored.
         """
         failed: Exception = StoreBusy()
         for _try in range(TRIES):
+            if self._look_again:
+                raise StoreBusy
             batch = self._begin()
             try:
                 await self._deciding.decide(asked, batch)
+                self._must_follow(batch)
                 await self._store(batch)
             except (*WITHOUT_STATE, asyncpg.PostgresError) as why:
                 if not await self._is_to_be_decided_again(batch, why):
@@ -452,7 +458,7 @@ class Writer:
         """The reply was lost: ask the head whether the batch was committed, and if so give its outcomes."""
         REPEATED.labels("connection-lost").inc()
         await self._close()
-        deadline, head = perf_counter() + 5, ""
+        deadline, head = perf_counter() + SECONDS_TO_COME_BACK, ""
         while True:
             try:
                 await self._reconnect()
@@ -474,8 +480,24 @@ class Writer:
         else:
             self.forget()
             await self._read_head()
-        self.ready.set()
+        if not self._look_again:
+            self.ready.set()
         return committed
+
+    def _must_follow(self, batch: Batch) -> None:
+        """Let nobody be answered on top of what was not committed, or by what another process may have made untrue.
+
+        :raises SomebodyElseWrote: the batch follows another one than the last. :raises OSError: the connection is lost
+            that made this process the one that writes.
+        """
+        if batch.follows != self._head.batch:
+            raise SomebodyElseWrote
+        if not self._is_the_one_that_writes:
+            raise ConnectionResetError
+
+    @property
+    def _is_the_one_that_writes(self) -> bool:
+        return self._connection is not None and not self._connection.is_closed()
 
     async def _store(self, batch: Batch) -> None:
         assert self._connection is not None

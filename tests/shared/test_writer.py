@@ -1358,6 +1358,50 @@ def fails(
     return stored
 
 
+async def test_nothing_is_written_before_somebody_vouched_although_a_connection_was_lost(shed: Shed) -> None:
+    acts, vouched = Asked(shed), asyncio.Event()
+
+    async def vouch() -> None:
+        await vouched.wait()
+
+    async with nobody_commits(shed):
+        first = acts.lend("t1", "anna")
+        await acts.decided("t1 anna")
+        second = acts.lend("t2", "anna")
+        await acts.decided("t2 anna")
+        shed.writer.vouch = vouch
+        shed.writer.look_again()
+        await shed.fetch(f"select pg_terminate_backend(pid) {OTHERS}", role="at_work")
+    outcomes = await asyncio.gather(first, second, return_exceptions=True)
+    assert [type(one) for one in outcomes] == [StoreBusy, StoreBusy]
+    assert not shed.writer.ready.is_set() and not await shed.fetch("select 1 from stored_events")
+    vouched.set()
+    await shed.writer.ready.wait()
+    assert (await shed.lend("t1", "anna")).version == 1
+
+
+async def test_who_lost_the_connection_that_made_it_the_one_that_writes_believes_nothing_that_it_holds(
+    shed: Shed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared.writer.loop, "SECONDS_TO_COME_BACK", 0.3)
+    await shed.lend("t1", "anna")
+    second = shed.make()
+    task = asyncio.create_task(second.run())
+    async with asyncio.timeout(10):
+        while not await shed.fetch("select 1 from pg_locks where locktype = 'advisory'", role="at_work"):
+            await asyncio.sleep(0.01)
+        await shed.fetch("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'", role="at_work")
+        await second.ready.wait()
+    await second.ask(By(), stream=TOOL, id="t1", decision=lambda _tool: [ToolReturned()])
+    assert shed.writer.held("shed-north", TOOL, "t1") is None
+    with pytest.raises(StoreBusy):  # and not that another one has it
+        await shed.lend("t1", "bram")
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await shed.writer.ready.wait()
+    assert (await shed.lend("t1", "bram")).version == 3
+
+
 async def test_a_writer_that_has_nothing_to_do_lets_the_core_sleep(shed: Shed, monkeypatch: pytest.MonkeyPatch) -> None:
     offered: list[None] = []
     monkeypatch.setattr("os.sched_yield", lambda: offered.append(None))

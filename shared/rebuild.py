@@ -1,10 +1,12 @@
 """Builds a service's views again from its events, beside the running service.
 
 New tables are filled from the log by the same pure functions that the writer uses; when they have caught up, the head
-row is held for a moment, what came meanwhile is added, and old and new are exchanged in one commit. Readers see the old
-or the new, never half. Ledger, inbox and the answers of Idempotency-Keys are not views and stay.
+is held for a moment, what came meanwhile is added, and old and new are exchanged in one commit. Readers see the old
+or the new, never half. Ledger, inbox and the answers of Idempotency-Keys are not views and stay. Two rebuilds of one
+service follow each other.
 """
 
+import contextlib
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ from typing import Any
 
 import msgspec
 from psycopg import Cursor
+from psycopg.errors import LockNotAvailable
 from psycopg.rows import DictRow, tuple_row
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -37,6 +40,9 @@ from shared.writer.recording import shown_row
 
 PAGE = 2000
 FRESH = "__fresh"
+ONLY_REBUILD = "select pg_advisory_lock(hashtext('huurspoor-rebuild'))"
+# Shorter than the server takes for a deadlock (1 s): who reads several views has them before anybody is refused.
+HELD_UP = "200ms"
 
 
 @dataclass(slots=True)
@@ -192,10 +198,11 @@ def rebuild(
     :param stays: kinds of streams that stay with an office when the lease they are about goes to another one.
     :param made_by: stands for the code that fills the views (``shared.log.lay_out``).
     """
-    log = event_log({**owner, "pool_size": 2})
+    log = event_log({**owner, "pool_size": 3})
     made = _Views(codec, streams, resources, views, stays)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    try:
+    with contextlib.closing(log.datastore), log.datastore.get_connection() as alone:
+        alone.execute(ONLY_REBUILD)
         with log.datastore.transaction(commit=True) as rows:
             for table in made.tables.values():
                 fresh = table.name + FRESH
@@ -209,14 +216,15 @@ def rebuild(
                     _store(rows, page)
                 progress.update(bar, completed=made.reached)
             with log.datastore.transaction(commit=True) as rows:
-                rows.execute("select log from head for update")  # the writer waits here until the exchange is done
+                # The writer waits here until the exchange is done: of all tables it takes this one first. If only the
+                # row in it were held, the writer would wait with those in its hands that we want.
+                rows.execute("lock table head in share row exclusive mode")
                 while (page := made.page(log)) is not None:
                     _store(rows, page)
+                _have_to_ourselves(rows, made.tables)
                 for table in made.tables.values():
                     _exchange(rows, table, service, made_by)
             progress.update(bar, completed=made.reached, total=made.reached)
-    finally:
-        log.datastore.close()
 
 
 def _store(rows: Cursor[DictRow], page: list[tuple[str, Row]]) -> None:
@@ -230,6 +238,16 @@ def _store(rows: Cursor[DictRow], page: list[tuple[str, Row]]) -> None:
         fresh = Table(name + FRESH, table.columns, table.key)
         sql = delete_sql if gone else upsert_sql
         rows.execute(sql(fresh, rows="%s::jsonb"), (msgspec.json.encode(values).decode(),))
+
+
+def _have_to_ourselves(rows: Cursor[DictRow], names: Iterable[str]) -> None:
+    """Let nobody else read these tables, all at once: with one of them held, a reader may have another and wait."""
+    listed = ", ".join(f'"{name}"' for name in names)
+    rows.execute(f"set local lock_timeout to '{HELD_UP}'")
+    while True:
+        with contextlib.suppress(LockNotAvailable), rows.connection.transaction():
+            rows.execute(f"lock table {listed} in access exclusive mode")
+            return
 
 
 def _exchange(rows: Cursor[DictRow], table: Table, service: str, made_by: str) -> None:

@@ -1,0 +1,177 @@
+"""Views are built again beside a service that writes and is read, by one rebuild at a time; with a real store."""
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+
+import asyncpg
+import psycopg
+import pytest
+
+from operate.postgres import SUPERUSER, Postgres
+from shared import rebuild as rebuilding
+from shared.clock import SystemClock
+from shared.codec import Codec
+from shared.event_sourcing import EventStore
+from shared.keys import Seals
+from shared.views import Row
+from shared.writer.loop import Writer
+from tests.conftest import ScratchDatabase
+from tests.one_service import lay_out_log, template
+from tests.shared.test_day import MONDAY, NORTH, SHED, TOOL, TOOLS, Day, OfficeFounded, ToolLent
+
+PATIENCE = 20.0
+
+
+@dataclass
+class House:
+    """A service at work, and what a rebuild of its views must know."""
+
+    database: ScratchDatabase
+    store: EventStore
+    codec: Codec
+
+    async def lend(self, id: str) -> None:
+        by = Day(office=NORTH, date=MONDAY)
+        await self.store.decide(TOOL, id, lambda _: [ToolLent(due_on=MONDAY)], by=by)
+
+    async def tools(self) -> list[str]:
+        found = await self.store.rows("select id from tools where office = $1", by=Day(office=NORTH, date=MONDAY))
+        return sorted(row["id"] for row in found)
+
+    def rebuild(self) -> None:
+        rebuilding.rebuild(
+            "visits",
+            self.database.in_library_words,
+            codec=self.codec,
+            streams=(SHED, TOOL),
+            resources=[TOOLS],
+            views=[],
+        )
+
+    def ask(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Ask the server, as one who sees everybody."""
+        server = self.database.server
+        password = server.state.password(SUPERUSER).read_text()
+        address = server.url(self.database.name, SUPERUSER)
+        with psycopg.connect(address, password=password, autocommit=True) as superuser:
+            return superuser.execute(query, values).fetchall()
+
+    def waiting(self) -> list[tuple[int]]:
+        """Return who waits for a lock."""
+        return self.ask(
+            "select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+        )
+
+
+def until(holds: Any) -> None:
+    """Wait until something holds; fail when it does not in time."""
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def laid(postgres: Postgres) -> Iterator[ScratchDatabase]:
+    with template(postgres, "visits", partial(lay_out_log, views=[TOOLS.table])) as made:
+        yield made
+
+
+@pytest.fixture
+async def house(laid: ScratchDatabase) -> AsyncIterator[House]:
+    database = laid.emptied()
+    codec = Codec([SHED, TOOL])
+    writer = Writer(
+        service="visits",
+        connect=lambda: asyncpg.connect(database.at_work),
+        codec=codec,
+        streams=[SHED, TOOL],
+        published=lambda _event, _state, _id: (),
+        resources=[TOOLS],
+        views=[],
+        authority_stream=None,
+        clock=SystemClock(),
+    )
+    writing = asyncio.create_task(writer.run())
+    await writer.ready.wait()
+    async with asyncpg.create_pool(database.at_work, min_size=1, max_size=2) as pool:
+        store = EventStore(writer, codec, pool, cast(Seals, None))
+        house = House(database, store, codec)
+        by = Day(office=NORTH, date=MONDAY)
+        await store.decide(SHED, "shed", lambda _: [OfficeFounded(name="North")], by=by)
+        yield house
+    writing.cancel()
+
+
+async def test_who_writes_while_old_and_new_are_exchanged_waits_and_is_not_refused(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.lend("saw")
+    exchange, loop, lent = rebuilding._exchange, asyncio.get_running_loop(), list[Any]()
+
+    def exchange_while_somebody_writes(*arguments: Any) -> None:
+        if not lent:
+            lent.append(asyncio.run_coroutine_threadsafe(house.lend("axe"), loop))
+            until(house.waiting)
+        exchange(*arguments)
+
+    monkeypatch.setattr(rebuilding, "_exchange", exchange_while_somebody_writes)
+    await asyncio.to_thread(house.rebuild)
+    await asyncio.wrap_future(lent[0])
+    assert await house.tools() == ["axe", "saw"]
+
+
+async def test_who_reads_for_long_keeps_no_other_reader_back(house: House) -> None:
+    await house.lend("saw")
+    server = house.database.server
+    address = server.url(house.database.name, SUPERUSER)
+    with (
+        ThreadPoolExecutor(1) as beside,
+        psycopg.connect(address, password=server.state.password(SUPERUSER).read_text()) as reading,
+    ):
+        reading.execute("select * from tools")
+        rebuilt = beside.submit(house.rebuild)
+        await asyncio.to_thread(until, house.waiting)
+        assert await asyncio.wait_for(house.tools(), PATIENCE / 2) == ["saw"]
+        reading.rollback()
+        await asyncio.to_thread(rebuilt.result)
+    assert await house.tools() == ["saw"]
+
+
+async def test_two_rebuilds_at_once_follow_each_other_and_lose_no_row(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for id in ("axe", "saw"):
+        await house.lend(id)
+    store, met = rebuilding._store, threading.Event()
+
+    def store_and_meet(rows: Any, page: list[tuple[str, Row]]) -> None:
+        if threading.current_thread().name == "second":
+            met.set()  # its empty tables lie there
+            until(lambda: not first.is_alive())
+        store(rows, page)
+        if threading.current_thread().name == "first":
+            second.start()
+            until(lambda: met.is_set() or house.waiting())
+
+    def rebuild() -> None:
+        try:
+            house.rebuild()
+        except Exception as why:
+            failed.append(why)
+
+    monkeypatch.setattr(rebuilding, "_store", store_and_meet)
+    first, second = (threading.Thread(target=rebuild, name=name) for name in ("first", "second"))
+    failed: list[Exception] = []
+    first.start()
+    await asyncio.to_thread(first.join)
+    assert await house.tools() == ["axe", "saw"]
+    await asyncio.to_thread(second.join)
+    assert await house.tools() == ["axe", "saw"]
+    assert failed == []

@@ -84,9 +84,9 @@ def up(
 ) -> None:
     """Start all services, each a process of its own, and wait until they are ready."""
     place = State(state.resolve())
-    move_to = _clock_for(place, clock)
     if is_running(place):
         raise AlreadyRunning(f"a platform already runs on {place.root}")
+    move_to = _clock_for(place, clock)
     if detach:
         _start_detached(place, port)
         if move_to is not None:

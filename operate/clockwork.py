@@ -16,7 +16,7 @@ DAY_BEGINS = time(0, 5)
 SECONDS_A_DAY = 60.0
 _A_DAY = timedelta(days=1)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.05
-_PATIENCE = 5.0  # for one question while waiting; whoever needs longer is asked again
+PATIENCE = 5.0  # for one question while waiting; whoever needs longer is asked again
 
 Progress = Callable[[date], None]
 
@@ -28,8 +28,9 @@ class NotSettled(Exception):
 class Services:
     """The four services of one running platform, asked side by side."""
 
-    def __init__(self, urls: Mapping[str, str], operator_token: str) -> None:
-        self._doors = {name: Door(url, operator_token, patience=_PATIENCE) for name, url in urls.items()}
+    def __init__(self, urls: Mapping[str, str], operator_token: str, lasts: Callable[[], None]) -> None:
+        self._lasts = lasts  # raises what ends the waiting: the platform is no longer there
+        self._doors = {name: Door(url, operator_token, patience=PATIENCE) for name, url in urls.items()}
         self._side_by_side = ThreadPoolExecutor(max_workers=len(self._doors))
 
     def __enter__(self) -> "Services":
@@ -64,6 +65,7 @@ class Services:
             health = {name: answer.body for name, answer in told.items() if answer is not None}
             missing = what_is_missing({name: health.get(name) for name in told})
             if missing:
+                self._lasts()
                 if machine.monotonic() > until:
                     raise NotSettled("; ".join(missing))
                 settled = None
@@ -86,8 +88,9 @@ class Services:
             left = until - machine.monotonic()
             if left <= 0:
                 raise NotSettled("; ".join(f"{name}: {said.get(name, 'does not answer')}" for name in sorted(waiting)))
+            patience = min(left, PATIENCE)
             answers = self.each(
-                lambda door: door.post("/clock/day", {"day": day.isoformat()}, patience=left)  # noqa: B023
+                lambda door: door.post("/clock/day", {"day": day.isoformat()}, patience=patience)  # noqa: B023
             )
             for name, answer in answers.items():
                 if answer is not None and answer.status == 200:
@@ -96,6 +99,7 @@ class Services:
                 elif answer is not None:
                     said[name] = answer.sentence
             if waiting:
+                self._lasts()
                 machine.sleep(0.2)
         return positions
 

@@ -138,15 +138,20 @@ def demo(*, once: bool, keep: Path | None) -> int:
                 return 0 if held else 1
             picture.say("Ctrl-C stopt alles." if dutch else "Ctrl-C stops everything.")
             try:
-                while True:
-                    machine.sleep(3600)
+                platform.stay()
             except KeyboardInterrupt:
                 return 130
 
 
 def _play(platform: Platform, picture: Picture, *, dutch: bool) -> bool:
+    lasts = platform.lasting()
+
+    def urls() -> dict[str, str]:
+        lasts()
+        return platform.urls
+
     client = Client(
-        urls=lambda: platform.urls,
+        urls=urls,
         token=lambda who: platform.token(office=who.office, roles=[who.role], person=who.id, name=who.name),
         language="nl" if dutch else "en",
     )

@@ -1,5 +1,6 @@
 """A running platform, as who operates it sees it: its addresses, tokens, clock and offices."""
 
+import contextlib
 import json
 import os
 import signal
@@ -7,19 +8,19 @@ import subprocess
 import sys
 import time as machine
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 from operate import clockwork, issuer
 from operate.children import how_to_start, stop
 from operate.door import Answer, Away, Door
 from operate.postgres import forget
 from operate.state import PROJECT, SERVICES, State
-from operate.supervisor import SECONDS_TO_READY, DidNotStart, is_running
+from operate.supervisor import ASKED_TO_STOP, SECONDS_TO_READY, AlreadyRunning, DidNotStart, is_running
 from shared.clock import BRUSSELS, SettableClock, local_date, machine_time, set_clock
 
 _SECONDS_TO_STOP = 60.0
@@ -114,6 +115,12 @@ class Platform:
         if self.thrown_away:
             forget(self.state)
 
+    def stay(self) -> NoReturn:
+        """Stay for as long as it runs, as a child of ours. :raises NotRunning: somebody stopped it, or it ended."""
+        assert self.supervisor is not None
+        self.supervisor.wait()
+        raise self._stopped()
+
     @property
     def components(self) -> dict[str, dict[str, Any]]:
         """What the supervisor says of each component: pid, url, log, starts."""
@@ -124,6 +131,22 @@ class Platform:
         """The address of each service."""
         components = self.components
         return {service: components[service]["url"] for service in SERVICES if service in components}
+
+    def lasting(self) -> Callable[[], None]:
+        """Return what tells whoever waits for something that the platform which runs now has ended.
+
+        :raises NotRunning: also when it is called later: it ended, is being stopped, or another one was started since.
+        """
+        supervisor = _told(self.state)["supervisor"]
+
+        def lasts() -> None:
+            with contextlib.suppress(NotRunning):
+                told = _told(self.state)
+                if told["supervisor"] == supervisor and not told["stopping"] and is_running(self.state):
+                    return
+            raise self._stopped()
+
+        return lasts
 
     def now(self) -> datetime:
         """Return the platform's time (aware, UTC)."""
@@ -162,6 +185,7 @@ class Platform:
         """Wait until every outbox is empty and every inbox holds all that was published; return each one's position.
 
         :raises clockwork.NotSettled: something was still missing after ``seconds``.
+        :raises NotRunning: the platform ended meanwhile.
         """
         with self._services() as services:
             return services.settle(until=machine.monotonic() + seconds)
@@ -171,6 +195,7 @@ class Platform:
 
         :raises ValueError: not a local time, earlier than now, or the platform follows the system's clock.
         :raises clockwork.NotSettled: a service missed something for a minute.
+        :raises NotRunning: the platform ended meanwhile.
         """
         if not self.state.clock.exists():
             raise ValueError("this platform follows the system's clock; start a new one with --clock to try things out")
@@ -182,16 +207,21 @@ class Platform:
         """Found an office, and wait until all services know it.
 
         :raises Refused: the platform does not take it: its code, or it exists already.
+        :raises NotRunning: the platform ended meanwhile.
         """
-        doors = {service: Door(url, issuer.operator_token(self.state)) for service, url in self.urls.items()}
+        lasts, operator = self.lasting(), issuer.operator_token(self.state)
+        doors = {service: Door(url, operator, patience=clockwork.PATIENCE) for service, url in self.urls.items()}
         body = {"code": code, "name": name, "director": director, "from": (since or self.today()).isoformat()}
-        answer = _insist(doors["evaluations"], "/offices", body)
+        answer = _insist(doors["evaluations"], "/offices", body, lasts)
         if answer.status not in (200, 201):
             raise Refused(answer.sentence)
-        _wait_until_known(doors, answer.body.get("events", ()))
+        _wait_until_known(doors, answer.body.get("events", ()), lasts)
+
+    def _stopped(self) -> NotRunning:
+        return NotRunning(f"the platform on {self.state.root} was stopped meanwhile")
 
     def _services(self) -> clockwork.Services:
-        return clockwork.Services(self.urls, issuer.operator_token(self.state))
+        return clockwork.Services(self.urls, issuer.operator_token(self.state), self.lasting())
 
 
 def begin_clock(state: State, *, at: datetime) -> None:
@@ -208,10 +238,18 @@ def begin_clock(state: State, *, at: datetime) -> None:
 
 
 def wait_until_ready(state: State, supervisor: "subprocess.Popen[bytes]") -> None:
-    """Wait until a supervisor says that all is ready. :raises DidNotStart: it ended, or took too long."""
+    """Wait until a supervisor says that all is ready.
+
+    :raises DidNotStart: it ended, or took too long. :raises AlreadyRunning: because another one was first.
+    """
     until = machine.monotonic() + SECONDS_TO_READY + 30
     while True:
-        if supervisor.poll() is not None or machine.monotonic() > until:
+        code = supervisor.poll()
+        if code is not None and is_running(state):
+            raise AlreadyRunning(f"a platform already runs on {state.root}")
+        if code in ASKED_TO_STOP:
+            raise DidNotStart(f"the platform on {state.root} was stopped before it was ready")
+        if code is not None or machine.monotonic() > until:
             raise DidNotStart(_last_line(state.log("supervisor")))
         try:
             told = _told(state)
@@ -230,8 +268,10 @@ def ask_to_stop(state: State) -> None:
     """
     if not is_running(state):
         raise NotRunning(f"no platform runs on {state.root}")
-    pid = int(_told(state)["supervisor"])
-    os.kill(pid, signal.SIGTERM)
+    told = _told(state)
+    pid = int(told["supervisor"])
+    if not told["stopping"]:
+        os.kill(pid, signal.SIGTERM)
     until = machine.monotonic() + _SECONDS_TO_STOP
     while is_running(state):
         if machine.monotonic() > until:
@@ -239,24 +279,27 @@ def ask_to_stop(state: State) -> None:
         machine.sleep(0.05)
 
 
-def _insist(door: Door, path: str, body: Mapping[str, Any]) -> Answer:
+def _insist(door: Door, path: str, body: Mapping[str, Any], lasts: Callable[[], None]) -> Answer:
     """Do something once, asked again for up to a minute where the service does not answer, or not now.
 
-    :raises Away: it never answered.
+    :raises Away: it never answered. :raises NotRunning: as ``lasts`` says.
     """
     key, until = str(uuid.uuid4()), machine.monotonic() + 60
     while True:
         try:
-            answer = door.post(path, body, key=key, patience=30)
+            answer = door.post(path, body, key=key)
             if answer.status != 503 or machine.monotonic() > until:
                 return answer
         except Away:
             if machine.monotonic() > until:
                 raise
+        lasts()
         machine.sleep(0.1)
 
 
-def _wait_until_known(doors: Mapping[str, Door], events: Iterable[Mapping[str, Any]]) -> None:
+def _wait_until_known(
+    doors: Mapping[str, Door], events: Iterable[Mapping[str, Any]], lasts: Callable[[], None]
+) -> None:
     positions = [int(str(event["position"]).rpartition(":")[2]) for event in events if event.get("position")]
     until = machine.monotonic() + 60
     waiting = {service: door for service, door in doors.items() if service != "evaluations"} if positions else {}
@@ -268,6 +311,8 @@ def _wait_until_known(doors: Mapping[str, Door], events: Iterable[Mapping[str, A
                 continue
             if health and health["inbox"].get("evaluations", {}).get("seen", 0) >= max(positions):
                 del waiting[service]
+        if waiting:
+            lasts()
         if machine.monotonic() > until:
             raise Refused(f"the office was founded, but {', '.join(waiting)} did not hear of it within a minute")
         machine.sleep(0.02)

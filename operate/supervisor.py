@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import time as machine
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -30,6 +30,8 @@ from shared.settings import with_password
 
 BUS_KEEPER = "bus-keeper"
 SECONDS_TO_READY = 120.0
+# The codes with which a supervisor ends that was asked to.
+ASKED_TO_STOP = {130: signal.SIGINT, 143: signal.SIGTERM, 129: signal.SIGHUP}
 _LONG_ENOUGH = 5.0  # seconds after which a start counts as a good one
 _DELAYS = (0.05, 0.25, 0.5, 1.0, 2.0)  # seconds before a child is started again; the later ones when it keeps ending
 _SECONDS_TO_HOLD = 1.0  # the state folder: who asks whether a platform runs on it has it for a moment
@@ -85,7 +87,7 @@ class Supervisor:
         self._first = dict(first or {})
         self._every = dict(every or {})
         self._owners: dict[str, Mapping[str, str]] = {}
-        self._say = say
+        self._tells = say
         self._components: dict[str, Component] = {}
         self._keepers: dict[str, asyncio.Task[None]] = {}
         self._stopping = asyncio.Event()
@@ -93,7 +95,7 @@ class Supervisor:
         self._exit = 0
         self._ready = False
 
-    async def run(self, *, when_ready: Callable[[], Awaitable[None]] | None = None) -> int:
+    async def run(self, *, when_ready: Callable[[], Coroutine[Any, Any, None]] | None = None) -> int:
         """Run until a signal says stop; return the exit code that belongs to it.
 
         :raises AlreadyRunning: there is a supervisor on this state folder.
@@ -103,7 +105,7 @@ class Supervisor:
         with _held(self._state):
             self._tell()  # what is still told there ended with the supervisor before
             loop = asyncio.get_running_loop()
-            for asked, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)):
+            for code, asked in ASKED_TO_STOP.items():
                 loop.add_signal_handler(asked, self._asked_to_stop, code)
             try:
                 starting = asyncio.create_task(self._start())
@@ -113,23 +115,27 @@ class Supervisor:
                     self._ready = True
                     self._tell()
                     if when_ready is not None:
-                        await when_ready()
+                        doing = asyncio.create_task(when_ready())
+                        await self._first_of(doing)
+                        if not self._stopping.is_set():
+                            doing.result()
                     await self._stopping.wait()
             finally:
                 await self._stop()
             return self._exit
 
-    async def _first_of(self, starting: asyncio.Task[None]) -> None:
+    async def _first_of(self, doing: asyncio.Task[None]) -> None:
+        """Wait until it is done, or until we are asked to stop and it is cut off."""
         stopping = asyncio.create_task(self._stopping.wait())
-        await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
-        for task in (starting, stopping):
+        await asyncio.wait((doing, stopping), return_when=asyncio.FIRST_COMPLETED)
+        for task in (doing, stopping):
             while not task.done():  # a client library may swallow the first time
                 task.cancel()
                 await asyncio.wait((task,), timeout=0.2)
 
     def _asked_to_stop(self, code: int) -> None:
-        if self._stopping.is_set():
-            self._at_once = True  # asked twice: no more patience
+        if self._stopping.is_set() and code == 130:
+            self._at_once = True  # Ctrl-C twice: no more patience. A second SIGTERM is only somebody else's
             for component in self._components.values():
                 _signal(component, signal.SIGKILL)
         self._exit = self._exit or code
@@ -203,6 +209,10 @@ class Supervisor:
             )
         ready = {service: self._service_is_ready(service) for service in SERVICES}
         await asyncio.gather(*(self._until(service, its) for service, its in ready.items()))
+
+    def _say(self, sentence: str) -> None:
+        with contextlib.suppress(OSError):  # a full disk, a pipe that nobody reads: what runs goes on running
+            self._tells(sentence)
 
     def _add(self, component: Component) -> None:
         self._components[component.name] = component
@@ -324,6 +334,7 @@ class Supervisor:
         told = {
             "supervisor": os.getpid(),
             "ready": self._ready,
+            "stopping": self._stopping.is_set(),
             "components": {name: component.seen() for name, component in self._components.items()},
         }
         part = self._state.status.with_suffix(".part")

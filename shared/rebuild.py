@@ -14,6 +14,8 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+import psycopg
+from eventsourcing.persistence import OperationalError
 from psycopg import Cursor
 from psycopg.errors import LockNotAvailable
 from psycopg.rows import DictRow, tuple_row
@@ -38,6 +40,7 @@ from shared.views import Resource, Row, Table, View
 from shared.writer.batch import Held
 from shared.writer.recording import shown_row
 
+WENT_AWAY = (OperationalError, psycopg.OperationalError)
 PAGE = 2000
 FRESH = "__fresh"
 ONLY_REBUILD = "select pg_advisory_lock(hashtext('huurspoor-rebuild'))"
@@ -197,6 +200,7 @@ def rebuild(
     :param owner: the database as its owner, in the words of the library's datastore.
     :param stays: kinds of streams that stay with an office when the lease they are about goes to another one.
     :param made_by: stands for the code that fills the views (``shared.log.lay_out``).
+    :raises WENT_AWAY: the database did; the views are as they were.
     """
     log = event_log({**owner, "pool_size": 3})
     made = _Views(codec, streams, resources, views, stays)

@@ -37,7 +37,7 @@ from shared.keys import Seals, read_master_key
 from shared.log import event_log, lay_out
 from shared.lost import WITHOUT_STATE
 from shared.outbox import Relay
-from shared.rebuild import rebuild
+from shared.rebuild import WENT_AWAY, rebuild
 from shared.serving import config_of, set_aside_what_stays
 from shared.settings import Settings, with_password
 from shared.told import Reactions
@@ -102,7 +102,10 @@ class Service:
             case ["migrate"]:
                 self._migrate(settings)
             case ["rebuild"]:
-                self._rebuild(settings)
+                try:
+                    self._rebuild(settings)
+                except WENT_AWAY:
+                    sys.exit(f"huurspoor: the database of {self.name} went away; its views are as they were")
             case ["schemas"]:
                 print(f"{len(write(self.name, list(self.reactions.heard)))} documents written")
             case _:

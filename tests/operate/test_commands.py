@@ -58,7 +58,7 @@ def test_a_service_that_does_not_answer_is_named_and_the_clock_stays(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(clockwork, "SECONDS_A_DAY", 1.0)
-    monkeypatch.setattr(clockwork, "_PATIENCE", 0.3)
+    monkeypatch.setattr(clockwork, "PATIENCE", 0.3)
     before = platform.today()
     stopped = platform.components["notifications"]["pid"]
     os.kill(stopped, signal.SIGSTOP)

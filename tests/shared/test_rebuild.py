@@ -1,6 +1,9 @@
 """Views are built again beside a service that writes and is read, by one rebuild at a time; with a real store."""
 
 import asyncio
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -14,16 +17,19 @@ import psycopg
 import pytest
 
 from operate.postgres import SUPERUSER, Postgres
+from operate.state import PROJECT
 from shared import rebuild as rebuilding
 from shared.clock import SystemClock
 from shared.codec import Codec
+from shared.day import Day
 from shared.event_sourcing import EventStore
 from shared.keys import Seals
+from shared.rebuild import WENT_AWAY
 from shared.views import Row
 from shared.writer.loop import Writer
 from tests.conftest import ScratchDatabase
 from tests.one_service import lay_out_log, template
-from tests.shared.test_day import MONDAY, NORTH, SHED, TOOL, TOOLS, Day, OfficeFounded, ToolLent
+from tests.shared.test_day import MONDAY, NORTH, SHED, TOOL, TOOLS, OfficeFounded, ToolLent
 
 PATIENCE = 20.0
 
@@ -175,3 +181,35 @@ async def test_two_rebuilds_at_once_follow_each_other_and_lose_no_row(
     await asyncio.to_thread(second.join)
     assert await house.tools() == ["axe", "saw"]
     assert failed == []
+
+
+@pytest.mark.parametrize("at", ["_store", "_have_to_ourselves", "_exchange"])
+async def test_a_database_that_goes_away_is_told_apart_from_a_bug_and_the_views_stay(
+    house: House, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    await house.lend("saw")
+    work = getattr(rebuilding, at)
+
+    def without_a_database(*arguments: Any) -> None:
+        house.ask(
+            "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+            " where datname = current_database() and usename = 'visits_owner'"
+        )
+        work(*arguments)
+
+    monkeypatch.setattr(rebuilding, at, without_a_database)
+    with pytest.raises(WENT_AWAY):
+        await asyncio.to_thread(house.rebuild)
+    monkeypatch.undo()
+    assert await house.tools() == ["saw"]
+    await asyncio.to_thread(house.rebuild)
+    assert await house.tools() == ["saw"]
+
+
+def test_a_rebuild_whose_database_goes_away_says_so_in_a_sentence() -> None:
+    env = {**os.environ, "PYTHONPATH": str(PROJECT), "HUURSPOOR_DATABASE_OWNER": "postgresql://nobody@127.0.0.1:9/x"}
+    command = [sys.executable, "-m", "services.visits.main", "rebuild"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.endswith("huurspoor: the database of visits went away; its views are as they were\n")
+    assert "Traceback" not in done.stderr

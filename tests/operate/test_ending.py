@@ -1,0 +1,259 @@
+"""A command whose platform ends under it ends soon, and says so; a stand-in answers for the services."""
+
+import asyncio
+import errno
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from operate.issuer import publish_keys
+from operate.platform import NotRunning, Platform, begin_clock, wait_until_ready
+from operate.state import PROJECT, SERVICES, State
+from operate.supervisor import AlreadyRunning, Component, DidNotStart, Supervisor
+from shared.clock import BRUSSELS
+
+SECONDS_TO_END = 8.0  # of which it may wait five for an answer that was under way
+SOUND = {
+    "ready": True,
+    "outbox": {"unpublished": 0, "position": 1, "counts": {}},
+    "inbox": {name: {"seen": 1, "counts": {}} for name in SERVICES},
+}
+FOUNDED = {"events": [{"position": "evaluations:9"}]}
+AWAY: tuple[int, dict[str, Any]] = (503, {})
+HANGS = None
+Answers = dict[str, tuple[int, dict[str, Any]] | None]
+
+
+@dataclass
+class StandIn:
+    """Looks like a running platform: a lock that is held, a status file, somebody who answers for all services."""
+
+    state: State
+    answers: Answers
+    ended: threading.Event = field(default_factory=threading.Event)
+    asked: set[str] = field(default_factory=set)
+    lock: Any = None
+    supervisor: int = 0
+
+    def tell(self, url: str, *, stopping: bool = False) -> None:
+        components = {name: {"pid": 1, "url": url, "log": "", "starts": 1} for name in SERVICES}
+        told = {"supervisor": self.supervisor, "ready": not stopping, "stopping": stopping, "components": components}
+        self.state.status.write_text(json.dumps(told))
+
+    def until_asked(self, path: str) -> None:
+        deadline = time.monotonic() + 30
+        while path not in self.asked:
+            assert time.monotonic() < deadline, "it was not asked in time"
+            time.sleep(0.02)
+
+    def was_killed(self) -> None:
+        """Let the lock go; the status file stays."""
+        self.lock.close()
+
+    def was_stopped(self) -> None:
+        """Take the status file away and let the lock go."""
+        self.state.status.unlink()
+        self.lock.close()
+
+    def is_being_stopped(self) -> None:
+        """Say so; the lock is still held."""
+        self.tell("http://127.0.0.1:9", stopping=True)
+
+
+@contextmanager
+def stand_in(root: Path, answers: Answers) -> Iterator[StandIn]:
+    state = State(root)
+    begin_clock(state, at=datetime(2026, 1, 5, 8, tzinfo=BRUSSELS))
+    publish_keys(state)
+    stands = StandIn(state, answers)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            stands.asked.add(self.path)
+            answer = stands.answers[self.path]
+            if answer is None:
+                stands.ended.wait(60)
+                self.close_connection = True
+                return
+            body = json.dumps(answer[1]).encode()
+            self.send_response(answer[0])
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_POST = do_GET
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    # Nobody's supervisor, so that a signal to it does no harm.
+    supervisor = subprocess.Popen(["sleep", "300"])
+    stands.supervisor = supervisor.pid
+    with (root / "lock").open("a") as stands.lock:
+        fcntl.flock(stands.lock, fcntl.LOCK_EX)
+        stands.tell(f"http://127.0.0.1:{server.server_port}")
+        try:
+            yield stands
+        finally:
+            stands.ended.set()
+            supervisor.kill()
+            supervisor.wait()
+            server.shutdown()
+            server.server_close()
+
+
+CLOCK = ("clock", "2026-01-08T09:00")
+OFFICE = ("office", "create", "oost", "--name", "Oost", "--director", "rita")
+
+
+@pytest.mark.parametrize("ends", [StandIn.was_killed, StandIn.was_stopped, StandIn.is_being_stopped])
+@pytest.mark.parametrize(
+    ("words", "answers", "waits_at"),
+    [
+        (CLOCK, {"/health/ready": AWAY}, "/health/ready"),
+        (CLOCK, {"/health/ready": (200, SOUND), "/clock/day": HANGS}, "/clock/day"),
+        (OFFICE, {"/offices": AWAY}, "/offices"),
+        (OFFICE, {"/offices": (201, FOUNDED), "/health/ready": (200, SOUND)}, "/health/ready"),
+    ],
+    ids=["clock, before", "clock, a day", "office, not founded", "office, not known"],
+)
+def test_a_command_ends_soon_when_its_platform_has(
+    tmp_path: Path, words: tuple[str, ...], answers: Answers, waits_at: str, ends: Callable[[StandIn], None]
+) -> None:
+    with stand_in(tmp_path, answers) as stands:
+        command = [sys.executable, "-P", "-m", "operate", *words, "--state", str(tmp_path)]
+        env = {**os.environ, "PYTHONPATH": str(PROJECT)}
+        asking = subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True)
+        try:
+            stands.until_asked(waits_at)
+            ends(stands)
+            _, said = asking.communicate(timeout=SECONDS_TO_END)
+        finally:
+            asking.kill()
+        assert (asking.returncode, said) == (1, f"huurspoor: the platform on {tmp_path} was stopped meanwhile\n")
+
+
+def test_who_asks_a_platform_to_stop_that_is_being_stopped_waits_for_it(tmp_path: Path) -> None:
+    with stand_in(tmp_path, {}) as stands:
+        stands.is_being_stopped()
+        waiting = threading.Thread(target=Platform.at(tmp_path).stop)
+        waiting.start()
+        waiting.join(0.3)
+        assert waiting.is_alive()
+        stands.was_stopped()
+        waiting.join(10)
+        assert not waiting.is_alive()
+        assert psutil.Process(stands.supervisor).status() != psutil.STATUS_ZOMBIE  # a second signal would hurry it
+
+
+def test_a_demo_ends_with_its_platform(tmp_path: Path) -> None:
+    ended = subprocess.Popen(["true"])
+    with pytest.raises(NotRunning, match="was stopped meanwhile"):
+        Platform(State(tmp_path), supervisor=ended).stay()
+
+
+@pytest.mark.parametrize(
+    ("code", "held", "said"),
+    [
+        (1, True, "a platform already runs on"),  # of two that were started at once
+        (143, False, "was stopped before it was ready"),
+        (1, False, "NATS is ready"),  # the last that it said
+    ],
+)
+def test_who_starts_a_platform_in_vain_is_told_why(tmp_path: Path, code: int, held: bool, said: str) -> None:
+    state = State(tmp_path)
+    state.make()
+    state.log("supervisor").write_text("NATS is ready\n")
+    supervisor = subprocess.Popen(["sh", "-c", f"exit {code}"])
+    supervisor.wait()
+    with (tmp_path / "lock").open("a") as lock:
+        if held:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises((DidNotStart, AlreadyRunning), match=said):
+            wait_until_ready(state, supervisor)
+
+
+def test_a_platform_that_is_being_started_gets_no_other_clock(tmp_path: Path) -> None:
+    with (tmp_path / "lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        command = [sys.executable, "-P", "-m", "operate", "up", "--clock", "2026-01-05T08:00", "--state", str(tmp_path)]
+        env = {**os.environ, "PYTHONPATH": str(PROJECT)}
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (1, f"huurspoor: a platform already runs on {tmp_path}\n")
+    assert not State(tmp_path).clock.exists()
+
+
+async def test_a_platform_that_is_told_to_stop_cuts_off_what_it_was_asked_to_do_when_ready(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``up --clock`` on an older platform moves its clock, which may take long."""
+    supervisor, began = Supervisor(State(tmp_path)), asyncio.Event()
+
+    async def start() -> None:
+        """Start nothing."""
+
+    async def move() -> None:
+        began.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(supervisor, "_start", start)
+    running = asyncio.create_task(supervisor.run(when_ready=move))
+    await began.wait()
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert await asyncio.wait_for(running, SECONDS_TO_END) == 143
+
+
+async def test_what_cannot_be_said_keeps_no_component_from_coming_back(tmp_path: Path) -> None:
+    """On a full disk the supervisor's log takes no line, and a pipe may have lost its reader."""
+
+    def say(_sentence: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    state = State(tmp_path)
+    state.make()
+    supervisor = Supervisor(state, say=say)
+    component = Component(
+        name="nats",
+        url="",
+        command=["sleep", "300"],
+        environment={"PATH": os.environ["PATH"]},
+        log=state.log("nats"),
+        stops_by=signal.SIGTERM,
+        dies_by=signal.SIGKILL,
+    )
+    supervisor._add(component)
+    try:
+        before = await a_process_of(component)
+        before.kill()
+        async with asyncio.timeout(SECONDS_TO_END):
+            while await a_process_of(component) is before:
+                await asyncio.sleep(0.02)
+    finally:
+        await supervisor._stop()
+
+
+async def a_process_of(component: Component) -> asyncio.subprocess.Process:
+    async with asyncio.timeout(SECONDS_TO_END):
+        while component.process is None:
+            await asyncio.sleep(0.02)
+    return component.process

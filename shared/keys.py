@@ -213,6 +213,7 @@ class Seals:
         self._keys: dict[tuple[str, str], DataKey | None] = {}  # None: destroyed, or not for us
         self._current: dict[tuple[str, str, str], str] = {}
         self._offices: dict[str, bytes] = {}
+        self._changes = 0  # what was asked before one of them may not be kept after it
         self._erasures = -1
         self._checked = float("-inf")
 
@@ -272,7 +273,7 @@ class Seals:
         ]
         if not new:
             return
-        office_key = await self._office_key(office)
+        changes, office_key = self._changes, await self._office_key(office)
         made = [f"{category}-{secrets.token_urlsafe(18)}" for _, category in new]
         wrapped = [_wrap(office_key, secrets.token_bytes(32), _place_of_key(office, id)) for id in made]
         try:
@@ -292,8 +293,9 @@ class Seals:
                 row["id"]: DataKey(office, _unwrap(office_key, row["wrapped"], _place_of_key(office, row["id"])))
                 for row in rows
             },
+            {(row["subject"], row["category"]): row["id"] for row in rows},
+            changes=changes,
         )
-        self._current.update({(office, row["subject"], row["category"]): row["id"] for row in rows})
 
     async def open(self, office: str, field: str | None, sealed: Sealed) -> str | None:
         """Return the text; None when its key was destroyed or may not be read, or the seal is broken.
@@ -342,6 +344,7 @@ class Seals:
         wanted = sorted(keys)
         if wanted:
             await self._ask("select widen_keys($1, $2, $3)", from_office, to_office, wanted)
+            self._changes += 1
             for id in wanted:
                 self._keys.pop((to_office, id), None)
 
@@ -373,7 +376,7 @@ class Seals:
         known = self._keys.get((office, current))
         if known is not None:
             return current, known
-        office_key = await self._office_key(office)
+        changes, office_key = self._changes, await self._office_key(office)
         made = f"{category}-{secrets.token_urlsafe(18)}"
         wrapped = _wrap(office_key, secrets.token_bytes(32), _place_of_key(office, made))
         try:
@@ -382,18 +385,18 @@ class Seals:
             raise MayNotSeal(f"no right to category {category}") from why
         current = str(rows[0]["id"])
         key = DataKey(office, _unwrap(office_key, rows[0]["wrapped"], _place_of_key(office, current)))
-        self._remember(office, {current: key})
-        self._current[whose] = current
+        self._remember(office, {current: key}, {(subject, category): current}, changes=changes)
         return current, key
 
     async def _fetch(self, office: str, ids: set[str]) -> dict[str, DataKey | None]:
+        changes = self._changes
         rows = await self._ask("select * from keys_of($1, $2)", office, list(ids))
         found: dict[str, DataKey | None] = dict.fromkeys(ids)
         for row in rows:
             whose, key = row["whose"], row["id"]
             office_key = await self._office_key(whose)
             found[key] = DataKey(whose, _unwrap(office_key, row["wrapped"], _place_of_key(whose, key)))
-        self._remember(office, found)
+        self._remember(office, found, {}, changes=changes)
         return found
 
     async def _office_key(self, office: str) -> bytes:
@@ -414,12 +417,28 @@ class Seals:
             self._erasures = rows[0]["number"]
         self._checked = seconds_running()
 
-    def _remember(self, office: str, found: Mapping[str, DataKey | None]) -> None:
+    def _remember(
+        self,
+        office: str,
+        found: Mapping[str, DataKey | None],
+        current: Mapping[tuple[str, Category], str],
+        *,
+        changes: int,
+    ) -> None:
+        """Keep what was found, unless a key was destroyed or handed over since it was asked.
+
+        :param current: the id of the key that seals for a subject and category.
+        :param changes: how many of these there had been then.
+        """
+        if changes != self._changes:
+            return
         if len(self._keys) + len(found) > _CACHED_KEYS:
             self._forget()
         self._keys.update({(office, id): key for id, key in found.items()})
+        self._current.update({(office, *whose): id for whose, id in current.items()})
 
     def _forget(self) -> None:
+        self._changes += 1
         self._keys.clear()
         self._current.clear()
 

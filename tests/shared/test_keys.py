@@ -220,6 +220,54 @@ async def test_destroying_a_key_forgets_its_texts_everywhere(seals_of: Opener, m
     assert await visits.open(NOORD, None, after) == WORDS
 
 
+async def test_a_key_that_was_being_fetched_while_it_was_destroyed_is_not_kept(
+    seals_of: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.keys._RECHECK_SECONDS", 0.0)
+    visits, notifications = await seals_of("visits"), await seals_of("notifications")
+    made, kept = await sealed(visits), await sealed(visits, category="A")
+
+    async def destroy_it() -> None:
+        await visits.destroy(NOORD, "lease-1", "B")
+        assert await notifications.open(NOORD, None, kept) == WORDS  # and so it notices
+
+    asked = once_answered(notifications, "keys_of", destroy_it, monkeypatch)
+    await notifications.open(NOORD, None, made)
+    assert asked == ["keys_of"]
+    assert await notifications.open(NOORD, None, made) is None
+
+
+async def test_a_key_that_was_looked_for_while_it_was_handed_over_is_found(
+    seals_of: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visits = await seals_of("visits")
+    made = await sealed(visits)
+
+    async def hand_over() -> None:
+        await visits.widen(NOORD, MIDDEN, [made.key])
+
+    once_answered(visits, "keys_of", hand_over, monkeypatch)
+    assert await visits.open(MIDDEN, None, made) is None
+    assert await visits.open(MIDDEN, None, made) == WORDS
+
+
+def once_answered(
+    seals: Seals, function: str, then: Callable[[], Awaitable[None]], monkeypatch: pytest.MonkeyPatch
+) -> list[str]:
+    """Let something happen between the first answer of a function of the database and what is made of it."""
+    ask, asked = seals._ask, list[str]()
+
+    async def ask_and_wait(query: str, *values: Any) -> list[Any]:
+        answer = await ask(query, *values)
+        if function in query and not asked:
+            asked.append(function)
+            await then()
+        return answer
+
+    monkeypatch.setattr(seals, "_ask", ask_and_wait)
+    return asked
+
+
 async def test_destroying_all_of_a_subject_leaves_what_the_service_may_not_read(seals_of: Opener) -> None:
     referrals, evaluations = await seals_of("referrals"), await seals_of("evaluations")
     need, lease = await sealed(referrals, category="F"), await sealed(referrals, category="A")

@@ -206,7 +206,7 @@ def as_email(message: Message, *, sender: str) -> EmailMessage:
     mail = EmailMessage()
     mail["From"] = Address(" ".join(message.office_name.split()), user, domain)
     mail["To"] = message.to
-    if message.reply_to:
+    if message.reply_to and _is_mail_address(message.reply_to):  # as somebody typed it
         mail["Reply-To"] = message.reply_to
     mail["Subject"] = message.subject
     mail["Date"] = message.at
@@ -285,9 +285,9 @@ def signature(secret: bytes, *, at: str, key: str, body: bytes) -> str:
 
 
 async def _beginning_of(answer: httpx.Response) -> bytes:
-    """Return an answer as far as it can tell anything; what was taken stays taken when the rest of it is cut."""
+    """Return an answer as far as it can tell anything; its status holds when the rest is cut or cannot be read."""
     told = bytearray()
-    with contextlib.suppress(httpx.TransportError):
+    with contextlib.suppress(httpx.TransportError, httpx.DecodingError):
         async for part in answer.aiter_bytes():
             told += part
             if len(told) > LONGEST_ANSWER:

@@ -132,7 +132,8 @@ class Counted:
     asked: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     forged: int = 0
-    # "202", "503", "422", "500", "cut" (after it was taken), "slow", "twice" (answers), "endless" (answer), "dead"
+    # "202", "503", "422", "500", "cut" (after it was taken), "slow", "twice" (answers), "endless" (answer),
+    # "garbled" (answer), "busy and garbled" (503), "dead"
     plan: list[str] = field(default_factory=list)
 
     @property
@@ -155,7 +156,7 @@ def gateway() -> Iterator[Counted]:
                 self.send_error(401)
                 return
             planned = counted.plan.pop(0) if counted.plan else "202"
-            if planned in ("202", "cut", "slow", "twice", "endless"):
+            if planned in ("202", "cut", "slow", "twice", "endless", "garbled"):
                 counted.asked.append(json.loads(body))
                 counted.keys.append(key)
             if planned in ("cut", "dead"):
@@ -173,6 +174,11 @@ def gateway() -> Iterator[Counted]:
                     self.wfile.write(b"HTTP/1.1 202 Accepted\r\n\r\n")
                     while True:
                         self.wfile.write(b" " * 65536)
+            if planned.endswith("garbled"):
+                status = b"202 Accepted" if planned == "garbled" else b"503 Busy"
+                head = b"HTTP/1.1 %s\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}"
+                self.wfile.write(head % status)
+                return
             answer = json.dumps({"reference": f"ref-{len(counted.keys)}"}).encode()
             self.send_response(int(planned))
             self.send_header("Content-Length", str(len(answer)))

@@ -190,6 +190,22 @@ async def test_an_email_leaves_once_with_the_letter_as_frozen(
     assert not await notifications.to_do(kind="message_to_settle")
 
 
+@pytest.mark.parametrize("email", ["noord@", "<", "noord@[1.2", "wij hebben er geen"])
+async def test_an_address_of_the_office_that_is_none_keeps_no_email_back(
+    notifications: Notifications, delivery: Delivery, post: Post, email: str
+) -> None:
+    await a_lease(notifications)
+    notifications.clock.at += timedelta(days=1)
+    details = {"address": "Markt 1, 2000 Antwerpen", "phone": "03 000 00 01", "email": email}
+    assert (await notifications.act("/office-details", details, **KAREL)).status_code == 201
+    await sent(notifications)
+    await carried(delivery)
+    await carried(delivery)
+    assert (await sending(notifications))["state"] == "sent"
+    (mail,) = post.arrived
+    assert mail["Reply-To"] is None
+
+
 async def test_an_email_says_outside_the_letter_no_word_of_the_case(
     notifications: Notifications, delivery: Delivery, post: Post
 ) -> None:
@@ -343,6 +359,8 @@ async def test_an_email_of_which_nobody_knows_is_never_tried_again_without_a_per
         ("slow", "unknown", 1),
         ("twice", "sent", 1),
         ("endless", "sent", 1),
+        ("garbled", "sent", 1),
+        ("busy and garbled", "queued", 0),
     ],
 )
 async def test_each_answer_of_the_gateway_has_its_meaning(

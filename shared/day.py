@@ -19,7 +19,7 @@ from prometheus_client import Counter
 
 from shared.clock import BRUSSELS, Clock
 from shared.event_sourcing import EventStore, StoreBusy
-from shared.lost import LOST
+from shared.lost import LOST, NOT_ITS_FAULT
 from shared.refusals import WrongState
 
 log = structlog.get_logger()
@@ -133,7 +133,7 @@ class DayLoop:
                 try:
                     await self.run_until(due)
                     looked = due
-                except (StoreBusy, asyncpg.CannotConnectNowError, *LOST) as why:
+                except (StoreBusy, asyncpg.PostgresError, *LOST) as why:
                     log.warning("day-waits-for-the-store", day=due.isoformat(), because=type(why).__name__)
                     await asyncio.sleep(_RETRY_SECONDS)
             await asyncio.sleep(_LOOK_SECONDS)
@@ -142,7 +142,7 @@ class DayLoop:
         """Do every day of every office that is not done yet, up to and with ``last``; answer how many works failed.
 
         :raises WrongState: by the clock, ``last`` has not begun.
-        :raises StoreBusy: the store is away; what was done stays done.
+        :raises StoreBusy, asyncpg.PostgresError: the store is away, or has no room; what was done stays done.
         """
         if last > day_that_began(self._clock.now()):
             raise WrongState
@@ -173,6 +173,8 @@ class DayLoop:
             except (StoreBusy, *LOST):
                 raise
             except Exception as why:
+                if isinstance(why, asyncpg.PostgresError) and (why.sqlstate or "")[:2] in NOT_ITS_FAULT:
+                    raise
                 # Neither message nor values: they may hold what no log may.
                 where = format_tb(why.__traceback__)[-3:]
                 log.error(

@@ -3,13 +3,14 @@
 Neither holds personal data: errors are logged by their class and place, never by their message, which may quote a row.
 """
 
+import contextlib
 import json
 import logging
 import sys
 import traceback
 from collections.abc import MutableMapping
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, TextIO, cast
 
 import msgspec
 import structlog
@@ -39,7 +40,7 @@ def configure(service: str, level: str = "info") -> None:
     # Our own lines go straight to stderr: by way of the standard library's logging each took three times as long.
     structlog.configure(
         processors=[*before, _rendered],
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _IfItCan(sys.stderr))),
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
         cache_logger_on_first_use=True,
     )
@@ -61,6 +62,21 @@ def configure(service: str, level: str = "info") -> None:
     for name in ("uvicorn", "uvicorn.error", "faststream"):
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True
+
+
+class _IfItCan:
+    """Where lines go; on a full disk a line is lost, and whoever wanted to say it goes on with their work."""
+
+    def __init__(self, to: TextIO) -> None:
+        self._to = to
+
+    def write(self, line: str) -> None:
+        with contextlib.suppress(OSError):
+            self._to.write(line)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._to.flush()
 
 
 @cache

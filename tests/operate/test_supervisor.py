@@ -159,7 +159,7 @@ def test_what_ran_under_a_killed_supervisor_is_told_no_more(tmp_path: Path, monk
     monkeypatch.setattr(nats, "prepare", lambda _state: None)
     with pytest.raises(RuntimeError, match="not today"):
         asyncio.run(Supervisor(state).run())
-    assert told == [{"supervisor": os.getpid(), "ready": False, "components": {}}]
+    assert told == [{"supervisor": os.getpid(), "ready": False, "stopping": False, "components": {}}]
 
 
 def test_who_asks_whether_a_platform_runs_is_not_taken_for_one(tmp_path: Path) -> None:

@@ -234,6 +234,50 @@ async def test_a_day_waits_while_the_store_is_away(house: House) -> None:
     assert house.begun == [(NORTH, MONDAY), (SOUTH, MONDAY)]
 
 
+@pytest.mark.parametrize(
+    "why",
+    [asyncpg.TooManyConnectionsError("no room"), asyncpg.DiskFullError("no space"), asyncpg.LockNotAvailableError],
+)
+@pytest.mark.parametrize("where", ["offices", "work", "mark"])
+async def test_a_store_without_room_lets_the_day_wait_and_ends_no_loop(
+    house: House, why: Exception, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused, days = list[str](), Days()
+    monkeypatch.setattr("shared.day._RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("shared.day._LOOK_SECONDS", 0.01)
+
+    def refuse_once(at: str) -> None:
+        if at == where and not refused:
+            refused.append(at)
+            raise why
+
+    @days.each("what needs the store")
+    async def need(day: Day, store: EventStore) -> None:
+        refuse_once("work")
+        house.begun.append((day.office, day.date))
+
+    class Offices:
+        async def fetch(self, query: str) -> list[Any]:
+            refuse_once("offices")
+            return list(await house.offices.fetch(query))
+
+    mark = house.store.with_connection
+
+    async def with_connection(work: Any) -> Any:
+        refuse_once("mark")
+        return await mark(work)
+
+    monkeypatch.setattr(house.store, "with_connection", with_connection)
+    loop = DayLoop(days, house.store, clock_of(house.clock_file), Offices())
+    running = asyncio.create_task(loop.run())
+    while loop.done != MONDAY and not running.done():
+        await asyncio.sleep(0.02)
+    running.cancel()
+    assert loop.done == MONDAY
+    assert refused == [where]
+    assert set(house.begun) == {(NORTH, MONDAY), (SOUTH, MONDAY)}
+
+
 async def test_a_day_is_not_done_before_it_begins(house: House) -> None:
     with pytest.raises(WrongState):
         await house.loop(works_of(house)).run_until(MONDAY + timedelta(days=1))

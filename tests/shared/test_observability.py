@@ -1,5 +1,6 @@
 import json
 import logging
+import os
 import subprocess
 import sys
 
@@ -55,6 +56,15 @@ def test_errors_are_named_and_placed_and_never_quoted(spoken: list[dict[str, obj
     assert spoken[1]["error"] == ["LookupError", "KeyError"]
     assert str(spoken[1]["at"]).count("<module>") == 1
     assert NAME not in json.dumps(spoken)
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_who_logs_on_a_full_disk_goes_on(unbuffered: str) -> None:
+    speak = SPEAK + "import sys\nsys.stdout.write('went on')\nsys.stdout.flush()\nimport os\nos._exit(0)"
+    env = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([sys.executable, "-c", speak], stdout=subprocess.PIPE, stderr=full, timeout=60, env=env)
+    assert (done.returncode, done.stdout) == (0, b"went on")
 
 
 def test_an_sql_state_is_no_personal_data() -> None:

@@ -272,7 +272,7 @@ class DeadLetters:
             "stream": letter.stream,
             "reason": letter.reason,
             "headers": {
-                "subject": letter.subject.replace("\0", ""),
+                "subject": letter.subject.replace("\0", "").encode(errors="replace").decode(),
                 "why": letter.why,
                 "type": letter.type,
                 "version": letter.version,

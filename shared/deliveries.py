@@ -162,7 +162,7 @@ class _Frames(Parser):
         while (end := held.find(CRLF, at)) >= 0:
             whole = end + 2
             if held.startswith((b"HMSG ", b"MSG "), at):
-                words = held[at:end].split()
+                words = held[at:end].split(b" ")  # all other blanks may be part of a subject
                 size = int(words[-1])
                 whole += size + 2
                 if whole > length:
@@ -175,7 +175,8 @@ class _Frames(Parser):
                 take = pulls.get(words[2])
                 if take is not None and len(words) > 4 and words[3].startswith(DELIVERED):
                     body = end + 2 + (int(words[4]) if words[0] == b"HMSG" else 0)
-                    take(Delivery(client, words[1].decode(), words[3].decode(), held[body : whole - 2]))
+                    subject = words[1].decode(errors="surrogateescape")  # a message's subject may be no text at all
+                    take(Delivery(client, subject, words[3].decode(), held[body : whole - 2]))
                     at, taken = whole, taken + 1
                     continue
             frame, at = held[at:whole], whole

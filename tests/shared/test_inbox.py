@@ -718,3 +718,23 @@ def test_a_version_that_is_known_after_an_upgrade_runs_and_those_behind_it_in_or
         return await referrals.noticed("l") == (A_DAY, NEXT_DAY)
 
     run(story)
+
+
+@pytest.mark.parametrize("said", [b"\xff", b"a\x0cb", b"a\x0b7", b"a\x00b"])
+def test_a_subject_that_is_no_text_is_a_dead_letter_and_the_connection_stays(
+    server: Server, here: Ground, said: bytes
+) -> None:
+    async def story() -> None:
+        async with two(server, here) as (visits, referrals), user(server.nats, "visits") as bus:
+            before = referrals.bus.generation
+            assert bus.client is not None
+            bus.client._write(b"PUB huurspoor." + said + b".visits.FirstVisitDue.v1 2\r\n{}\r\n")
+            await until(lambda: letters(referrals))
+            await visits.tell("l")
+            await until(lambda: referrals.noticed("l"))
+            (letter,) = await letters(referrals)
+            assert letter["reason"] == "schema"
+            assert referrals.bus.generation == before
+            assert await referrals.post.dead_letters.close(letter["id"], reason="nonsense", operator="olga")
+
+    run(story)

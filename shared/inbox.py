@@ -208,15 +208,22 @@ class Inbox:
         """Let the message at hand be the only one under way; what comes meanwhile waits."""
         self._at_work -= 1
         try:
-            async with self._loading:
-                self._alone = True
-                self._not_alone.clear()
-                while self._at_work:
-                    await asyncio.sleep(0.01)
+            async with self._loading, self._nobody_at_work():
                 yield
         finally:
             self._at_work += 1
             self._alone = False
+
+    @contextlib.asynccontextmanager
+    async def _nobody_at_work(self) -> AsyncIterator[None]:
+        """Let no message be under way; what comes meanwhile, or is released or tried again, waits."""
+        self._alone = True
+        self._not_alone.clear()
+        try:
+            while self._at_work:
+                await asyncio.sleep(0.01)
+            yield
+        finally:
             self._not_alone.set()
 
     # -- the loop -----------------------------------------------------------------------------------------------------
@@ -407,7 +414,9 @@ class Inbox:
                 # One at a time: the second would put what it read before over what was taken in since the first.
                 async with self._loading:
                     if not self.loaded.is_set():
-                        await self._load()
+                        # What has its effect between our reading and our noting would be forgotten.
+                        async with self._nobody_at_work():
+                            await self._load()
             except AWAY as why:
                 self._seldom.warn("inbox-waits", type(why).__name__)
                 await asyncio.sleep(0.5)
@@ -590,9 +599,7 @@ class Inbox:
     # -- the store ----------------------------------------------------------------------------------------------------
 
     async def _load(self) -> None:
-        """Read how far each publisher has come, what waits, and what failed."""
-        while self._at_work:
-            await asyncio.sleep(0.01)  # what is under way must not be noted between our reading and our noting
+        """Read how far each publisher has come, what waits, and what failed, while nothing is under way."""
         ended = await self._rows.read(epochs.ALL_ENDED)
         progress = {publisher: Progress() for publisher in self.publishers}
         ranges = await self._rows.ranges()

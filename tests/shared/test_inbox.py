@@ -738,3 +738,42 @@ def test_a_subject_that_is_no_text_is_a_dead_letter_and_the_connection_stays(
             assert await referrals.post.dead_letters.close(letter["id"], reason="nonsense", operator="olga")
 
     run(story)
+
+
+def test_what_is_tried_again_while_the_inbox_is_read_anew_counts_as_done(server: Server, here: Ground) -> None:
+    """PostgreSQL was away: what was read before a message had its effect must not be taken for what is so after it."""
+    broken = {"is": True}
+    reactions = Reactions()
+
+    @reactions.to(FirstVisitDueV1)
+    async def when_due(told: Told[FirstVisitDueV1], store: EventStore) -> None:
+        if broken["is"]:
+            raise KeyError("something is wrong")
+        noticed = Noticed(lease=told.data.lease, due_on=told.data.due_on)
+        await store.decide(NOTICED, told.data.lease, lambda _seen: [noticed], by=told)
+
+    async def story() -> None:
+        async with two(server, here, reactions) as (visits, referrals):
+            inbox = referrals.post.inbox
+            inbox.waiting.retry_seconds = (3600.0,)
+            await visits.tell("l")
+            await until(lambda: inbox.progress["visits"].parked)
+            broken["is"] = False
+            read = inbox._rows.read
+
+            async def slowly(sql: str, *values: Any) -> list[Any]:
+                if "from dead_letter" in sql:  # the last thing that is read
+                    for _ in range(50):
+                        if await referrals.noticed("l"):
+                            break
+                        await asyncio.sleep(0.01)
+                return await read(sql, *values)
+
+            inbox._rows.read = slowly  # type: ignore[method-assign]
+            inbox.loaded.clear()
+            await inbox._ready()
+            await until(lambda: referrals.noticed("l"))
+            await seen(referrals, visits.store.writer.position, seconds=3)
+            assert (await referrals.post.status())["visits"]["parked"] == 0
+
+    run(story)

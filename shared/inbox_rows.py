@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+import asyncpg
+
 from shared import epochs
 from shared.event_sourcing import Change, EventStore, Message, StoreBusy
 from shared.log import INBOX
@@ -16,14 +18,14 @@ from shared.lost import LOST
 from shared.told import Letter, Told
 from shared.writer.batch import as_hex
 
-AWAY = (StoreBusy, *LOST)
+AWAY = (StoreBusy, asyncpg.InsufficientResourcesError, *LOST)
 
 # What waits for something that is there. (Whoever took that in ended before it released what waits.)
 _WAITS_FOR_NOTHING = (
     "select distinct i.office, i.waits_for from inbox i join inbox_stream s on s.office = i.office"
     " and s.publisher = split_part(i.waits_for, ':', 1)"
     " and s.stream = substr(i.waits_for, strpos(i.waits_for, ':') + 1)"
-    " where i.state = 'parked' and i.waits_for is not null limit 200"
+    " where i.state = 'parked' and i.waits_for is not null"
 )
 # What waits for something that took its effect under the office from which leases came to the one that waits.
 _WAITS_FOR_THE_OFFICE_BEFORE = (
@@ -172,10 +174,14 @@ class InboxRows:
 
     # -- what waits ---------------------------------------------------------------------------------------------------
 
-    async def waiting_for_nothing(self) -> list[tuple[str, str]]:
-        """Return office and stream of what waits although that is there, a few hundred at most."""
-        rows = await self.read(_WAITS_FOR_NOTHING)
-        rows += await self.read(_WAITS_FOR_THE_OFFICE_BEFORE + " limit 200")
+    async def waiting_for_nothing(self, *, after: tuple[str, str], limit: int) -> list[tuple[str, str]]:
+        """Return office and stream of what waits although that is there, in their order, behind ``after``."""
+        rows = await self.read(
+            f"select office, waits_for from ({_WAITS_FOR_NOTHING} union {_WAITS_FOR_THE_OFFICE_BEFORE}) w"
+            " where (office, waits_for) > ($1, $2) order by office, waits_for limit $3",
+            *after,
+            limit,
+        )
         return [(row["office"], row["waits_for"]) for row in rows]
 
     async def waiting_for_the_office_before(self, office: str) -> list[tuple[str, str]]:

@@ -5,7 +5,6 @@ sweep now and then finds what a release has missed.
 """
 
 import asyncio
-import contextlib
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
@@ -27,6 +26,7 @@ STREAMS_KNOWN = 10_000  # of which we hold how far they have come, those that mo
 Place = tuple[str, str]  # an office, and a stream of a publisher
 _Work = Callable[[], Awaitable[None]]
 _UNMOVED = (0, 0)
+_FIRST = ("", "")
 
 
 class Waiting:
@@ -64,6 +64,7 @@ class Waiting:
         self._work: asyncio.Queue[_Work] = asyncio.Queue()
         self._timers: set[asyncio.TimerHandle] = set()
         self._seldom = seldom
+        self._swept = _FIRST  # up to where it was looked for what waits for something that is there
 
     # -- how far streams have come ------------------------------------------------------------------------------------
 
@@ -139,8 +140,13 @@ class Waiting:
         self._work.put_nowait(partial(self._release_those_behind_leases, office))
 
     async def release_what_need_not_wait(self) -> None:
-        """Let those run that wait for something that is there."""
-        for office, stream in await self._rows.waiting_for_nothing():
+        """Let those run that wait for something that is there, a few hundred at a time; the next ones the next time.
+
+        Many may be there and not far enough, behind dead letters: they must not keep the others from being found.
+        """
+        found = await self._rows.waiting_for_nothing(after=self._swept, limit=PAGE)
+        self._swept = found[-1] if len(found) == PAGE else _FIRST
+        for office, stream in found:
             self.release(office, stream)
 
     # -- the loop -----------------------------------------------------------------------------------------------------
@@ -192,8 +198,10 @@ class Waiting:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             if self._loaded.is_set():
-                with contextlib.suppress(*AWAY):
+                try:
                     await self.release_what_need_not_wait()
+                except Exception as why:  # whatever it is, the next sweep comes
+                    self._seldom.warn("not-swept", type(why).__name__)
 
     def _later(self, seconds: float, work: _Work) -> None:
         def now() -> None:

@@ -22,7 +22,7 @@ from shared.codec import UnknownEvent
 from shared.contracts.visits import FirstVisitDueV1
 from shared.decisions import TooEarly
 from shared.event_sourcing import Act, EventStore, StoreBusy
-from shared.inbox_rows import Itself
+from shared.inbox_rows import InboxRows, Itself
 from shared.told import Keep, Reactions, Told, contracts_of
 from shared.writer.loop import REPEATED
 from tests.conftest import ScratchDatabase
@@ -775,5 +775,101 @@ def test_what_is_tried_again_while_the_inbox_is_read_anew_counts_as_done(server:
             await until(lambda: referrals.noticed("l"))
             await seen(referrals, visits.store.writer.position, seconds=3)
             assert (await referrals.post.status())["visits"]["parked"] == 0
+
+    run(story)
+
+
+def test_what_a_release_missed_is_found_also_after_the_store_refused_to_be_asked(
+    server: Server, here: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.waiting.SWEEP_SECONDS", 0.05)
+    refused: list[str] = []
+
+    async def story() -> None:
+        async with two(server, here) as (_visits, referrals):
+            inbox = referrals.post.inbox
+            ask = inbox._rows.read
+
+            async def refuses_once(sql: str, *values: Any) -> list[Any]:
+                if "waits_for is not null" in sql and not refused:
+                    refused.append(sql)
+                    raise asyncpg.TooManyConnectionsError("sorry, too many clients already")
+                return await ask(sql, *values)
+
+            inbox._rows.read = refuses_once  # type: ignore[method-assign]
+            await until(lambda: refused)
+            await inject(server, message("l", position=5002, streamversion=2, streamprevious=1))
+            await until(lambda: inbox.progress["visits"].parked)
+            inbox.waiting._awaited.clear()  # as a release that came too early would leave it
+            await inject(server, message("l", position=5001))
+            await until(lambda: not inbox.progress["visits"].parked)
+            assert len(await referrals.noticed("l")) == 2
+
+    run(story)
+
+
+def test_what_may_go_is_found_among_many_that_must_wait(
+    server: Server, here: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hundreds of streams stand behind dead letters; in one the release was lost, as when a service crashed."""
+    monkeypatch.setattr("shared.waiting.SWEEP_SECONDS", 0.2)
+    behind = 250
+
+    async def story() -> None:
+        async with two(server, here) as (_visits, referrals):
+            inbox = referrals.post.inbox
+            lease = ""
+            for number in range(behind + 1):
+                first, last = 1000 * number + 5001, 1000 * number + 5003
+                lease = f"l-{number:04}"
+                await inject_all(
+                    server,
+                    message(lease, position=first),
+                    message(lease, position=last, streamversion=3, streamprevious=2),
+                )
+            await until(lambda: len(inbox.progress["visits"].parked) == behind + 1, seconds=30)
+            inbox.waiting._awaited.clear()
+            missing = message(lease, position=1000 * behind + 5002, streamversion=2, streamprevious=1)
+            await inject(server, missing)
+            await until(lambda: all_three(referrals, lease), seconds=20)
+
+    async def inject_all(server: Server, *bodies: dict[str, Any]) -> None:
+        subject = f"huurspoor.{OFFICE}.visits.FirstVisitDue.v1"
+        assert publisher is not None
+        await publisher.publish_each([(subject, secrets.token_hex(8), json.dumps(body).encode()) for body in bodies])
+
+    async def all_three(referrals: Small, lease: str) -> bool:
+        return len(await referrals.noticed(lease)) == 3
+
+    publisher: Any = None
+
+    async def with_publisher() -> None:
+        nonlocal publisher
+        async with user(server.nats, "visits") as publisher:
+            await story()
+
+    run(with_publisher)
+
+
+def test_a_store_without_a_free_connection_is_waited_for(
+    server: Server, here: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused: list[str] = []
+    read = InboxRows.read
+
+    async def refuses_at_first(self: InboxRows, sql: str, *values: Any) -> list[Any]:
+        if "from dead_letter" in sql and len(refused) < 2:
+            refused.append(sql)
+            raise asyncpg.TooManyConnectionsError("sorry, too many clients already")
+        return await read(self, sql, *values)
+
+    monkeypatch.setattr(InboxRows, "read", refuses_at_first)
+
+    async def story() -> None:
+        async with two(server, here) as (visits, referrals):
+            await visits.tell("l")
+            await until(lambda: referrals.noticed("l"))
+            assert len(refused) == 2
+            assert not any(task.done() for task in (*visits.tasks, *referrals.tasks))
 
     run(story)

@@ -97,6 +97,7 @@ class DeadLetters:
         """Handle a dead letter again; False: there is no such open one. It may become one again.
 
         :raises WrongState: a restore made it void; it can only be closed.
+        :raises StoreBusy: it could not be handled now, and stays open.
         """
         letter = await self._open(id)
         if letter is None:
@@ -104,9 +105,21 @@ class DeadLetters:
         if letter.reason == "void":
             raise WrongState
         self.states[id] = "requeued"
-        row = {**self._row(letter), "state": "requeued", "closed_because": f"{operator}: {reason}"}
-        await self._rows.keep(letter.office, Change(letter.office, DEAD_LETTER, row))
-        if letter.position is not None:
+        try:
+            # First handled, then noted: a letter that is not open is nowhere but with its publisher.
+            read = self._reader.read(letter.publisher, letter.subject, letter.body)
+            if isinstance(read, Told):
+                self._waiting.tries.pop((read.office, place_of(read)), None)
+                await self._again(read)
+            elif isinstance(read, Letter):
+                await self.bury(read)
+            if self.states[id] == "requeued":
+                row = {**self._row(letter), "state": "requeued", "closed_because": f"{operator}: {reason}"}
+                await self._rows.keep(letter.office, Change(letter.office, DEAD_LETTER, row))
+        except BaseException:
+            self.states[id] = "open"
+            raise
+        if self.states[id] == "requeued" and letter.position is not None:
             self._progress[letter.publisher].dead.discard(letter.position)
         read = self._reader.read(letter.publisher, letter.subject, letter.body)
         if isinstance(read, Told):

@@ -9,6 +9,7 @@ those of its own stream wait, visibly.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import repeat
 from typing import Any, Protocol
 
@@ -629,7 +630,8 @@ class Inbox:
             # In place: who waits holds on to the object.
             self.progress[publisher].become(one)
             PARKED.labels(publisher).set(len(one.parked))
-        await self.dead_letters.read_anew(unknown_before)
+        if unknown_before:
+            self.waiting.release_by(partial(self.dead_letters.read_anew, unknown_before))
 
     async def _known_of_all(self, told: Sequence[Told[Any]]) -> dict[tuple[str, str], Known]:
         """Return what the store holds about messages; about those that are new and come in order it is not asked.

@@ -139,6 +139,10 @@ class Waiting:
         """Let those run that wait in an office for what had its effect where its leases came from."""
         self._work.put_nowait(partial(self._release_those_behind_leases, office))
 
+    def release_by(self, work: _Work) -> None:
+        """Let work be done that releases something, again and again until it is done."""
+        self._work.put_nowait(work)
+
     async def release_what_need_not_wait(self) -> None:
         """Let those run that wait for something that is there, a few hundred at a time; the next ones the next time.
 

@@ -851,6 +851,42 @@ def test_what_may_go_is_found_among_many_that_must_wait(
     run(with_publisher)
 
 
+def test_a_letter_that_could_not_be_handled_again_stays_open(server: Server, here: Ground) -> None:
+    state = {"is": "broken"}
+    reactions = Reactions()
+
+    @reactions.to(FirstVisitDueV1)
+    async def when_due(told: Told[FirstVisitDueV1], store: EventStore) -> None:
+        if state["is"] == "broken":
+            raise KeyError("something is wrong with this one")
+        if state["is"] == "busy":
+            raise StoreBusy
+        noticed = Noticed(lease=told.data.lease, due_on=told.data.due_on)
+        await store.decide(NOTICED, told.data.lease, lambda _seen: [noticed], by=told)
+
+    async def story() -> None:
+        async with two(server, here, reactions) as (visits, referrals):
+            inbox, dead_letters = referrals.post.inbox, referrals.post.dead_letters
+            inbox.waiting.retry_seconds = (0.01,)
+            await visits.tell("l")
+            await until(lambda: letters(referrals))
+            (letter,) = await letters(referrals)
+            state["is"] = "busy"
+            with pytest.raises(StoreBusy):
+                await dead_letters.requeue(letter["id"], reason="mended", operator="olga")
+            assert (await referrals.post.status())["visits"]["dead"] == 1
+            assert [one["id"] for one in await letters(referrals)] == [letter["id"]]
+            state["is"] = "well"
+            assert await dead_letters.requeue(letter["id"], reason="once more", operator="olga")
+            await seen(referrals, visits.store.writer.position)
+            assert await referrals.noticed("l") == (A_DAY,)
+            assert await letters(referrals) == []
+            (kept_of_it,) = await referrals.sql("select state, closed_because, envelope from dead_letter")
+            assert tuple(kept_of_it) == ("requeued", "olga: once more", None)
+
+    run(story)
+
+
 def test_a_store_without_a_free_connection_is_waited_for(
     server: Server, here: Ground, monkeypatch: pytest.MonkeyPatch
 ) -> None:

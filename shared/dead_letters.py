@@ -21,7 +21,7 @@ from shared.log import DEAD_LETTER, INBOX, INBOX_STREAM
 from shared.progress import MESSAGES, Progress, Turns
 from shared.refusals import WrongState
 from shared.sealed import Sealed
-from shared.told import SUBJECT, Letter, Reader, Reason, Told, letter_id
+from shared.told import SUBJECT, Letter, Passed, Reader, Reason, Told, letter_id
 from shared.waiting import Waiting
 
 DEAD = prometheus_client.Counter("huurspoor_inbox_dead_letters", "Dead letters by reason", ["publisher", "reason"])
@@ -120,13 +120,10 @@ class DeadLetters:
             self.states[id] = "open"
             raise
         if self.states[id] == "requeued" and letter.position is not None:
-            self._progress[letter.publisher].dead.discard(letter.position)
-        read = self._reader.read(letter.publisher, letter.subject, letter.body)
-        if isinstance(read, Told):
-            self._waiting.tries.pop((read.office, place_of(read)), None)
-            await self._again(read)
-        elif isinstance(read, Letter):
-            await self.bury(read)
+            progress = self._progress[letter.publisher]
+            progress.dead.discard(letter.position)
+            if isinstance(read, Passed):  # the version that is taken since an upgrade was passed over when it came
+                progress.must_come_again(letter.position, letter.type or "")
         return True
 
     async def close(self, id: str, *, reason: str, operator: str) -> bool:

@@ -213,7 +213,6 @@ class Inbox:
                 yield
         finally:
             self._at_work += 1
-            self._alone = False
 
     @contextlib.asynccontextmanager
     async def _nobody_at_work(self) -> AsyncIterator[None]:
@@ -225,6 +224,7 @@ class Inbox:
                 await asyncio.sleep(0.01)
             yield
         finally:
+            self._alone = False
             self._not_alone.set()
 
     # -- the loop -----------------------------------------------------------------------------------------------------
@@ -587,14 +587,20 @@ class Inbox:
             return
         self._outcomes[place] = outcome
 
-    async def _rerun(self, publisher: str, body: bytes) -> bool:
+    async def _rerun(self, row: Mapping[str, Any]) -> bool:
         """Try a parked message; whether it had its effect."""
-        read = self.reader.again(publisher, body)
+        publisher = row["publisher"]
+        read = self.reader.again(publisher, row["envelope"])
         if isinstance(read, Letter):
             await self.dead_letters.bury(read, parked=True)
         elif isinstance(read, Told):
             await self._one(read)
             return read.position in self.progress[publisher].done
+        else:
+            # Since an upgrade another version of it is taken, which was passed over when it came.
+            await self._rows.keep(row["office"], epochs.parked_no_more(row, publisher))
+            self.progress[publisher].must_come_again(row["position"], row["type"])
+            PARKED.labels(publisher).set(len(self.progress[publisher].parked))
         return False
 
     # -- the store ----------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from shared.writer.batch import as_hex
 
 AWAY = (StoreBusy, asyncpg.InsufficientResourcesError, *LOST)
 
+_OF_PARKED = "office, publisher, epoch, position, type, envelope"
 # What waits for something that is there. (Whoever took that in ended before it released what waits.)
 _WAITS_FOR_NOTHING = (
     "select distinct i.office, i.waits_for from inbox i join inbox_stream s on s.office = i.office"
@@ -190,9 +191,9 @@ class InboxRows:
         return [(row["office"], row["waits_for"]) for row in rows]
 
     async def parked_at(self, office: str, publisher: str, epoch: int, position: int) -> list[Any]:
-        """Return publisher and envelope of the message that is parked there, if any."""
+        """Return place, type and envelope of the message that is parked there, if any."""
         return await self.read(
-            "select publisher, envelope, position from inbox where office = $1 and publisher = $2 and epoch = $3"
+            f"select {_OF_PARKED} from inbox where office = $1 and publisher = $2 and epoch = $3"
             " and position = $4 and state = 'parked'",
             office,
             publisher,
@@ -201,9 +202,9 @@ class InboxRows:
         )
 
     async def parked_for(self, office: str, waits_for: str, *, after: int, limit: int) -> list[Any]:
-        """Return publisher, envelope and position of what waits for a stream, in the order of positions."""
+        """Return place, type and envelope of what waits for a stream, in the order of positions."""
         return await self.read(
-            "select publisher, envelope, position from inbox where office = $1 and waits_for = $2"
+            f"select {_OF_PARKED} from inbox where office = $1 and waits_for = $2"
             " and state = 'parked' and position > $3 order by position limit $4",
             office,
             waits_for,

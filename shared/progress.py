@@ -33,6 +33,14 @@ class Ranges:
         self._add(position, position)
         return True
 
+    def remove(self, position: int) -> None:
+        """Take a position out."""
+        for at, (first, last) in enumerate(self._ranges):
+            if first <= position <= last:
+                rest = ((first, position - 1), (position + 1, last))
+                self._ranges[at : at + 1] = [(a, b) for a, b in rest if a <= b]
+                return
+
     def __contains__(self, position: int) -> bool:
         if position > self.last:
             return False
@@ -103,6 +111,14 @@ class Progress:
         """Note a message in whatever state."""
         if self.known.add(position):
             self.counts[event] += 1
+
+    def must_come_again(self, position: int, event: str) -> None:
+        """Note that a message is not here after all: whoever compares asks its publisher for it."""
+        if position in self.known and position not in self.done:
+            self.known.remove(position)
+            self.counts[event] -= 1
+        self.parked.discard(position)
+        self.dead.discard(position)
 
     def settled(self, position: int, event: str) -> None:
         """Note a message that had its effect, or goes on without."""

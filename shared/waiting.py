@@ -33,7 +33,7 @@ class Waiting:
     """What waits, and how far streams have come. ``run`` releases, until cancelled.
 
     :param ready: returns once this process is the one that writes, and what waits was loaded.
-    :param rerun: tries a message of a publisher that was parked; whether it had its effect.
+    :param rerun: tries a message that was parked, given its row; whether it had its effect.
     :ivar tries: how often the reaction to a message failed, by office and place.
     :ivar serial: grows with each stream that moves.
     """
@@ -48,7 +48,7 @@ class Waiting:
         retry_seconds: Sequence[float],
         ready: Callable[[], Awaitable[None]],
         loaded: asyncio.Event,
-        rerun: Callable[[str, bytes], Awaitable[bool]],
+        rerun: Callable[[Mapping[str, Any]], Awaitable[bool]],
     ) -> None:
         self.tries: Counter[tuple[str, str]] = Counter()
         self.retry_seconds = retry_seconds
@@ -181,7 +181,7 @@ class Waiting:
 
     async def _run_one(self, office: str, publisher: str, epoch: int, position: int) -> None:
         for row in await self._rows.parked_at(office, publisher, epoch, position):
-            await self._rerun(row["publisher"], row["envelope"])
+            await self._rerun(row)
 
     async def _run_those_behind(self, office: str, stream: str) -> None:
         after = 0
@@ -192,7 +192,7 @@ class Waiting:
                 return
             went = False
             for row in rows:
-                went = await self._rerun(row["publisher"], row["envelope"]) or went
+                went = await self._rerun(row) or went
             if not went or len(rows) < PAGE:
                 return
             after = rows[-1]["position"]

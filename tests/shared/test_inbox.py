@@ -42,6 +42,7 @@ from tests.shared.correspondents import (
     kept,
     new_lease,
     noticing,
+    published,
     until,
     user,
 )
@@ -883,6 +884,56 @@ def test_a_letter_that_could_not_be_handled_again_stays_open(server: Server, her
             assert await letters(referrals) == []
             (kept_of_it,) = await referrals.sql("select state, closed_because, envelope from dead_letter")
             assert tuple(kept_of_it) == ("requeued", "olga: once more", None)
+
+    run(story)
+
+
+@pytest.mark.parametrize("is_kept", ["parked", "dead"])
+def test_what_is_kept_in_a_version_that_is_no_longer_taken_comes_again_in_the_other(
+    server: Server, here: Ground, monkeypatch: pytest.MonkeyPatch, is_kept: str
+) -> None:
+    """The newer version was passed over while the older one was taken: only its publisher has it."""
+
+    @dataclass(frozen=True, kw_only=True)
+    class FirstVisitDueV7:
+        lease: str
+        due_on: date
+
+    def both(_event: Any, _state: Any, _id: str) -> tuple[Any, ...]:
+        told = published(_event, _state, _id)
+        return (*told, *(FirstVisitDueV7(lease=one.lease, due_on=one.due_on) for one in told))
+
+    upgraded = Reactions()
+
+    @upgraded.to(FirstVisitDueV7)
+    async def when_due(told: Told[FirstVisitDueV7], store: EventStore) -> None:
+        noticed = Noticed(lease=told.data.lease, due_on=told.data.due_on)
+        await store.decide(NOTICED, told.data.lease, lambda _seen: [noticed], by=told)
+
+    failing = Reactions()
+
+    @failing.to(FirstVisitDueV1)
+    async def when_due_before(_told: Told[FirstVisitDueV1], _store: EventStore) -> None:
+        raise KeyError("a mistake of the older release")
+
+    async def story() -> None:
+        async with (
+            kept(server.nats),
+            at_work("visits", here.visits, here.keys, server.nats, published=both) as visits,
+        ):
+            async with at_work("referrals", here.referrals, here.keys, server.nats, reactions=failing) as referrals:
+                referrals.post.inbox.waiting.retry_seconds = (3600.0,) if is_kept == "parked" else (0.01,)
+                await visits.tell("l")
+                await until(lambda: getattr(referrals.post.inbox.progress["visits"], is_kept))
+            known = {**contracts_of("visits"), "FirstVisitDue": {1: FirstVisitDueV1, 7: FirstVisitDueV7}}
+            monkeypatch.setattr(shared.told, "contracts_of", lambda _publisher: known)
+            async with at_work("referrals", here.referrals, here.keys, server.nats, reactions=upgraded) as referrals:
+                await until(lambda: referrals.post.inbox.loaded.is_set())
+                for letter in await letters(referrals):
+                    assert await referrals.post.dead_letters.requeue(letter["id"], reason="mended", operator="olga")
+                await until(lambda: referrals.noticed("l"), seconds=20)
+                await seen(referrals, visits.store.writer.position)
+                assert (await referrals.post.status())["visits"]["parked"] == 0
 
     run(story)
 

@@ -393,9 +393,9 @@ _PARTS: Mapping[str, Mapping[str, str]] = {
     "changes": {"r_office": "text[]", "r_change": "text[]", "r_rows": "jsonb[]"},
     "messages": {
         "m_office": "text[]",
-        "m_taken_at": "timestamptz[]",
         "m_publisher": "text[]",
         "m_epoch": "int[]",
+        "m_taken_at": "timestamptz[]",
         "m_position": "bigint[]",
         "m_stream": "text[]",
         "m_version": "bigint[]",
@@ -462,8 +462,8 @@ begin
             insert into inbox (office, publisher, epoch, position, state, stream, version, type, digest, taken_at)
             select x.office, x.publisher, x.epoch, x.position, 'taken', x.stream, x.version, x.type, x.digest,
                 coalesce(x.taken_at, now_at) -- an older version of the service says no moment of each
-            from unnest(m_office, m_taken_at, m_publisher, m_epoch, m_position, m_stream, m_version, m_type, m_digest)
-                x(office, taken_at, publisher, epoch, position, stream, version, type, digest) where x.office = one;
+            from unnest(m_office, m_publisher, m_epoch, m_taken_at, m_position, m_stream, m_version, m_type, m_digest)
+                x(office, publisher, epoch, taken_at, position, stream, version, type, digest) where x.office = one;
             insert into inbox_stream (office, publisher, stream, version)
             select x.office, x.publisher, x.stream, x.version
             from unnest(s_office, s_publisher, s_stream, s_version, s_new) x(office, publisher, stream, version, new)

@@ -116,7 +116,7 @@ class Batch(Leaves, kw_only=True, eq=False):
     outcomes: list[tuple[Asked, Decided | BaseException]] = []
     leaving: dict[HandOver, Leaving] = {}
     along: dict[HandOver, list[Entered]] = {}
-    taken: list[tuple[str, datetime, str, int, int, str, int, str, bytes, int]] = []
+    taken: list[tuple[str, str, int, datetime, int, str, int, str, bytes, int]] = []
     before: list[tuple[dict[Any, Any], Any, Any]] = []
 
     @classmethod

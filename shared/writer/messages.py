@@ -57,9 +57,9 @@ class Messages:
             batch.taken.append(
                 (
                     office,
-                    batch.moment,
                     told.publisher,
                     told.epoch,
+                    batch.moment,
                     told.position,
                     told.stream,
                     told.version,

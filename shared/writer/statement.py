@@ -52,16 +52,16 @@ PARTS: Mapping[str, Part] = {
     ),
     "messages": Part(
         {
-            "taken_at": "timestamptz",
             "publisher": "text",
             "epoch": "int",
+            "taken_at": "timestamptz",
             "position": "bigint",
             "stream": "text",
             "version": "bigint",
             "type": "text",
             "digest": "bytea",
         },
-        "inbox (office, taken_at, publisher, epoch, position, stream, version, type, digest, state)",
+        "inbox (office, publisher, epoch, taken_at, position, stream, version, type, digest, state)",
         besides=", 'taken'",
         alike=3,
     ),

@@ -1,7 +1,7 @@
 """Storing a batch: one statement, one round trip, one commit (``shared.log``)."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
+from itertools import chain, takewhile
 from time import perf_counter
 from typing import Any
 
@@ -101,7 +101,7 @@ def _of_one_office(batch: Batch, changed: Mapping[_Changed, _Rows]) -> tuple[str
 
 
 def _given(rows: Sequence[tuple[Any, ...]], part: Part) -> tuple[list[Any], int]:
-    """Return the columns of a part without the office: those of which all rows hold one value as that, then arrays.
+    """Return the columns of a part without the office: the first ones, as far as all rows are alike, as one value each.
 
     :returns: the columns, and how many of them are arrays: of one row none.
     """
@@ -109,9 +109,7 @@ def _given(rows: Sequence[tuple[Any, ...]], part: Part) -> tuple[list[Any], int]
     if len(rows) == 1:
         return list(rows[0][1 : 1 + wide]), 0
     columns = _columns(rows)[1 : 1 + wide]
-    alike = columns[: part.alike]
-    if not all(column.count(column[0]) == len(column) for column in alike):
-        alike = []
+    alike = list(takewhile(lambda column: column.count(column[0]) == len(column), columns[: part.alike]))
     return [column[0] for column in alike] + columns[len(alike) :], wide - len(alike)
 
 
@@ -155,7 +153,7 @@ def _streams_that_move(batch: Batch) -> list[tuple[str, str, str, int, bool]]:
     It stands where the batch leaves it: behind a new message may come one that waited.
     """
     moved: dict[tuple[str, str, str], tuple[str, str, str, int, bool]] = {}
-    for office, _, publisher, _, _, of, _, _, _, previous in batch.taken:
+    for office, publisher, _, _, _, of, _, _, _, previous in batch.taken:
         stream = (office, publisher, of)
         begun = moved[stream][4] if stream in moved else previous == 0
         moved[stream] = (*stream, batch.applied[(office, f"{publisher}:{of}")], begun)

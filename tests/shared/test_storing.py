@@ -57,7 +57,7 @@ def with_messages(
 ) -> Batch:
     for position, (stream, version, previous) in enumerate(told, start=100 * into.log + 1):
         what = (publisher, epoch, position, stream, version, "OrderPlaced", b"digest", previous)
-        into.taken.append((office, into.moment, *what))
+        into.taken.append((office, *what[:2], into.moment, *what[2:]))
         into.applied[(office, f"{publisher}:{stream}")] = version
     return into
 

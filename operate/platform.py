@@ -142,7 +142,7 @@ class Platform:
         def lasts() -> None:
             with contextlib.suppress(NotRunning):
                 told = _told(self.state)
-                if told["supervisor"] == supervisor and not told["stopping"] and is_running(self.state):
+                if told["supervisor"] == supervisor and not told.get("stopping") and is_running(self.state):
                     return
             raise self._stopped()
 
@@ -270,7 +270,7 @@ def ask_to_stop(state: State) -> None:
         raise NotRunning(f"no platform runs on {state.root}")
     told = _told(state)
     pid = int(told["supervisor"])
-    if not told["stopping"]:
+    if not told.get("stopping"):  # one that an older version started says nothing of it
         os.kill(pid, signal.SIGTERM)
     until = machine.monotonic() + _SECONDS_TO_STOP
     while is_running(state):

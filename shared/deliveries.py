@@ -125,6 +125,16 @@ class Connection(Client):
         self._say()
         await super().close()
 
+    async def _process_op_err(self, why: Exception) -> None:
+        """Hang up a connection that is lost, and look for another one.
+
+        The client would wait until all is written, which over a connection that is half open takes a quarter of an
+        hour, and find no other one meanwhile.
+        """
+        if self._to_server is not None and not (self.is_closed or self.is_reconnecting):
+            self._to_server.transport.abort()
+        await super()._process_op_err(why)
+
     def _say(self) -> None:
         replies, self._acknowledged = self._acknowledged, []
         if not replies or self.is_closed:

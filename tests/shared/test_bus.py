@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 import time
 from pathlib import Path
 from typing import Any
@@ -301,3 +302,58 @@ def test_a_bus_that_is_away_at_the_start_is_found_and_costs_nothing(tmp_path: Pa
             server.end()
 
     asyncio.run(story())
+
+
+class _Between:
+    """Passes on between clients and a server, until it falls deaf to those that are there: they fill up, half-open."""
+
+    def __init__(self, upstream: int) -> None:
+        self._upstream = upstream
+        self._lines: list[asyncio.Task[None]] = []
+
+    async def listen(self) -> int:
+        """Return the port on which it listens."""
+        listener = socket.create_server(("127.0.0.1", 0))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        await asyncio.start_server(self._pass_on, sock=listener, limit=65536)
+        return int(listener.getsockname()[1])
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self._upstream)
+        ways = ((reader, server_writer), (server_reader, writer))
+        self._lines += [asyncio.create_task(self._one_way(*way)) for way in ways]
+
+    async def _one_way(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while part := await reader.read(65536):
+            writer.write(part)
+            await writer.drain()
+        writer.close()
+
+    def fall_deaf(self) -> None:
+        """Read nothing more of what is there."""
+        for line in self._lines:
+            line.cancel()
+
+
+def test_a_half_open_connection_that_is_full_is_replaced(server: Server) -> None:
+    async def story() -> None:
+        between = _Between(server.nats.port)
+        address = f"nats://127.0.0.1:{await between.listen()}"
+        bus = Bus(address, user="visits", seed_file=server.nats.seed("visits"))
+        keeping = asyncio.create_task(bus.keep_connected())
+        async with kept(server.nats):
+            client = await asyncio.wait_for(bus.connected(), 10)
+            before = bus.generation
+            between.fall_deaf()
+            batch = batch_of([(SUBJECT, f"m-{number}", b"x" * 100_000) for number in range(160)])
+            sending = asyncio.create_task(bus.publish_batch(batch))
+            await until(lambda: client._to_server is not None and client._to_server.transport.get_write_buffer_size())
+            client.options["ping_interval"] = 0.1
+            await until(lambda: bus.generation > before, seconds=10)
+            with pytest.raises(BusAway):
+                await sending
+            assert await bus.publish(SUBJECT, b"{}", msg_id="afterwards")
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+
+    uvloop.run(story())

@@ -248,11 +248,11 @@ class EventStore:
         """
         try:
             return await self._connections.used_for(work)
+        except TimeoutError as why:  # before those that it is one of: no connection was free, or came about, in time
+            raise StoreBusy from why
         except LOST:
             await self._connections.hang_up()
             await self._pool.expire_connections()
-        except TimeoutError as why:
-            raise StoreBusy from why
         await asyncio.sleep(0.01)
         try:
             return await self._connections.used_for(work)

@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 from eventsourcing.persistence import StoredEvent
 
+import shared.event_sourcing
 from shared.clock import SystemClock
 from shared.codec import Codec, EventsMissing, UnknownEvent
 from shared.decisions import DatedStream, Stream
@@ -178,6 +179,18 @@ async def test_kept_connections_serve_who_waits_and_go_back_when_nobody_asks(rea
             await asyncio.sleep(0.01)
     async with read.pool.acquire() as connection:
         assert await connection.fetchval("select count(*) from stored_events") == 0  # no office stayed set
+
+
+async def test_who_finds_no_connection_free_is_told_so_and_ends_none_of_those_that_others_use(
+    read: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared.event_sourcing, "SECONDS_TO_ANSWER", 0.2)
+    used = [await read.pool.acquire() for _ in range(3)]
+    with pytest.raises(StoreBusy):
+        await read.count("c7")
+    for connection in used:
+        await read.pool.release(connection)
+    assert read.pool.get_idle_size() == 3
 
 
 async def test_a_database_that_is_away_is_said_to_be_busy(read: Read) -> None:

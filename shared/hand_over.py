@@ -157,9 +157,10 @@ def rows_that_leave(stream: AnyStream, views: Iterable[View], history: Iterable[
     ]
 
 
-async def read_leaving(connection: Any, going: HandOver, *, stays: Iterable[str]) -> Leaving:
+async def read_leaving(connection: Any, going: HandOver, *, also: Iterable[str], stays: Iterable[str]) -> Leaving:
     """Read what is committed of a lease that goes, each office within its own wall.
 
+    :param also: further streams of it (``<kind>/<id>``), of which under the old office nothing may be committed yet.
     :param stays: kinds of streams that stay with the old office.
     """
     staying = frozenset(stays)
@@ -168,7 +169,7 @@ async def read_leaving(connection: Any, going: HandOver, *, stays: Iterable[str]
         members = await connection.fetch(
             "select kind, id from stream_of_lease where office = $1 and lease = $2", going.from_office, going.lease
         )
-        names = {f"lease/{going.lease}", *(f"{one['kind']}/{one['id']}" for one in members)}
+        names = {f"lease/{going.lease}", *(f"{one['kind']}/{one['id']}" for one in members), *also}
         streams = {name for name in names if name.partition("/")[0] not in staying}
         found = await connection.fetch(
             "select originator_id, originator_version, topic, state from stored_events"

@@ -4,7 +4,9 @@ What is stored about the lease is read first, once all that came before it is co
 office in the batch of the decision (``shared.hand_over`` says what goes along and what stays).
 """
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from msgspec.structs import replace
@@ -106,7 +108,9 @@ class HandingOver:
         """
         await batch.below.until_committed()
         await self._look.at_leases_gone({going.from_office, going.to_office})
-        leaving = await read_leaving(self._look.connection, going, stays=self._stays)
+        fresh = {stream for office, stream, *_ in batch.events if office == going.from_office}
+        also = {stream.partition("/")[2] for stream in fresh if batch.held[stream].lease == going.lease}
+        leaving = await read_leaving(self._look.connection, going, also=also, stays=self._stays)
         await self._look.at_streams(
             {
                 key: going.to_office
@@ -138,20 +142,24 @@ class HandingOver:
         leaving = batch.leaving.get(going)
         if leaving is None:
             raise NotRead(going)
+        if (going.to_office, going.lease) in batch.gone:  # by its moment a rebuild tells one time from another
+            batch.moment += timedelta(microseconds=1)
         histories: dict[str, list[Recorded[Any]]] = {}
+        there = self._ids_there(leaving, going, batch)
         for event in (*leaving.events, *self._not_stored_yet(leaving, going, batch)):
             kind, id = event.kind_and_id
             whole = self._codec.decode(event.topic, event.state, stream=f"{kind}/{id}", version=event.version)
             histories.setdefault(event.stream, []).append(whole)
-            there = leaving.there.get(f"{going.to_office}/{kind}/{id}", ())
-            if whole.id not in {id_of(one.state) for one in there}:
+            if whole.id not in there.get(f"{going.to_office}/{kind}/{id}", ()):
                 self._lay_under(going, event, batch)
         for stream, history in histories.items():
             kind = stream.split("/", 2)[1]
             for row in rows_that_leave(self._streams[kind], self._recording.views.get(kind, ()), history):
                 batch.changes.append(Change(going.from_office, row.table, row.values, "delete"))
-        for stream, present in leaving.there.items():
-            self._look_anew(going.to_office, stream, present, batch)
+        for name in sorted(leaving.streams):
+            stream = f"{going.to_office}/{name}"
+            if stream in there:
+                self._look_anew(going.to_office, stream, leaving.there.get(stream, ()), batch)
         about = (going.from_office, f"lease/{going.lease}")
         fresh = [entered for entered in batch.entered if (entered.office, entered.subject) == about]
         batch.entered += [
@@ -160,7 +168,18 @@ class HandingOver:
         came_from = gone.from_office if gone is not None else None
         self._know_gone(going.from_office, going.lease, Gone(going.to_office, came_from), batch)
         self._know_gone(going.to_office, going.lease, Gone(None, going.from_office), batch)
+        del batch.leaving[going]  # if it comes back and goes again in this batch, other streams may be there
         return True
+
+    def _ids_there(self, leaving: Leaving, going: HandOver, batch: Batch) -> Mapping[str, set[str]]:
+        """Return the events that lie in the new office's streams, also where this batch put them, by stream."""
+        there: defaultdict[str, set[str]] = defaultdict(set)
+        for stream, present in leaving.there.items():
+            there[stream].update(id_of(one.state) for one in present)
+        for office, stream, _, _, state, _ in batch.events:
+            if office == going.to_office:
+                there[stream].add(id_of(state))
+        return there
 
     def _know_gone(self, office: str, lease: str, gone: Gone, batch: Batch) -> None:
         batch.put(batch.gone, (office, lease), gone)

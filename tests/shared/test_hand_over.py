@@ -7,12 +7,14 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import partial
+from random import Random
 from typing import Any
 
 import asyncpg
 import msgspec
 import pytest
 
+import shared.writer.loop
 from operate.postgres import Postgres
 from shared import rebuild
 from shared.clock import SystemClock
@@ -25,8 +27,10 @@ from shared.keys import Seals
 from shared.refusals import WrongState
 from shared.sealed import Sealed
 from shared.views import Resource, Row, Table, View
-from shared.writer.acts import Message
+from shared.writer.acts import Message, StoreBusy
+from shared.writer.batch import Batch
 from shared.writer.loop import Writer
+from shared.writer.storing import store
 from tests.conftest import ScratchDatabase
 from tests.one_service import lay_out_keys, lay_out_log, template
 
@@ -286,6 +290,100 @@ async def test_what_the_same_batch_recorded_before_goes_along(shed: Shed) -> Non
     seen = [secrets.token_hex(8) for _ in range(5)]
     await asyncio.gather(*(shed.says(DEFECT, one, Seen(lease=lease)) for one in seen), shed.goes(lease))
     assert set(await shed.store.every(DEFECT, lease, by=Itself(office=shed.new))) == set(seen)
+
+
+def once_each(events: Iterable[dict[str, Any]]) -> list[str]:
+    """Return the ids of events, of which each is there once."""
+    ids = [event["beside"]["id"] for event in events]
+    assert len(ids) == len(set(ids))
+    return ids
+
+
+async def test_what_goes_and_comes_back_within_one_batch_is_there_once(shed: Shed) -> None:
+    lease, fresh = await shed.let(), secrets.token_hex(8)
+    known = await shed.see(lease)
+    await asyncio.gather(
+        shed.says(DEFECT, fresh, Seen(lease=lease)),
+        shed.goes(lease),
+        shed.goes(lease, to=shed.old, from_office=shed.new),
+    )
+    for defect in (known, fresh):
+        assert len(once_each(await shed.stored(f"{shed.old}/defect/{defect}"))) == 1
+    assert await shed.open_defects(shed.old) == {known, fresh} and await shed.open_defects(shed.new) == set()
+    await asyncio.gather(
+        shed.goes(lease),
+        shed.says(DEFECT, known, Mended(), office=shed.new),
+        shed.goes(lease, to=shed.old, from_office=shed.new),
+        shed.goes(lease),
+    )
+    for stream, number in ((f"defect/{known}", 2), (f"defect/{fresh}", 1)):
+        for office in (shed.old, shed.new):
+            assert len(once_each(await shed.stored(f"{office}/{stream}"))) == number
+    assert await shed.open_defects(shed.new) == {fresh} and await shed.open_defects(shed.old) == set()
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_each_event_is_once_where_its_lease_is_whoever_acts_and_whatever_fails(
+    shed: Shed, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Leases go to and fro while people of both offices act on them, turn by turn of the loop, and commits fail."""
+    drawn, writer = Random(seed), shed.store.writer
+    leases = {await shed.let(): list[str]() for _ in range(3)}
+
+    async def some_turns() -> None:
+        for _ in range(drawn.randint(0, 20)):
+            await asyncio.sleep(0)
+
+    async def stored(connection: asyncpg.Connection, batch: Batch) -> None:
+        await some_turns()
+        if drawn.random() < 0.05:
+            raise asyncpg.DeadlockDetectedError("chosen")
+        await store(connection, batch)
+        await some_turns()
+        if drawn.random() < 0.05:
+            raise ConnectionResetError  # only the answer is lost
+
+    async def act() -> None:
+        lease, (here, there) = drawn.choice([*leases]), drawn.sample([shed.old, shed.new], 2)
+        match drawn.choice(["sees", "mends", "goes"]):
+            case "sees":
+                leases[lease].append(secrets.token_hex(8))
+                await shed.says(DEFECT, leases[lease][-1], Seen(lease=lease), office=here)
+            case "mends" if leases[lease]:
+                by, defect = Itself(office=here, actor="fatma"), drawn.choice(leases[lease])
+                await shed.store.decide(
+                    DEFECT, defect, lambda said: [Mended()] if said[-1:] == ("Seen",) else [], by=by
+                )
+            case _:
+                going = HandOver(lease=lease, from_office=here, to_office=there)
+                came = Elsewhere(LEASE, lease, Came(from_office=here), follows=True, office=there)
+                await shed.store.decide(
+                    LEASE, lease, lambda said: [going, came] if said else [], by=Itself(office=here)
+                )
+
+    async def acts() -> None:
+        for _ in range(15):
+            await some_turns()
+            with contextlib.suppress(WrongState, LeaseMoved, StoreBusy):
+                await act()
+            await writer.ready.wait()
+
+    monkeypatch.setattr(shared.writer.loop, "store", stored)
+    async with asyncio.timeout(60):
+        await asyncio.gather(*(acts() for _ in range(6)))
+    monkeypatch.undo()
+    for lease, defects in leases.items():
+        last = await shed.sql("select originator_id from stored_events where topic = 'Came' order by notification_id")
+        went = [row["originator_id"] for row in last if row["originator_id"].endswith(lease)]
+        owner = went[-1].partition("/")[0] if went else shed.old
+        other = shed.old if owner == shed.new else shed.new
+        for stream in (f"lease/{lease}", *(f"defect/{defect}" for defect in defects)):
+            there = once_each(await shed.stored(f"{owner}/{stream}"))
+            assert not went or set(once_each(await shed.stored(f"{other}/{stream}"))) <= set(there)
+        states = await shed.store.every(DEFECT, lease, by=Itself(office=owner))
+        waits = {defect for defect, said in states.items() if said[-1] == "Seen"}
+        assert await shed.open_defects(owner) & {*defects} == waits
+        assert not went or not await shed.open_defects(other) & {*defects}
 
 
 async def test_people_of_the_old_office_act_on_it_no_more_and_read_it_all_the_same(shed: Shed) -> None:

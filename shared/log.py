@@ -481,6 +481,11 @@ end $body$
 """
 
 
+# Of all tables a batch takes this one first. If only the row in it were held, the writer would wait there with tables
+# in its hands that whoever holds the row wants.
+KEEP_WRITER_OUT = "lock table head in share row exclusive mode"
+
+
 def lay_out(
     log: EventLog, service: str, *, views: Iterable[Table] = (), companions: Iterable[Table] = (), made_by: str = ""
 ) -> bool:
@@ -493,6 +498,8 @@ def lay_out(
     log.create_table()
     views = tuple(views)
     with log.datastore.transaction(commit=True) as rows:
+        if _is_there(rows, "head"):
+            rows.execute(KEEP_WRITER_OUT)  # one of an older release may be at work
         laid = {table.name: _filled_by(rows, table) for table in views}
         anew = [table for table in views if laid[table.name] != _mark_of(table, made_by)]
         for table in anew:
@@ -511,6 +518,11 @@ def mark_sql(table: Table, made_by: str) -> str:
 
 def _mark_of(table: Table, made_by: str) -> str:
     return hashlib.sha256(f"{table_sql(table)} {index_sql(table)} {made_by}".encode()).hexdigest()
+
+
+def _is_there(rows: Cursor[DictRow], table: str) -> bool:
+    found = rows.execute("select to_regclass(%s) is not null as there", (table,)).fetchone()
+    return bool(found and found["there"])
 
 
 def _filled_by(rows: Cursor[DictRow], table: Table) -> str | None:

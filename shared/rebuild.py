@@ -26,6 +26,7 @@ from shared.codec import Codec
 from shared.decisions import AnyStream, Recorded
 from shared.hand_over import came_at, lease_of, rows_that_come, rows_that_leave
 from shared.log import (
+    KEEP_WRITER_OUT,
     EventLog,
     delete_sql,
     event_log,
@@ -220,9 +221,7 @@ def rebuild(
                     _store(rows, page)
                 progress.update(bar, completed=made.reached)
             with log.datastore.transaction(commit=True) as rows:
-                # The writer waits here until the exchange is done: of all tables it takes this one first. If only the
-                # row in it were held, the writer would wait with those in its hands that we want.
-                rows.execute("lock table head in share row exclusive mode")
+                rows.execute(KEEP_WRITER_OUT)  # until the exchange is done
                 while (page := made.page(log)) is not None:
                     _store(rows, page)
                 _have_to_ourselves(rows, made.tables)

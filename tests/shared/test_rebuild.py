@@ -18,6 +18,7 @@ import pytest
 
 from operate.postgres import SUPERUSER, Postgres
 from operate.state import PROJECT
+from shared import log
 from shared import rebuild as rebuilding
 from shared.clock import SystemClock
 from shared.codec import Codec
@@ -213,3 +214,28 @@ def test_a_rebuild_whose_database_goes_away_says_so_in_a_sentence() -> None:
     assert done.returncode == 1
     assert done.stderr.endswith("huurspoor: the database of visits went away; its views are as they were\n")
     assert "Traceback" not in done.stderr
+
+
+async def test_who_writes_while_a_newer_release_lays_out_its_tables_waits_for_it(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.lend("saw")
+    schema, loop, lent = log.schema_sql, asyncio.get_running_loop(), list[Any]()
+
+    def schema_while_somebody_writes(*arguments: Any) -> Any:
+        lent.append(asyncio.run_coroutine_threadsafe(house.lend("axe"), loop))
+        until(house.waiting)
+        return schema(*arguments)
+
+    def lay_out() -> None:
+        of_owner = log.event_log(house.database.in_library_words)
+        try:
+            log.lay_out(of_owner, "visits", views=[TOOLS.table], made_by="a newer release")
+        finally:
+            of_owner.datastore.close()
+
+    monkeypatch.setattr(log, "schema_sql", schema_while_somebody_writes)
+    await asyncio.to_thread(lay_out)
+    await asyncio.wrap_future(lent[0])
+    assert await house.tools() == ["axe"]  # the rest comes with the rebuild that follows
+    assert house.ask("select deadlocks from pg_stat_database where datname = current_database()") == [(0,)]

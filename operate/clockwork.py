@@ -1,6 +1,7 @@
 """Time on a running platform: waiting until everybody knows everything, and moving the settable clock day by day."""
 
 import contextlib
+import fcntl
 import time as machine
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -159,22 +160,24 @@ def days_between(now: datetime, then: datetime) -> list[date]:
 def move(state: State, services: Services, *, to: datetime, progress: Progress = lambda _day: None) -> None:
     """Move the settable clock forward to an instant, one local day after the other.
 
-    No day begins before all that the day before brought is taken in everywhere.
+    No day begins before all that the day before brought is taken in everywhere. Whoever else moves it meanwhile waits.
 
     :raises ClockGoesBackwards: the clock already shows a later time.
     :raises NotSettled: something was missing for a minute; the clock stands at the day on which it was.
     """
-    now = SettableClock(state.clock).now()
-    if to < now:
-        set_clock(state.clock, to=to)  # refuses, in its own words
-    known = services.settle(until=machine.monotonic() + SECONDS_A_DAY)
-    for day in days_between(now, to):
-        until = machine.monotonic() + SECONDS_A_DAY
-        begins = local_instant(day, DAY_BEGINS)
-        if begins > SettableClock(state.clock).now():  # a slow day may have run into this one
-            set_clock(state.clock, to=begins)
-        if services.do_day(day, until=until) != known:
-            known = services.settle(until=until)
-        progress(day)
-    if to > SettableClock(state.clock).now():
-        set_clock(state.clock, to=to)
+    with state.clock.with_suffix(".lock").open("a") as moving:
+        fcntl.flock(moving, fcntl.LOCK_EX)
+        now = SettableClock(state.clock).now()
+        if to < now:
+            set_clock(state.clock, to=to)  # refuses, in its own words
+        known = services.settle(until=machine.monotonic() + SECONDS_A_DAY)
+        for day in days_between(now, to):
+            until = machine.monotonic() + SECONDS_A_DAY
+            begins = local_instant(day, DAY_BEGINS)
+            if begins > SettableClock(state.clock).now():  # a slow day may have run into this one
+                set_clock(state.clock, to=begins)
+            if services.do_day(day, until=until) != known:
+                known = services.settle(until=until)
+            progress(day)
+        if to > SettableClock(state.clock).now():
+            set_clock(state.clock, to=to)

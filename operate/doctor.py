@@ -41,6 +41,7 @@ def findings(state: State) -> Iterator[Finding]:
         yield Finding(True, f"no platform runs on {state.root}")
         return
     yield from _components(running)
+    yield from _in_step(running)
     yield from _letters(running)
 
 
@@ -67,6 +68,12 @@ def _components(running: Platform) -> Iterator[Finding]:
         again = f", started {seen['starts']} times" if seen["starts"] > 1 else ""
         said = "is ready" if seen["ready"] else f"is not ready: {'; '.join(seen['why'])} (log: {seen['log']})"
         yield Finding(seen["ready"], f"{name} {said}{again}")
+
+
+def _in_step(running: Platform) -> Iterator[Finding]:
+    if not running.all_there:
+        yield Finding(False, f"the platform on {running.state.root} is starting, or being stopped")
+        return
     try:
         running.settled(seconds=5)
         yield Finding(True, "every service has taken in what the others published")

@@ -94,9 +94,14 @@ class Platform:
     def ready_at(cls, state: Path) -> Self:
         """Return the platform on a state folder, all parts of it. :raises NotRunning: there is none, or not yet."""
         platform = cls.at(state)
-        if not _told(platform.state)["ready"]:
+        if not platform.all_there:
             raise NotRunning(f"the platform on {platform.state.root} is starting, or being stopped")
         return platform
+
+    @property
+    def all_there(self) -> bool:
+        """Whether all parts of it were started, and it is not being stopped."""
+        return bool(_told(self.state)["ready"])
 
     def __enter__(self) -> Self:
         return self

@@ -13,19 +13,20 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psutil
 import pytest
 
+from operate import clockwork
 from operate.issuer import publish_keys
 from operate.platform import NotRunning, Platform, begin_clock, wait_until_ready
 from operate.state import PROJECT, SERVICES, State
 from operate.supervisor import AlreadyRunning, Component, DidNotStart, Supervisor
-from shared.clock import BRUSSELS
+from shared.clock import BRUSSELS, SettableClock, local_date
 
 SECONDS_TO_END = 8.0  # of which it may wait five for an answer that was under way
 SOUND = {
@@ -201,6 +202,57 @@ def test_a_platform_that_is_being_started_gets_no_other_clock(tmp_path: Path) ->
         done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (1, f"huurspoor: a platform already runs on {tmp_path}\n")
     assert not State(tmp_path).clock.exists()
+
+
+@pytest.mark.parametrize("words", [("doctor",), ("status",), ("status", "--json")], ids=" ".join)
+def test_a_platform_that_is_being_started_can_be_looked_at(tmp_path: Path, words: tuple[str, ...]) -> None:
+    state = State(tmp_path)
+    state.make()
+    state.status.write_text(json.dumps({"supervisor": 1, "ready": False, "stopping": False, "components": {}}))
+    with (tmp_path / "lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        command = [sys.executable, "-P", "-m", "operate", *words, "--state", str(tmp_path)]
+        env = {**os.environ, "PYTHONPATH": str(PROJECT)}
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
+    assert done.stderr == ""
+    if words == ("doctor",):
+        assert done.returncode == 1
+        assert f"the platform on {tmp_path} is starting, or being stopped" in done.stdout
+
+
+def test_two_who_move_the_clock_do_it_one_after_the_other(tmp_path: Path) -> None:
+    state, began, go_on = State(tmp_path), threading.Event(), threading.Event()
+    begin_clock(state, at=datetime(2026, 1, 5, 8, tzinfo=BRUSSELS))
+
+    class Settled:
+        """Services that have nothing to do; the first who asks is kept waiting."""
+
+        def settle(self, *, until: float) -> dict[str, int]:
+            asked.append(threading.current_thread().name)
+            if not began.is_set():
+                began.set()
+                go_on.wait(30)
+            return {}
+
+        def do_day(self, day: date, *, until: float) -> dict[str, int]:
+            return {}
+
+    def move(to: datetime) -> None:
+        clockwork.move(state, cast(clockwork.Services, Settled()), to=to)
+
+    asked: list[str] = []
+    first = threading.Thread(target=move, args=(datetime(2026, 1, 8, 9, tzinfo=BRUSSELS),), name="first")
+    second = threading.Thread(target=move, args=(datetime(2026, 1, 9, 9, tzinfo=BRUSSELS),), name="second")
+    first.start()
+    began.wait(30)
+    second.start()
+    second.join(0.3)
+    assert asked == ["first"]
+    go_on.set()
+    first.join(30)
+    second.join(30)
+    assert asked == ["first", "second"]
+    assert local_date(SettableClock(state.clock).now()) == date(2026, 1, 9)
 
 
 async def test_a_platform_that_is_told_to_stop_cuts_off_what_it_was_asked_to_do_when_ready(

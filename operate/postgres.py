@@ -121,6 +121,7 @@ def prepare(state: State, *, port: int | None = None) -> Postgres:
     server = Postgres(state=state, port=port or free_port(), account=account, bin=programs, data=data)
     if not (data / "PG_VERSION").exists():
         _lay(server)
+    _forget_who_is_gone(data)
     return server
 
 
@@ -182,6 +183,18 @@ def _lay(server: Postgres) -> None:
     for laid in sorted(part.iterdir(), key=lambda entry: entry.name == "PG_VERSION"):
         laid.rename(server.data / laid.name)
     part.rmdir()
+
+
+def _forget_who_is_gone(data: Path) -> None:
+    """Take away the lock of a server that the machine ended, where its number is that of another program by now.
+
+    PostgreSQL takes it away itself where nobody has that number, and refuses to start where anybody of its account has.
+    """
+    lock = data / "postmaster.pid"
+    with contextlib.suppress(OSError, ValueError):  # no lock, nobody, no /proc: for PostgreSQL to judge
+        number = int(lock.read_text().splitlines()[0])
+        if Path(f"/proc/{number}/comm").read_text().strip() != "postgres":
+            lock.unlink()
 
 
 def _place(state: State, account: Account | None) -> Path:

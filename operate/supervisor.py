@@ -103,7 +103,8 @@ class Supervisor:
         """
         self._state.make()
         with _held(self._state):
-            self._tell()  # what is still told there ended with the supervisor before
+            self._state.status.unlink(missing_ok=True)  # what is still told there ended with the supervisor before
+            self._tell()
             loop = asyncio.get_running_loop()
             for code, asked in ASKED_TO_STOP.items():
                 loop.add_signal_handler(asked, self._asked_to_stop, code)

@@ -1,15 +1,18 @@
 """The embedded servers: who may do what in them."""
 
 import asyncio
+import subprocess
+from pathlib import Path
 
 import asyncpg
 import nats as nats_client
 import pytest
 from nats.js.api import StreamConfig
 
+from operate.children import unprivileged
 from operate.nats import Nats, inbox_of
-from operate.postgres import DATABASES, Postgres
-from operate.state import SERVICES
+from operate.postgres import DATABASES, Postgres, forget, running
+from operate.state import SERVICES, State
 from tests.conftest import ScratchDatabases
 
 
@@ -19,6 +22,25 @@ async def test_postgresql_is_18_and_keeps_what_it_acknowledged(postgres: Postgre
     assert await connection.fetchval("show fsync") == "on"
     assert await connection.fetchval("show synchronous_commit") == "on"
     await connection.close()
+
+
+def test_it_starts_after_the_machine_went_down_whoever_has_its_number_now(tmp_path: Path) -> None:
+    state, account = State(tmp_path / "state"), unprivileged()
+    try:
+        with running(state) as server:
+            lock = server.data / "postmaster.pid"
+            left = lock.read_text().splitlines()
+        as_whom = {} if account is None else {"user": account.uid, "group": account.gid, "extra_groups": []}
+        somebody = subprocess.Popen(["sleep", "300"], **as_whom)  # type: ignore[call-overload]
+        lock.write_text("\n".join((str(somebody.pid), *left[1:])) + "\n")
+        try:
+            with running(state):
+                assert int(lock.read_text().splitlines()[0]) != somebody.pid
+        finally:
+            somebody.kill()
+            somebody.wait()
+    finally:
+        forget(state)
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -162,6 +162,25 @@ def test_what_ran_under_a_killed_supervisor_is_told_no_more(tmp_path: Path, monk
     assert told == [{"supervisor": os.getpid(), "ready": False, "stopping": False, "components": {}}]
 
 
+def test_what_cannot_be_told_leaves_nobody_to_be_taken_for_the_supervisor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``down`` would end whoever has that number now."""
+    state, told = State(tmp_path), list[bool]()
+    state.status.write_text(json.dumps({"supervisor": 1, "ready": True, "stopping": False, "components": {}}))
+    state.status.with_suffix(".part").mkdir()  # as on a full disk, it cannot be written
+
+    def prepare(_state: State) -> None:
+        told.append(state.status.exists())
+        raise RuntimeError("not today")
+
+    monkeypatch.setattr(postgres, "prepare", prepare)
+    monkeypatch.setattr(nats, "prepare", lambda _state: None)
+    with pytest.raises(RuntimeError, match="not today"):
+        asyncio.run(Supervisor(state).run())
+    assert told == [False]
+
+
 def test_who_asks_whether_a_platform_runs_is_not_taken_for_one(tmp_path: Path) -> None:
     state = State(tmp_path)
     assert not is_running(state)

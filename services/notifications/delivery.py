@@ -381,6 +381,7 @@ class Delivery:
         self._clock = clock
         self._every_office = every_office
         self._delays = delays
+        self._ending = False
         self._epoch = 1  # for which what waits was looked at
         self._under_way: dict[tuple[str, str], tuple[SendingChannel, asyncio.Task[None]]] = {}
 
@@ -396,6 +397,7 @@ class Delivery:
                 await self._until_a_hand_is_free()
         finally:
             # What is with its carrier gets the time to be recorded; the rest waits in the queue.
+            self._ending = True
             if self._under_way:
                 await asyncio.wait(self._tasks(), timeout=SECONDS_TO_FINISH)
 
@@ -464,6 +466,8 @@ class Delivery:
             message = await self._message(office, sending)
         except NotSent as why:
             message = why
+        if self._ending:
+            return
         begun = await self._record(office, id, partial(begin, now=self._clock.now()))
         attempt = next((one.event.attempt for one in begun if isinstance(one.event, SendingBegun)), None)
         if attempt is None:

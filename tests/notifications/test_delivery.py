@@ -702,6 +702,31 @@ async def test_what_a_slow_carrier_takes_while_the_service_is_asked_to_end_is_re
     assert list((await _states(own.service.all_offices)).values()) == ["sent"]
 
 
+async def test_what_was_not_with_its_carrier_when_the_service_is_asked_to_end_waits(
+    notifications: Notifications, delivery: Delivery, asked: Counted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await a_lease(notifications)
+    await a_text_message(notifications)
+    later(notifications, seconds=1)
+    make, being_made, go_on = delivery._message, asyncio.Event(), asyncio.Event()
+
+    async def make_slowly(*arguments: Any) -> Any:
+        being_made.set()
+        await go_on.wait()
+        return await make(*arguments)
+
+    monkeypatch.setattr(delivery, "_message", make_slowly)
+    running = asyncio.create_task(delivery.run())
+    await being_made.wait()
+    running.cancel()
+    await asyncio.wait((running,), timeout=0.1)
+    go_on.set()
+    await asyncio.gather(running, return_exceptions=True)
+    assert asked.asked == []
+    assert (await sending(notifications))["state"] == "queued"
+    monkeypatch.setattr(delivery, "_message", make)
+
+
 MESSAGES: dict[Any, int] = {"email": 50, "sms": 25, "whatsapp": 25}
 KILLS = 6
 

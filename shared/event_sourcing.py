@@ -17,7 +17,7 @@ from shared.codec import TOGETHER, Codec, stored_name
 from shared.decisions import AnyStream
 from shared.keys import Seals
 from shared.log import STREAMS_SQL
-from shared.lost import LOST
+from shared.lost import LOST, NOT_ITS_FAULT
 from shared.writer.acts import (
     Act,
     Change,
@@ -244,8 +244,16 @@ class EventStore:
     async def with_connection(self, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
         """Do idempotent work on a connection of the pool; when that was dead, drain the pool and try once more.
 
-        :raises StoreBusy: the store is away, or does not answer.
+        :raises StoreBusy: the store is away, has no room, or does not answer.
         """
+        try:
+            return await self._twice(work)
+        except asyncpg.PostgresError as why:
+            if (why.sqlstate or "08")[:2] in NOT_ITS_FAULT:
+                raise StoreBusy from why
+            raise
+
+    async def _twice(self, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
         try:
             return await self._connections.used_for(work)
         except TimeoutError as why:  # before those that it is one of: no connection was free, or came about, in time
@@ -256,7 +264,7 @@ class EventStore:
         await asyncio.sleep(0.01)
         try:
             return await self._connections.used_for(work)
-        except (*LOST, asyncpg.CannotConnectNowError) as why:
+        except LOST as why:
             raise StoreBusy from why
 
 

@@ -198,3 +198,26 @@ async def test_a_database_that_is_away_is_said_to_be_busy(read: Read) -> None:
     await read.pool.close()
     with pytest.raises(StoreBusy):
         await read.count("c1")
+
+
+@pytest.mark.parametrize(
+    "why",
+    [
+        asyncpg.TooManyConnectionsError("no room"),
+        asyncpg.DiskFullError("no space"),
+        asyncpg.LockNotAvailableError("held"),
+        asyncpg.DeadlockDetectedError("chosen"),
+    ],
+)
+async def test_a_database_without_room_or_in_the_way_of_others_is_said_to_be_busy(read: Read, why: Exception) -> None:
+    async def ask(_connection: asyncpg.Connection) -> None:
+        raise why
+
+    with pytest.raises(StoreBusy):
+        await read.store.with_connection(ask)
+    assert await read.count("c1") == (2, 2)
+
+
+async def test_what_is_wrong_with_a_question_is_not_laid_at_the_door_of_the_database(read: Read) -> None:
+    with pytest.raises(asyncpg.UndefinedTableError):
+        await read.store.with_connection(lambda connection: connection.fetch("select * from nowhere"))

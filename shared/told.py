@@ -163,7 +163,8 @@ def contracts_of(publisher: str) -> Mapping[str, Mapping[int, type]]:
 
 # -- reading ----------------------------------------------------------------------------------------------------------
 
-_AtLeastOne = Annotated[int, msgspec.Meta(ge=1, le=2**62)]
+_MOST = 2**53 - 1  # that every reader of JSON, and the ledger, can hold
+_AtLeastOne = Annotated[int, msgspec.Meta(ge=1, le=_MOST)]
 _Word = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
 
@@ -178,10 +179,10 @@ class _Arrived(msgspec.Struct, kw_only=True, frozen=True):
     time: Annotated[datetime, msgspec.Meta(tz=True)]
     office: _Word
     position: _AtLeastOne
-    epoch: _AtLeastOne
+    epoch: Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
     stream: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]+/[!-~]{1,120}$")]
     streamversion: _AtLeastOne
-    streamprevious: Annotated[int, msgspec.Meta(ge=0, le=2**62)]
+    streamprevious: Annotated[int, msgspec.Meta(ge=0, le=_MOST)]
     occurredon: date
     actor: _Word
     correlationid: _Word
@@ -241,7 +242,9 @@ def _numbers(versions: str) -> tuple[int, ...] | None:
     return tuple(sorted({int(number) for number in versions.split(",")}))
 
 
-_LONG_AGO = datetime(1900, 1, 1, tzinfo=UTC)
+_LONG_AGO, _FAR_OFF = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+# What a decoder raises for what is no sound JSON, or other JSON than it wants, or nests deeper than it goes.
+UNREADABLE = (ValueError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -313,7 +316,7 @@ class Reader:
             envelope = _arrived.decode(body)
         except msgspec.ValidationError:
             return dead("schema", "envelope")
-        except ValueError:  # not JSON, not UTF-8
+        except UNREADABLE:  # not JSON, not UTF-8, nested without end
             return dead("unreadable", "not JSON")
         versions = _numbers(envelope.versions) if isinstance(envelope.versions, str) else (version,)
         if versions is None:
@@ -328,8 +331,10 @@ class Reader:
             return dead("forged", "platform", of=PLATFORM)
         if version not in versions or envelope.streamprevious >= envelope.streamversion:
             return dead("schema", "numbers")
+        if not _LONG_AGO <= envelope.time < _FAR_OFF:
+            return dead("schema", "time")
         # Most messages hold no backslash at all, which is found out in a tenth of the time.
-        if b"\\" in body and b"\\u0000" in body and _holds_nul(msgspec.json.decode(body)):
+        if b"\\" in body and b"\\u0000" in body and _holds_nul(body):
             return dead("schema", "NUL", envelope=envelope)
         chosen, contract = self._chosen(publisher, event, versions)
         if chosen is None:
@@ -340,7 +345,7 @@ class Reader:
         if contract is not None:
             try:
                 data = self._decoder(contract).decode(envelope.data)
-            except ValueError:
+            except UNREADABLE:
                 return dead("schema", "data", envelope=envelope)
             lease = getattr(data, "lease", None)
             if envelope.subject != (f"lease/{lease}" if lease else f"office/{envelope.office}"):
@@ -358,7 +363,7 @@ class Reader:
             envelope = _arrived.decode(body)
             _, _, event, version = envelope.type.split(".")
             subject = subject_of(envelope.office, publisher, event, int(version.removeprefix("v")))
-        except ValueError:
+        except UNREADABLE:
             subject = ""
         return self.read(publisher, subject, body)
 
@@ -449,13 +454,18 @@ def letter_id(subject: str, body: bytes) -> str:
     return hashlib.sha256(subject.encode("utf-8", "surrogateescape") + b"\0" + body).hexdigest()[:32]
 
 
-def _holds_nul(value: Any) -> bool:
-    match value:
-        case str():
-            return "\0" in value
-        case dict():
-            return any(_holds_nul(part) for pair in value.items() for part in pair)
-        case list():
-            return any(_holds_nul(part) for part in value)
-        case _:
-            return False
+def _holds_nul(body: bytes) -> bool:
+    """Whether a text in a JSON value holds NUL, or none can tell because it nests too deep."""
+    try:
+        parts = [msgspec.json.decode(body)]
+    except UNREADABLE:
+        return True
+    while parts:
+        match parts.pop():
+            case str() as text if "\0" in text:
+                return True
+            case dict() as members:
+                parts += [*members.keys(), *members.values()]
+            case list() as several:
+                parts += several
+    return False

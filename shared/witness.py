@@ -32,6 +32,7 @@ from shared.epochs import ended_by, epoch_at, is_void
 from shared.log import ENDED_EPOCH
 from shared.outbox import PLATFORM, message_id
 from shared.refusals import WrongState
+from shared.told import UNREADABLE
 from shared.writer.loop import Writer
 
 log = structlog.get_logger()
@@ -384,7 +385,7 @@ class Witness:
         for start in range(first, last + 1, AT_ONCE):
             asked = range(start, min(start + AT_ONCE, last + 1))
             for body in await asyncio.gather(*(self._bus.stored(self._service, one) for one in asked)):
-                with contextlib.suppress(ValueError):
+                with contextlib.suppress(*UNREADABLE):
                     place = _placed.decode(body or b"")
                     held.setdefault((place.epoch, place.position), set()).add(body or b"")
         own = await self._own()
@@ -400,7 +401,7 @@ class Witness:
         body = await self._bus.last_said(other, "LogHeadAnnounced")
         if body is None:
             return []
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(*UNREADABLE):
             heard = _announced.decode(body).data.heard
             return await self._compared(other, [one for one in heard if one.publisher == self._service])
         return []

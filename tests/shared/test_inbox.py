@@ -255,6 +255,11 @@ def test_what_is_kept_begins_with_the_first_message_about_that_very_thing(
     assert asked == [begins]
 
 
+def _with(more: bytes) -> bytes:
+    """Return a message that says more than it must."""
+    return json.dumps(message("l")).encode().removesuffix(b"}") + b', "more": ' + more + b"}"
+
+
 FORGED_OFFICE = "huurspoor.platform.visits.FirstVisitDue.v1"
 VERSION_7 = f"huurspoor.{OFFICE}.visits.FirstVisitDue.v7"
 BAD: list[tuple[str, bytes | dict[str, Any], str | None, str]] = [
@@ -268,6 +273,12 @@ BAD: list[tuple[str, bytes | dict[str, Any], str | None, str]] = [
     ("text for a number", message("l", position="7"), None, "schema"),
     ("true for a number", message("l", streamversion=True), None, "schema"),
     ("its own successor", message("l", streamprevious=1), None, "schema"),
+    ("a position that no JSON number holds", message("l", position=2**53), None, "schema"),
+    ("an epoch that no column holds", message("l", epoch=2**31), None, "schema"),
+    ("a time before all", message("l", time="0001-01-01T00:00:00+14:00"), None, "schema"),
+    ("a time after all", message("l", time="9999-12-31T23:59:59-14:00"), None, "schema"),
+    ("deep nests", _with(b"[" * 100_000 + b"]" * 100_000), None, "unreadable"),
+    ("deep NUL", _with(b"[" * 500 + b'"\\u0000"' + b"]" * 500), None, "schema"),
     ("nothing for versions", message("l", versions=""), None, "schema"),
     ("words for versions", message("l", versions="1,v2"), None, "schema"),
     ("more than versions", message("l", versions="1\n"), None, "schema"),

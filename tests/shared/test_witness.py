@@ -296,6 +296,19 @@ def test_a_store_that_holds_all_that_was_seen_waits_for_nobody(server: Server, h
     asyncio.run(story())
 
 
+def test_what_nobody_can_read_is_no_witness_and_keeps_nobody_from_starting(server: Server, here: Ground) -> None:
+    async def story() -> None:
+        async with kept(server.nats), user(server.nats, "visits") as bus:
+            deep = b'{"epoch": 1, "position": 1, "more": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+            subject = "huurspoor.platform.visits.LogHeadAnnounced.v1"
+            await bus.publish_each([(subject, "deep", deep), (subject, "none", b"{")])
+            async with visits_at_work(here, server, here.visits) as visits:
+                await visits.tell("l-1")
+                await until(lambda: all_sent(visits))
+
+    asyncio.run(story())
+
+
 def test_a_process_whose_store_was_restored_beneath_it_ends(
     server: Server, here: Ground, databases: ScratchDatabases
 ) -> None:

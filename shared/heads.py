@@ -274,7 +274,7 @@ class Heads:
                 # Consumers that lost the same messages ask at the same time.
                 for first, last in sorted(asked - lately.keys()):
                     if first <= last:
-                        await self._relay.publish_again(max(1, first), last)
+                        await self._relay.publish_again(max(1, first), min(last, self._store.writer.position))
                         lately[(first, last)] = seconds_running()
                 await self.announce()
                 ANSWERED.inc(len(asked))

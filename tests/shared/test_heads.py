@@ -1,6 +1,7 @@
 """Comparing what was told with what was taken in: by positions, and by counts where a publisher is heard in part."""
 
 import asyncio
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from shared.contracts.evaluations import EvaluationFinalV1
 from shared.contracts.referrals import ReferralConsentGivenV1, ReferralOfferedV1
 from shared.event_sourcing import EventStore
-from shared.heads import Missing
+from shared.heads import ANSWERED, Missing
 from shared.progress import Progress, Ranges
 from shared.told import Reactions, Told
 from tests.conftest import ScratchDatabase
@@ -182,3 +183,35 @@ def test_a_message_counts_once_however_often_it_comes() -> None:
     progress.settled(1, "ToolLent")
     progress.settled(1, "ToolLent")
     assert (progress.counts["ToolLent"], progress.parked, progress.done.floor) == (1, set(), 1)
+
+
+def test_one_who_asks_for_what_never_was_keeps_nobody_else_waiting(server: Server, here: Place) -> None:
+    def asks(position: int, first: int, until: int) -> tuple[str, str, bytes]:
+        envelope = {
+            "specversion": "1.0",
+            "id": f"id-{position}",
+            "source": "/services/visits",
+            "type": "huurspoor.visits.HistoryRequested.v1",
+            "subject": "office/platform",
+            "time": "2026-03-02T09:30:00Z",
+            "office": "platform",
+            "position": position,
+            "epoch": 1,
+            "stream": f"history-request/{position}",
+            "streamversion": 1,
+            "streamprevious": 0,
+            "occurredon": "2026-03-02",
+            "actor": "SYS",
+            "correlationid": "c",
+            "clock": "system",
+            "data": {"publisher": "referrals", "epoch": 1, "from": first, "until": until},
+        }
+        return "huurspoor.platform.visits.HistoryRequested.v1", f"id-{position}", json.dumps(envelope).encode()
+
+    async def story() -> None:
+        answered = ANSWERED._value.get()
+        async with kept(server.nats), referrals_at_work(here, server), user(server.nats, "visits") as visits:
+            await visits.publish_each([asks(1, 1, 2**70), asks(2, 2**70, 2**71), asks(3, 1, 0)])
+            await until(lambda: ANSWERED._value.get() == answered + 3)
+
+    asyncio.run(story())

@@ -9,13 +9,16 @@ import asyncio
 import contextlib
 import json
 import signal
-import sys
 from typing import Any
 
+import structlog
 import uvloop
 
+from shared import observability
 from shared.bus import NOT_FOUND, SERVICES, Bus, BusAway, BusRefused, Seldom, filters, stream_of, subjects_of
 from shared.settings import Settings
+
+log = structlog.get_logger()
 
 USER = "bus-keeper"
 TICK_SECONDS = 1.0
@@ -104,7 +107,7 @@ async def keep(bus: Bus) -> None:
         await bus.connected()
         try:
             for what in await tend(bus):
-                _say("tended", what=what)
+                log.info("tended", what=what)
         except (BusAway, BusRefused) as why:
             seldom.warn("bus-not-tended", str(why))
         await asyncio.sleep(TICK_SECONDS)
@@ -145,9 +148,6 @@ async def _do(bus: Bus, subject: str, body: dict[str, Any]) -> None:
             raise
 
 
-def _say(event: str, **beside: str) -> None:
-    print(json.dumps({"event": event, **beside}), file=sys.stderr, flush=True)
-
-
 if __name__ == "__main__":
+    observability.configure(USER)
     uvloop.run(serve(Settings()))

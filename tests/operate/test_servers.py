@@ -2,17 +2,21 @@
 
 import asyncio
 import subprocess
+import sys
 from pathlib import Path
 
 import asyncpg
 import nats as nats_client
 import pytest
+from nats.js import JetStreamContext
 from nats.js.api import StreamConfig
+from nats.js.errors import NotFoundError
 
 from operate.children import unprivileged
 from operate.nats import Nats, inbox_of
 from operate.postgres import DATABASES, Postgres, forget, running
 from operate.state import SERVICES, State
+from operate.supervisor import bus_settings
 from tests.conftest import ScratchDatabases
 
 
@@ -73,6 +77,31 @@ async def test_no_role_of_a_service_passes_by_row_level_security(postgres: Postg
     powers = "select bool_or(rolsuper or rolbypassrls or rolcreaterole) from pg_roles where rolname ~ any($1)"
     assert await connection.fetchval(powers, [f"^{name}" for name in DATABASES]) is False
     await connection.close()
+
+
+async def test_the_bus_is_kept_also_where_its_keeper_cannot_say_so(own_nats: Nats) -> None:
+    env = bus_settings(own_nats.state, own_nats.port, "bus-keeper")
+    with open("/dev/full", "wb") as full:
+        keeper = subprocess.Popen([sys.executable, "-m", "operate.bus_keeper"], env=env, stdout=full, stderr=full)
+    try:
+        bus = (await own_nats.connect("bus-keeper")).jetstream()
+        for _ in ("at first", "again"):
+            async with asyncio.timeout(20):
+                while not await has_stream(bus, "NOTIFICATIONS"):
+                    assert keeper.poll() is None
+                    await asyncio.sleep(0.05)
+            await bus.delete_stream("NOTIFICATIONS")
+    finally:
+        keeper.kill()
+        keeper.wait()
+
+
+async def has_stream(bus: JetStreamContext, name: str) -> bool:
+    try:
+        await bus.stream_info(name)
+    except NotFoundError:
+        return False
+    return True
 
 
 async def test_a_service_publishes_only_under_its_own_name(own_nats: Nats) -> None:

@@ -1402,6 +1402,98 @@ async def test_who_lost_the_connection_that_made_it_the_one_that_writes_believes
     assert (await shed.lend("t1", "bram")).version == 3
 
 
+def fails_now_and_then(shed: Shed, monkeypatch: pytest.MonkeyPatch, drawn: Random) -> None:
+    """Let commits and looks fail, before or after they took place, and let the time that both take be drawn."""
+    fetch = asyncpg.Connection.fetch
+
+    async def some_turns() -> None:
+        for _turn in range(drawn.randint(0, 6)):
+            await asyncio.sleep(drawn.choice([0, 0, 0, 0.001]))
+
+    async def stored(connection: asyncpg.Connection, batch: Batch) -> None:
+        await some_turns()
+        if drawn.random() < 0.03:
+            raise drawn.choice([asyncpg.DeadlockDetectedError, asyncpg.DiskFullError, ConnectionResetError])("as if")
+        await store(connection, batch)
+        await some_turns()
+        if drawn.random() < 0.03:
+            raise drawn.choice([TimeoutError, ConnectionResetError, asyncpg.InternalClientError])("only the answer")
+
+    async def looked(connection: asyncpg.Connection, *what: Any, **how: Any) -> Any:
+        found = await fetch(connection, *what, **how)
+        if connection is shed.writer._look.connection:
+            await some_turns()
+            if drawn.random() < 0.02:
+                raise drawn.choice([asyncpg.QueryCanceledError, ConnectionResetError])("as if")
+        return found
+
+    monkeypatch.setattr(shared.writer.loop, "store", stored)
+    monkeypatch.setattr(asyncpg.Connection, "fetch", looked)
+    monkeypatch.setattr(shared.writer.loop, "SECONDS_OF_DOUBT", 0.0)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_each_decision_sees_all_that_lies_before_it_and_nothing_else_whatever_fails_meanwhile(
+    shed: Shed, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """What was seen is said in the event; a refusal is remembered once for each key; hardly anything is held."""
+    drawn = Random(seed)
+    shed.writer.memory.most = 3
+    fails_now_and_then(shed, monkeypatch, drawn)
+    remembered = OnRefusal(REFUSED, "shed-1", lambda no: [LendingRefused(code=no.code())])
+    refused: set[str] = set()
+    offices = ["shed-north", "shed-east", "shed-south", "shed-west"]  # of a lease in each, one more than is held
+
+    def said_of(tools: Iterable[tuple[str, Tool]]) -> str:
+        return " ".join(f"{id}:{tool.lent}" for id, tool in sorted(tools))
+
+    def lend_if_few(tool: Tool, others: dict[str, Tool], first: Tool) -> list[ToolLent]:
+        if tool.lent > 1:
+            raise ToolNotOnShelf
+        return [ToolLent(member=f"{said_of(others.items())} and {first.lent}")]
+
+    async def ask(by: By, tool: str, begins: bool) -> None:
+        reads: dict[str, Read] = {"others": Every(TOOL, "shed-1"), "first": One(TOOL, "t1")}
+        while True:
+            try:
+                await shed.writer.ask(
+                    by, stream=TOOL, id=tool, decision=lend_if_few, reads=reads, refused=remembered, begins=begins
+                )
+            except StoreBusy:
+                await shed.writer.ready.wait()
+                await asyncio.sleep(0)
+            except ToolNotOnShelf:
+                refused.add(by.once or "")
+                return
+            else:
+                return
+
+    async def caller(name: str) -> None:
+        for number in range(15):
+            by = By(office=drawn.choice(offices), once=f"{name}-{number}", digest=b"\x01")
+            await repeated(drawn, partial(ask, by, f"t{drawn.randint(1, 9)}", drawn.random() < 0.3))
+            if drawn.random() < 0.02:
+                shed.writer.look_again()
+
+    async with asyncio.timeout(60):
+        await asyncio.gather(*map(caller, ["anna", "bram", "cleo", "dirk", "eva"]))
+    codec, attempts = Codec([TOOL, REFUSED]), 0
+    of_all: dict[str, dict[str, Tool]] = {office: {} for office in offices}
+    for row in await shed.fetch("select * from stored_events order by notification_id"):
+        office, kind, id = row["originator_id"].split("/")
+        tools = of_all[office]
+        if kind == "refused":
+            attempts += 1
+            continue
+        whole = codec.decode(row["topic"], row["state"], stream=f"tool/{id}", version=row["originator_version"])
+        assert whole.event.member == f"{said_of(tools.items())} and {tools.get('t1', Tool()).lent}"
+        tools[id] = evolve(tools.get(id, Tool()), whole.event)
+        assert row["originator_version"] == tools[id].lent
+    assert attempts == len(refused)
+    shown = {(row["office"], row["id"]): row["member"] for row in await shed.fetch("select * from tools")}
+    assert shown == {(office, id): tool.member for office, tools in of_all.items() for id, tool in tools.items()}
+
+
 async def test_a_writer_that_has_nothing_to_do_lets_the_core_sleep(shed: Shed, monkeypatch: pytest.MonkeyPatch) -> None:
     offered: list[None] = []
     monkeypatch.setattr("os.sched_yield", lambda: offered.append(None))

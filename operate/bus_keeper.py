@@ -73,43 +73,51 @@ def differs(wanted: dict[str, Any], found: dict[str, Any]) -> bool:
 
 
 async def tend(bus: Bus) -> list[str]:
-    """Make whatever is missing and put right what is different; return what was done.
+    """Make whatever is missing and put right what is different, of every service; return what was done.
 
     :raises BusAway, BusRefused: the server did not answer, or does not accept it.
     """
+    return [what for service in SERVICES for what in await tend_stream(bus, service)]
+
+
+async def tend_stream(bus: Bus, service: str) -> list[str]:
+    """Tend the stream of one service and the consumers in it. :raises BusAway, BusRefused: as ``tend``."""
     done: list[str] = []
-    for service in SERVICES:
-        name, wanted = stream_of(service), stream(service)
-        found = await _ask(bus, f"$JS.API.STREAM.INFO.{name}")
-        if found is None:
-            await _do(bus, f"$JS.API.STREAM.CREATE.{name}", wanted)
-            done.append(f"made {name}")
-        elif differs(wanted, found["config"]):
-            await _do(bus, f"$JS.API.STREAM.UPDATE.{name}", {**found["config"], **wanted})
-            done.append(f"changed {name}")
-        for reader in SERVICES:
-            if reader == service:
-                continue
-            told = consumer(reader, service)
-            there = await _ask(bus, f"$JS.API.CONSUMER.INFO.{name}.{reader}")
-            if there is None or differs(told, there["config"]):
-                await _do(
-                    bus, f"$JS.API.CONSUMER.CREATE.{name}.{reader}", {"stream_name": name, "config": told, "action": ""}
-                )
-                done.append(f"{'made' if there is None else 'changed'} {name} {reader}")
+    name, wanted = stream_of(service), stream(service)
+    found = await _ask(bus, f"$JS.API.STREAM.INFO.{name}")
+    if found is None:
+        await _do(bus, f"$JS.API.STREAM.CREATE.{name}", wanted)
+        done.append(f"made {name}")
+    elif differs(wanted, found["config"]):
+        await _do(bus, f"$JS.API.STREAM.UPDATE.{name}", {**found["config"], **wanted})
+        done.append(f"changed {name}")
+    for reader in SERVICES:
+        if reader == service:
+            continue
+        told = consumer(reader, service)
+        there = await _ask(bus, f"$JS.API.CONSUMER.INFO.{name}.{reader}")
+        if there is None or differs(told, there["config"]):
+            await _do(
+                bus, f"$JS.API.CONSUMER.CREATE.{name}.{reader}", {"stream_name": name, "config": told, "action": ""}
+            )
+            done.append(f"{'made' if there is None else 'changed'} {name} {reader}")
     return done
 
 
 async def keep(bus: Bus) -> None:
-    """Tend the bus once a second until cancelled."""
+    """Tend the bus once a second until cancelled; a stream that the server refuses keeps no other one waiting."""
     seldom = Seldom()
     while True:
         await bus.connected()
-        try:
-            for what in await tend(bus):
-                log.info("tended", what=what)
-        except (BusAway, BusRefused) as why:
-            seldom.warn("bus-not-tended", str(why))
+        for service in SERVICES:
+            try:
+                for what in await tend_stream(bus, service):
+                    log.info("tended", what=what)
+            except BusRefused as why:
+                seldom.warn("bus-not-tended", f"{stream_of(service)}: {why}")
+            except BusAway as why:
+                seldom.warn("bus-not-tended", str(why))
+                break
         await asyncio.sleep(TICK_SECONDS)
 
 

@@ -2,18 +2,20 @@
 
 import asyncio
 import contextlib
+import json
 import socket
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import uvloop
 
-from operate.bus_keeper import tend
+from operate.bus_keeper import keep, tend
 from operate.nats import prepare
 from operate.state import State
-from shared.bus import DUPLICATE_IN_BATCH, ENOUGH, Bus, BusAway, BusRefused, Pull, batch_of, filters
+from shared.bus import DUPLICATE_IN_BATCH, ENOUGH, SERVICES, Bus, BusAway, BusRefused, Pull, batch_of, filters
 from shared.deliveries import Connection, Delivery
 from tests.shared.correspondents import Server, kept, soon, until, user
 
@@ -35,6 +37,27 @@ def test_the_keeper_makes_what_is_missing_once(server: Server) -> None:
             assert len(first) == 16
             assert await tend(bus) == []
             assert (await bus.stream("visits")).takes_batches
+
+    asyncio.run(story())
+
+
+def test_a_stream_that_the_server_refuses_keeps_no_other_one_waiting(server: Server) -> None:
+    async def story() -> None:
+        async with user(server.nats, "bus-keeper") as bus:
+            foreign = {"name": "FOREIGN", "subjects": ["huurspoor.*.visits.>"]}
+            await soon(lambda: bus.request("$JS.API.STREAM.CREATE.FOREIGN", json.dumps(foreign).encode()))
+            keeping = asyncio.create_task(keep(bus))
+            try:
+                for service in SERVICES[1:]:
+                    await soon(partial(bus.stream, service), seconds=5)
+                with pytest.raises(BusRefused):
+                    await bus.stream("visits")
+                await bus.request("$JS.API.STREAM.DELETE.FOREIGN", b"")
+                await soon(lambda: bus.stream("visits"), seconds=5)
+            finally:
+                keeping.cancel()
+                with contextlib.suppress(BusRefused):
+                    await bus.request("$JS.API.STREAM.DELETE.FOREIGN", b"")
 
     asyncio.run(story())
 

@@ -483,7 +483,7 @@ end $body$
 
 # Of all tables a batch takes this one first. If only the row in it were held, the writer would wait there with tables
 # in its hands that whoever holds the row wants.
-KEEP_WRITER_OUT = "lock table head in share row exclusive mode"
+KEEP_WRITER_OUT = "lock table head in exclusive mode"  # who holds its row alone keeps us out as well
 
 
 def lay_out(

@@ -5,6 +5,7 @@ nothing. Its bytes lie sealed, since what cannot be read may hold anything.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -36,6 +37,7 @@ class DeadLetters:
     """The dead letters of a service.
 
     :param again: lets a message have its effect that is handled again.
+    :param under_way: lets the inbox be read anew before or after what is done within it.
     :ivar states: by id, of all there are.
     """
 
@@ -49,6 +51,7 @@ class DeadLetters:
         waiting: Waiting,
         turns: Turns,
         again: Callable[[Told[Any]], Awaitable[None]],
+        under_way: Callable[[], AbstractAsyncContextManager[None]],
     ) -> None:
         self.states: dict[str, str] = {}
         self._rows = rows
@@ -59,6 +62,7 @@ class DeadLetters:
         self._waiting = waiting
         self._turns = turns
         self._again = again
+        self._under_way = under_way
         self._seldom = Seldom()
 
     # -- what operators do --------------------------------------------------------------------------------------------
@@ -142,7 +146,7 @@ class DeadLetters:
         holds = letter.reason in _OF_THE_POSITION and letter.stream is not None
         if holds:
             assert letter.position is not None and letter.version is not None and letter.stream is not None
-            async with self._turns.of((letter.office, f"{letter.publisher}:{letter.stream}")):
+            async with self._turns.of((letter.office, f"{letter.publisher}:{letter.stream}")), self._under_way():
                 known = await self._rows.known_of_letter(letter)
                 if known.state not in ("taken", "closed"):
                     changes.append(closed_row(letter, reason, at=self._clock.now()))
@@ -150,8 +154,8 @@ class DeadLetters:
                     moved = {"publisher": letter.publisher, "stream": letter.stream, "version": letter.version}
                     changes.append(Change(letter.office, INBOX_STREAM, moved))
                 await self._rows.keep(letter.office, *changes)
-            self._progress[letter.publisher].settled(letter.position, letter.type or "")
-            self._waiting.has_moved(letter.office, f"{letter.publisher}:{letter.stream}", letter.version)
+                self._progress[letter.publisher].settled(letter.position, letter.type or "")
+                self._waiting.has_moved(letter.office, f"{letter.publisher}:{letter.stream}", letter.version)
         else:
             await self._rows.keep(letter.office, *changes)
         self.states[id] = "closed"

@@ -109,7 +109,7 @@ class Inbox:
             rerun=self._rerun,
         )
         self.dead_letters = DeadLetters(
-            self._rows, store, clock, self.reader, self.progress, self.waiting, self._turns, self._one
+            self._rows, store, clock, self.reader, self.progress, self.waiting, self._turns, self._one, self._under_way
         )
         self._voiding = Voiding(self._rows, self.dead_letters, self.reader, clock)
         self._at_work = 0
@@ -213,6 +213,17 @@ class Inbox:
                 yield
         finally:
             self._at_work += 1
+
+    @contextlib.asynccontextmanager
+    async def _under_way(self) -> AsyncIterator[None]:
+        """Do something that is stored and then noted here: not while somebody wants nothing to be under way."""
+        while self._alone:
+            await self._not_alone.wait()
+        self._at_work += 1
+        try:
+            yield
+        finally:
+            self._at_work -= 1
 
     @contextlib.asynccontextmanager
     async def _nobody_at_work(self) -> AsyncIterator[None]:
@@ -378,7 +389,8 @@ class Inbox:
     async def _settle(self, one: Sent, known: Mapping[tuple[str, str], Known]) -> None:
         """Bring a message to its end."""
         if isinstance(one, Letter):
-            await self.dead_letters.bury(one)
+            async with self._under_way():
+                await self.dead_letters.bury(one)
         elif isinstance(one, Told):
             await self._one(one, known.get((one.office, place_of(one))))
         else:
@@ -426,14 +438,8 @@ class Inbox:
 
     async def _one(self, told: Told[Any], known: Known | None = None) -> None:
         """Let a message have its effect, or park it, or make it a dead letter."""
-        async with self._turns.of((told.office, stream_of(told))):
-            while self._alone:
-                await self._not_alone.wait()
-            self._at_work += 1
-            try:
-                await self._have_its_effect(told, known)
-            finally:
-                self._at_work -= 1
+        async with self._turns.of((told.office, stream_of(told))), self._under_way():
+            await self._have_its_effect(told, known)
 
     async def _have_its_effect(self, told: Told[Any], known: Known | None) -> None:
         if known is None:
@@ -592,14 +598,16 @@ class Inbox:
         publisher = row["publisher"]
         read = self.reader.again(publisher, row["envelope"])
         if isinstance(read, Letter):
-            await self.dead_letters.bury(read, parked=True)
+            async with self._under_way():
+                await self.dead_letters.bury(read, parked=True)
         elif isinstance(read, Told):
             await self._one(read)
             return read.position in self.progress[publisher].done
         else:
             # Since an upgrade another version of it is taken, which was passed over when it came.
-            await self._rows.keep(row["office"], epochs.parked_no_more(row, publisher))
-            self.progress[publisher].must_come_again(row["position"], row["type"])
+            async with self._under_way():
+                await self._rows.keep(row["office"], epochs.parked_no_more(row, publisher))
+                self.progress[publisher].must_come_again(row["position"], row["type"])
             PARKED.labels(publisher).set(len(self.progress[publisher].parked))
         return False
 

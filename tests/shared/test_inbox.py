@@ -791,6 +791,35 @@ def test_what_is_tried_again_while_the_inbox_is_read_anew_counts_as_done(server:
     run(story)
 
 
+def test_what_is_closed_while_the_inbox_is_read_anew_counts_as_done(server: Server, here: Ground) -> None:
+    async def story() -> None:
+        async with two(server, here) as (_visits, referrals):
+            inbox, dead_letters = referrals.post.inbox, referrals.post.dead_letters
+            await inject(server, message("l", position=1, data={"lease": "l", "due_on": "never"}))
+            await inject(server, message("l", position=2, streamversion=2, streamprevious=1))
+            await until(lambda: inbox.progress["visits"].parked)
+            (letter,) = await letters(referrals)
+            read = inbox._rows.read
+            closing: list[asyncio.Task[bool]] = []
+
+            async def slowly(sql: str, *values: Any) -> list[Any]:
+                rows = await read(sql, *values)
+                if "row_number()" in sql and not closing:  # which positions are there
+                    close = dead_letters.close(letter["id"], reason="never was a date", operator="olga")
+                    closing.append(asyncio.create_task(close))
+                    await asyncio.wait(closing, timeout=1)
+                return rows
+
+            inbox._rows.read = slowly  # type: ignore[method-assign]
+            inbox.loaded.clear()
+            await inbox._ready()
+            assert await closing[0]
+            await seen(referrals, 2, seconds=3)
+            assert await referrals.noticed("l") == (A_DAY,)
+
+    run(story)
+
+
 def test_what_a_release_missed_is_found_also_after_the_store_refused_to_be_asked(
     server: Server, here: Ground, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -274,14 +275,19 @@ def ask_to_stop(state: State) -> None:
     if not is_running(state):
         raise NotRunning(f"no platform runs on {state.root}")
     told = _told(state)
-    pid = int(told["supervisor"])
-    if not told.get("stopping"):  # one that an older version started says nothing of it
-        os.kill(pid, signal.SIGTERM)
-    until = machine.monotonic() + _SECONDS_TO_STOP
-    while is_running(state):
-        if machine.monotonic() > until:
-            raise TimeoutError(f"the supervisor (pid {pid}) has not stopped after {_SECONDS_TO_STOP:.0f} s")
-        machine.sleep(0.05)
+    number = int(told["supervisor"])
+    try:
+        supervisor = os.pidfd_open(number)
+    except ProcessLookupError:
+        raise NotRunning(f"no platform runs on {state.root}") from None
+    try:
+        if not told.get("stopping"):  # one that an older version started says nothing of it
+            signal.pidfd_send_signal(supervisor, signal.SIGTERM)
+        # Until its process is no more: it lets the state folder go a moment before.
+        if not select.select([supervisor], [], [], _SECONDS_TO_STOP)[0]:
+            raise TimeoutError(f"the supervisor (pid {number}) has not stopped after {_SECONDS_TO_STOP:.0f} s")
+    finally:
+        os.close(supervisor)
 
 
 def _insist(door: Door, path: str, body: Mapping[str, Any], lasts: Callable[[], None]) -> Answer:

@@ -23,7 +23,7 @@ import pytest
 
 from operate import clockwork
 from operate.issuer import publish_keys
-from operate.platform import NotRunning, Platform, begin_clock, wait_until_ready
+from operate.platform import NotRunning, Platform, ask_to_stop, begin_clock, wait_until_ready
 from operate.state import PROJECT, SERVICES, State
 from operate.supervisor import AlreadyRunning, Component, DidNotStart, Supervisor
 from shared.clock import BRUSSELS, SettableClock, local_date
@@ -161,10 +161,12 @@ def test_who_asks_a_platform_to_stop_that_is_being_stopped_waits_for_it(tmp_path
         waiting.start()
         waiting.join(0.3)
         assert waiting.is_alive()
+        supervisor = psutil.Process(stands.supervisor)
+        assert supervisor.status() != psutil.STATUS_ZOMBIE  # a second signal would hurry it
         stands.was_stopped()
+        supervisor.kill()
         waiting.join(10)
         assert not waiting.is_alive()
-        assert psutil.Process(stands.supervisor).status() != psutil.STATUS_ZOMBIE  # a second signal would hurry it
 
 
 def test_a_demo_ends_with_its_platform(tmp_path: Path) -> None:
@@ -309,3 +311,29 @@ async def a_process_of(component: Component) -> asyncio.subprocess.Process:
         while component.process is None:
             await asyncio.sleep(0.02)
     return component.process
+
+
+LINGERS = """
+import os, signal, sys, time
+from pathlib import Path
+from operate.state import State
+from operate.supervisor import _held
+state = State(Path(sys.argv[1]))
+with _held(state):
+    state.status.write_text('{"supervisor": %d, "ready": true, "stopping": false, "components": {}}' % os.getpid())
+    signal.sigwait({signal.SIGTERM})
+time.sleep(0.5)
+"""
+
+
+def test_who_is_told_that_a_platform_stopped_finds_nothing_of_it(tmp_path: Path) -> None:
+    state = State(tmp_path / "state")
+    state.make()
+    mask = "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})"
+    lingers = subprocess.Popen([sys.executable, "-P", "-c", mask + LINGERS, str(state.root)], cwd=PROJECT)
+    deadline = time.monotonic() + 30
+    while not state.status.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    ask_to_stop(state)
+    assert lingers.poll() == 0

@@ -407,6 +407,7 @@ def test_a_dead_letter_holds_back_its_own_stream_until_somebody_closes_it(server
             await inject(server, message("m", position=5002, stream="lease/m"))
             await until(lambda: referrals.noticed("m"))
             await until(lambda: referrals.post.inbox.progress["visits"].parked)
+            await until(lambda: letters(referrals))
             (letter,) = await letters(referrals)
             assert await referrals.noticed("l") == ()
             assert not await referrals.post.dead_letters.close("unknown", reason="x", operator="olga")

@@ -799,6 +799,7 @@ def test_what_is_closed_while_the_inbox_is_read_anew_counts_as_done(server: Serv
             await inject(server, message("l", position=1, data={"lease": "l", "due_on": "never"}))
             await inject(server, message("l", position=2, streamversion=2, streamprevious=1))
             await until(lambda: inbox.progress["visits"].parked)
+            await until(lambda: letters(referrals))
             (letter,) = await letters(referrals)
             read = inbox._rows.read
             closing: list[asyncio.Task[bool]] = []

@@ -367,6 +367,9 @@ class Writer:
 
     async def _close(self) -> None:
         self.ready.clear()
+        await self._hang_up()
+
+    async def _hang_up(self) -> None:
         for connection in (self._connection, self._look.connection):
             if connection is not None:
                 connection.terminate()
@@ -455,9 +458,12 @@ class Writer:
         return False
 
     async def _was_committed(self, batch: Batch) -> bool:
-        """The reply was lost: ask the head whether the batch was committed, and if so give its outcomes."""
+        """The reply was lost: ask the head whether the batch was committed, and if so give its outcomes.
+
+        Where the database is there, it was the connection alone that ended: nobody is sent away for it.
+        """
         REPEATED.labels("connection-lost").inc()
-        await self._close()
+        await self._hang_up()
         deadline, head = perf_counter() + SECONDS_TO_COME_BACK, ""
         while True:
             try:

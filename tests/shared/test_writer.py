@@ -619,6 +619,27 @@ async def test_a_second_process_stands_by_until_the_first_is_gone(shed: Shed) ->
     task.cancel()
 
 
+async def test_nobody_is_sent_away_when_a_connection_alone_has_ended(
+    shed: Shed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await shed.lend("t1", "anna")
+    reconnect, comes_back, may = shed.writer._reconnect, asyncio.Event(), asyncio.Event()
+
+    async def slowly() -> None:
+        comes_back.set()
+        await may.wait()
+        await reconnect()
+
+    monkeypatch.setattr(shed.writer, "_reconnect", slowly)
+    await shed.fetch(f"select pg_terminate_backend(pid) {OTHERS}", role="at_work")
+    first = asyncio.create_task(shed.lend("t2", "anna"))
+    await asyncio.wait_for(comes_back.wait(), 10)
+    second = asyncio.create_task(shed.lend("t3", "anna"))
+    await asyncio.sleep(0)
+    may.set()
+    assert ((await first).version, (await second).version) == (1, 1)
+
+
 @asynccontextmanager
 async def nobody_commits(shed: Shed) -> AsyncIterator[asyncpg.Connection]:
     """Keep the head row to ourselves: what the writer stores meanwhile waits in the database."""

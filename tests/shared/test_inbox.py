@@ -485,9 +485,8 @@ def test_a_failing_reaction_is_tried_again_then_given_up_and_can_be_requeued(ser
     run(story)
 
 
-def test_what_failed_is_tried_again_after_a_restart(server: Server, here: Ground) -> None:
-    """It was acknowledged when it was parked: nobody but the inbox knows of it, and those behind it wait."""
-    broken = {"is": True}
+def noticing_unless(broken: Mapping[str, bool]) -> Reactions:
+    """React by noticing, or fail while that is broken."""
     reactions = Reactions()
 
     @reactions.to(FirstVisitDueV1)
@@ -497,13 +496,20 @@ def test_what_failed_is_tried_again_after_a_restart(server: Server, here: Ground
         noticed = Noticed(lease=told.data.lease, due_on=told.data.due_on)
         await store.decide(NOTICED, told.data.lease, lambda _seen: [noticed], by=told)
 
+    return reactions
+
+
+def test_what_failed_is_tried_again_after_a_restart(server: Server, here: Ground) -> None:
+    """It was acknowledged when it was parked: nobody but the inbox knows of it, and those behind it wait."""
+    broken = {"is": True}
+
     async def story() -> None:
-        async with two(server, here, reactions) as (visits, referrals):
+        async with two(server, here, noticing_unless(broken)) as (visits, referrals):
             referrals.post.inbox.waiting.retry_seconds = (3600.0,)
             await visits.tell("l")
             await until(lambda: referrals.post.inbox.progress["visits"].parked)
         broken["is"] = False
-        async with two(server, here, reactions) as (visits, referrals):
+        async with two(server, here, noticing_unless(broken)) as (visits, referrals):
             await until(lambda: referrals.post.inbox.loaded.is_set())
             await visits.tell("l", due_on=NEXT_DAY)
             await seen(referrals, visits.store.writer.position)
@@ -756,17 +762,9 @@ def test_a_subject_that_is_no_text_is_a_dead_letter_and_the_connection_stays(
 def test_what_is_tried_again_while_the_inbox_is_read_anew_counts_as_done(server: Server, here: Ground) -> None:
     """PostgreSQL was away: what was read before a message had its effect must not be taken for what is so after it."""
     broken = {"is": True}
-    reactions = Reactions()
-
-    @reactions.to(FirstVisitDueV1)
-    async def when_due(told: Told[FirstVisitDueV1], store: EventStore) -> None:
-        if broken["is"]:
-            raise KeyError("something is wrong")
-        noticed = Noticed(lease=told.data.lease, due_on=told.data.due_on)
-        await store.decide(NOTICED, told.data.lease, lambda _seen: [noticed], by=told)
 
     async def story() -> None:
-        async with two(server, here, reactions) as (visits, referrals):
+        async with two(server, here, noticing_unless(broken)) as (visits, referrals):
             inbox = referrals.post.inbox
             inbox.waiting.retry_seconds = (3600.0,)
             await visits.tell("l")

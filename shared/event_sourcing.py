@@ -17,7 +17,7 @@ from shared.codec import TOGETHER, Codec, stored_name
 from shared.decisions import AnyStream
 from shared.keys import Seals
 from shared.log import STREAMS_SQL
-from shared.lost import LOST, NOT_ITS_FAULT
+from shared.lost import LOST, is_not_its_fault
 from shared.writer.acts import (
     Act,
     Change,
@@ -249,7 +249,7 @@ class EventStore:
         try:
             return await self._twice(work)
         except asyncpg.PostgresError as why:
-            if (why.sqlstate or "08")[:2] in NOT_ITS_FAULT:
+            if is_not_its_fault(why):
                 raise StoreBusy from why
             raise
 

@@ -13,3 +13,8 @@ OF_THE_SERVER = frozenset({"08", "25", "53", "57", "58", "XX"})
 IN_THE_WAY = frozenset({"40", "55"})
 NOT_ITS_FAULT = OF_THE_SERVER | IN_THE_WAY
 LOST = (*WITHOUT_STATE, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError)
+
+
+def is_not_its_fault(error: asyncpg.PostgresError) -> bool:
+    """Whether an error says nothing of what was asked, so that it may be asked again; so does one without a state."""
+    return (error.sqlstate or "08")[:2] in NOT_ITS_FAULT

@@ -41,7 +41,7 @@ from shared.door import Door
 from shared.doors import Doors, Store, may
 from shared.event_sourcing import EventStore, KeyReused, OnRefusal, StoreBusy, every, one
 from shared.keys import OFFICE, NationalNumberTyped, Seals
-from shared.lost import NOT_ITS_FAULT, WITHOUT_STATE
+from shared.lost import WITHOUT_STATE, is_not_its_fault
 from shared.problems import Fault, NotYetKnown, Problem
 from shared.reception import DeadLetters, Epochs, Inbox, Readiness, Reception
 from shared.settings import Settings
@@ -86,7 +86,7 @@ AWAY = (
 
 def _is_away(error: BaseException) -> bool:
     if isinstance(error, asyncpg.PostgresError):
-        return (error.sqlstate or "08")[:2] in NOT_ITS_FAULT
+        return is_not_its_fault(error)
     return isinstance(error, AWAY) and not isinstance(error, FileNotFoundError | ValueError)
 
 

@@ -54,6 +54,7 @@ class DeadLetters:
         under_way: Callable[[], AbstractAsyncContextManager[None]],
     ) -> None:
         self.states: dict[str, str] = {}
+        self._at_hand: set[str] = set()  # open ones that are being handled again, and did not become one again
         self._rows = rows
         self._store = store
         self._clock = clock
@@ -108,7 +109,7 @@ class DeadLetters:
             return False
         if letter.reason == "void":
             raise WrongState
-        self.states[id] = "requeued"
+        self._at_hand.add(id)
         try:
             # First handled, then noted: a letter that is not open is nowhere but with its publisher.
             read = self._reader.read(letter.publisher, letter.subject, letter.body)
@@ -116,18 +117,15 @@ class DeadLetters:
                 self._waiting.tries.pop((read.office, place_of(read)), None)
                 await self._again(read)
             elif isinstance(read, Letter):
-                await self.bury(read)
-            if self.states[id] == "requeued":
+                async with self._under_way():
+                    await self.bury(read)
+            if id in self._at_hand:
                 row = {**self._row(letter), "state": "requeued", "closed_because": f"{operator}: {reason}"}
-                await self._rows.keep(letter.office, Change(letter.office, DEAD_LETTER, row))
-        except BaseException:
-            self.states[id] = "open"
-            raise
-        if self.states[id] == "requeued" and letter.position is not None:
-            progress = self._progress[letter.publisher]
-            progress.dead.discard(letter.position)
-            if isinstance(read, Passed):  # the version that is taken since an upgrade was passed over when it came
-                progress.must_come_again(letter.position, letter.type or "")
+                async with self._under_way():
+                    await self._rows.keep(letter.office, Change(letter.office, DEAD_LETTER, row))
+                    self._is_requeued(letter, comes_again=isinstance(read, Passed))
+        finally:
+            self._at_hand.discard(id)
         return True
 
     async def close(self, id: str, *, reason: str, operator: str) -> bool:
@@ -161,7 +159,19 @@ class DeadLetters:
         self.states[id] = "closed"
         return True
 
+    def _is_requeued(self, letter: Letter, *, comes_again: bool) -> None:
+        self.states[letter.id] = "requeued"
+        if letter.position is not None:
+            progress = self._progress[letter.publisher]
+            progress.dead.discard(letter.position)
+            if comes_again:  # the version that is taken since an upgrade was passed over when it came
+                progress.must_come_again(letter.position, letter.type or "")
+
     # -- what the inbox does ------------------------------------------------------------------------------------------
+
+    def hold(self, id: str) -> bool:
+        """Whether a message of this id is a dead letter, open or closed, and is not being handled again."""
+        return self.states.get(id) in ("open", "closed") and id not in self._at_hand
 
     def of(self, told: Told[Any], reason: Reason, why: str) -> Letter:
         """Return a message as the dead letter it becomes."""
@@ -186,7 +196,7 @@ class DeadLetters:
 
         Of any other the inbox row is left alone: it may be that of the true message at that position.
         """
-        if self.states.get(letter.id) in ("open", "closed"):
+        if self.hold(letter.id):
             return
         changes = [await self.kept(letter)]
         if parked and letter.position is not None:
@@ -194,6 +204,7 @@ class DeadLetters:
             changes.append(Change(letter.office, INBOX, place, "delete"))
         await self._rows.keep(letter.office, *changes)
         self.states[letter.id] = "open"
+        self._at_hand.discard(letter.id)
         DEAD.labels(letter.publisher, letter.reason).inc()
         MESSAGES.labels(letter.publisher, "dead").inc()
         if letter.position is not None and letter.reason in _OF_THE_POSITION:

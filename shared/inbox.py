@@ -446,7 +446,7 @@ class Inbox:
             known = await self._rows.known_of(told)
         progress, letters = self.progress[told.publisher], self.dead_letters
         began = self.waiting.serial
-        if letters.states and letters.states.get(letter_id(told.subject, told.envelope)) in ("open", "closed"):
+        if letters.states and letters.hold(letter_id(told.subject, told.envelope)):
             self._count(told, "repeat")
             return
         if self.epochs.is_void(told.publisher, told.epoch, told.position):

@@ -820,6 +820,51 @@ def test_what_is_closed_while_the_inbox_is_read_anew_counts_as_done(server: Serv
     run(story)
 
 
+@pytest.mark.parametrize("read_again", ["row_number()", "from dead_letter"])
+def test_what_is_requeued_while_the_inbox_is_read_anew_is_handled(
+    server: Server, here: Ground, read_again: str
+) -> None:
+    state = {"is": "broken"}
+    reactions = Reactions()
+
+    @reactions.to(FirstVisitDueV1)
+    async def when_due(told: Told[FirstVisitDueV1], store: EventStore) -> None:
+        if state["is"] == "broken":
+            raise KeyError("something is wrong with this one")
+        noticed = Noticed(lease=told.data.lease, due_on=told.data.due_on)
+        await store.decide(NOTICED, told.data.lease, lambda _seen: [noticed], by=told)
+
+    async def story() -> None:
+        async with two(server, here, reactions) as (visits, referrals):
+            inbox, dead_letters = referrals.post.inbox, referrals.post.dead_letters
+            inbox.waiting.retry_seconds = (0.01,)
+            await visits.tell("l")
+            await until(lambda: letters(referrals))
+            (letter,) = await letters(referrals)
+            state["is"] = "well"
+            read = inbox._rows.read
+            requeueing: list[asyncio.Task[bool]] = []
+
+            async def slowly(sql: str, *values: Any) -> list[Any]:
+                rows = await read(sql, *values)
+                if read_again in sql and "where id" not in sql and not requeueing:
+                    requeue = dead_letters.requeue(letter["id"], reason="mended", operator="olga")
+                    requeueing.append(asyncio.create_task(requeue))
+                    await asyncio.wait(requeueing, timeout=1)
+                return rows
+
+            inbox._rows.read = slowly  # type: ignore[method-assign]
+            inbox.loaded.clear()
+            await inbox._ready()
+            assert await requeueing[0]
+            assert await referrals.noticed("l") == (A_DAY,)
+            assert await letters(referrals) == []
+            assert (await referrals.post.status())["visits"]["dead"] == 0
+            await seen(referrals, visits.store.writer.position, seconds=3)
+
+    run(story)
+
+
 def test_what_a_release_missed_is_found_also_after_the_store_refused_to_be_asked(
     server: Server, here: Ground, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,7 @@
 import contextlib
 import json
 import unicodedata
+from time import process_time
 from typing import Any
 
 import pytest
@@ -44,6 +45,9 @@ REFUSED = {
     "nested 51 deep": b"[" * 51 + b"]" * 51,
     "nested objects": b'{"a":' * 51 + b"1" + b"}" * 51,
     "nested for ever": b"[" * 200_000,
+    "more marks than any writing has": ('"a' + "\u0301" * 31 + '"').encode(),
+    "more marks than any writing has, in a name": ('{"a' + "\u0301" * 31 + '": 1}').encode(),
+    "more marks than any writing has, in characters that come apart": ('"' + "\u0f73" * 31 + '"').encode(),
 }
 
 
@@ -62,6 +66,27 @@ def test_why_says_nothing_of_what_was_sent() -> None:
 
 def test_nesting_as_deep_as_allowed_is_read() -> None:
     assert parse(b"[" * DEEPEST + b"]" * DEEPEST) != []
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"[]" * 60 + b'"' + rb"\"" * 30_000,
+        b'"a' + "\u0301".encode() * 30_000 + "\u0316".encode() * 30_000 + b'"',
+        b'"' + "\u0f73".encode() * 40_000 + b'"',
+    ],
+    ids=["a string that does not end", "marks out of order", "characters that come apart into marks"],
+)
+def test_nothing_takes_longer_than_reading_it(raw: bytes) -> None:
+    begun = process_time()
+    with pytest.raises(Malformed):
+        parse(raw)
+    assert process_time() - begun < 1.0  # a hundred times what it takes
+
+
+def test_thirty_marks_in_a_row_are_text() -> None:
+    accented = "a" + "\u0316" * 15 + "\u0323" * 15
+    assert parse(f'"{accented * 2}"'.encode()) == unicodedata.normalize("NFC", accented * 2)
 
 
 def test_brackets_in_text_are_no_nesting() -> None:

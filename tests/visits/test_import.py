@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from services.visits.api import import_work
+from services.visits.api.import_lines import LeaseLine, read_lines
 from services.visits.events import (
     CounsellorAssigned,
     FirstVisitDue,
@@ -259,6 +260,14 @@ async def test_a_file_is_rehearsed_then_taken_over_line_by_line_and_again_brings
 
     again = await finished(visits, await sent(visits, FILE.encode(), who="karel"))
     assert again["counts"] == {"recorded": 0, "would_record": 0, "already": 3, "refused": 4}
+
+
+def test_a_cell_of_more_marks_than_any_writing_has_is_refused_and_the_others_are_in_nfc() -> None:
+    names = "kind;reference;name;dwelling_address;landlord;start"
+    line = "lease;KN-1;Ze\u0301;Lindestraat 12;n{};2019-05-01"
+    marked, plain = read_lines("\n".join((names, line.format("\u0301" * 31), line.format("\u0301"))).encode())
+    assert (marked.reason, marked.columns) == ("invalid-request", ("landlord",))
+    assert isinstance(plain.says, LeaseLine) and (plain.says.name, plain.says.landlord) == ("Z\u00e9", "\u0144")
 
 
 async def test_what_is_no_such_file_is_refused_and_nothing_is_kept(visits: Visits) -> None:

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import unicodedata
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +23,7 @@ from shared.event_sourcing import Read
 from shared.keys import Category, refuse_national_number
 from shared.problems import Fault
 from shared.sealed import Sealed
+from shared.strict_json import Malformed, text_in_nfc
 from shared.web import Body, Caller, Day, Line, Time, one
 
 MOST_LINES: Final = 50_000
@@ -102,7 +102,6 @@ def read_lines(raw: bytes) -> list[Told]:
         raise problems.malformed() from None
     if "\0" in text:
         raise problems.malformed()
-    text = unicodedata.normalize("NFC", text)
     delimiter = ";" if ";" in text.partition("\n")[0] else ","
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
@@ -132,6 +131,11 @@ def _told(number: int, names: list[str], cells: list[str]) -> Told:
     too_long = tuple(name for name, cell in filled.items() if len(cell) > LONGEST_CELL)
     if too_long:
         return Told(number, kind, reason="invalid-request", columns=too_long)
+    for name, cell in filled.items():
+        try:
+            filled[name] = text_in_nfc(cell)
+        except Malformed:
+            return Told(number, kind, reason="invalid-request", columns=(name,))
     try:
         return Told(number, kind, says=LINES[kind].model_validate(filled))  # type: ignore[arg-type]
     except ValidationError as wrong:

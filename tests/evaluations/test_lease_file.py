@@ -196,6 +196,24 @@ def test_confirmed_grounds_are_doubted_again_when_another_falls() -> None:
     assert follows == [GroundsDoubtful(why="ground_invalid", findings=(LASTING,))]
 
 
+def test_a_ground_that_was_weighed_while_it_stood_is_doubted_when_it_falls_for_good() -> None:
+    lease = noticed()
+    review = lease.file.open_review
+    assert review is not None
+    lease.evaluation("E4", date(2026, 6, 20), communicated=date(2026, 6, 25))  # the threshold stays met without E3
+    lease.follow(lambda it: it.contest("E3", date(2026, 7, 1)), today=date(2026, 7, 1))
+    lease.follow(lambda it: it.uphold("E3", date(2026, 7, 2)), today=date(2026, 7, 2))
+    lease.follow(lambda it: it.reattribute(LASTING, to="owner", on=date(2026, 7, 3)), today=date(2026, 7, 3))
+    lease.follow(lambda it: it.reattribute(LASTING, to="renter", on=date(2026, 7, 4)), today=date(2026, 7, 4))
+    confirmed = GroundsConfirmed(remaining_grounds=(SERIOUS, LASTING), reasons=text("staan weer"), by=RITA, count=4)
+    lease.record(TERMINATION, review, confirmed, on=date(2026, 7, 6))
+    assert lease.follow(today=date(2026, 7, 6)) == []
+    follows = lease.follow(lambda it: it.annul("E3", date(2026, 7, 7)), today=date(2026, 7, 7))
+    assert follows == [GroundsDoubtful(why="ground_invalid", evaluations=("E3",))]
+    follows = lease.follow(lambda it: it.mistaken(LASTING, on=date(2026, 7, 8)), today=date(2026, 7, 8))
+    assert follows == [GroundsDoubtful(why="ground_invalid", findings=(LASTING,))]
+
+
 def test_what_follows_is_the_systems_own_and_stands_in_the_same_commit() -> None:
     lease = a_lease()
     act = Act(on=TODAY, today=TODAY, at=morning(TODAY), actor=RITA, new_review="T1")

@@ -529,9 +529,11 @@ def _in_court(termination: Termination, event: CourtEvent) -> Termination:
 
 def _weighed(termination: Termination, event: GroundsConfirmed) -> Termination:
     remaining = tuple(ground for ground in termination.grounds if ground.finding in event.remaining_grounds)
+    # What the file goes on resting on stood when it was weighed: if that falls, it falls anew.
     weighed = Doubt(
-        findings=termination.weighed.findings | termination.doubt.findings,
-        evaluations=termination.weighed.evaluations | termination.doubt.evaluations,
+        findings=(termination.weighed.findings | termination.doubt.findings) - {one.finding for one in remaining},
+        evaluations=(termination.weighed.evaluations | termination.doubt.evaluations)
+        - {one.evaluation for one in remaining},
         count=termination.weighed.count or termination.doubt.count,
     )
     return replace(

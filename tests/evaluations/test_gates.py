@@ -31,6 +31,7 @@ from tests.evaluations.a_file import (
     TODAY,
     a_lease,
     consulted,
+    decided,
     facts,
     ground,
     proposed,
@@ -148,6 +149,49 @@ def test_ec_35_g5_a_standstill_blocks_arrears_from_its_first_day_through_its_las
 def test_g6_an_open_contest_of_an_evaluation_used() -> None:
     assert stands(a_lease().contest("E3", TODAY), OPENED)["G6"] == (False, "contest_open")
     assert stands(a_lease().contest("E1", TODAY), OPENED)["G6"] == (False, "contest_open")
+
+
+def test_g6_an_open_contest_about_a_fact_that_was_a_ground_before_its_letter_arrived() -> None:
+    lease = a_lease().finding("f9", "SCH-01", TODAY, severity=4, consequence="damage")
+    lease.evaluation("E4", findings=("f9",), decided=TODAY)
+    file = (*PROVEN, proposed(lease, "f9"))  # no letter had reached the renter then
+    lease.communicate("E4", TODAY)
+    assert stands(lease, *file, grounds=("f9",))["G6"] == (True, "no_contest")
+    lease.contest("E4", TODAY)
+    known = facts(lease)
+    tested = gates.tested(state_of(TERMINATION, *file), **known, on=TODAY)
+    assert [gate.why for gate in tested if gate.gate == "G6"] == ["contest_open"]
+
+
+NOTHING: frozenset[str] = frozenset()
+
+
+def fallen(lease: ALease, *events: Any) -> tuple[frozenset[str], frozenset[str]]:
+    known = facts(lease)
+    del known["policy"]
+    return gates.fallen(state_of(TERMINATION, *events), **known, on=TODAY)
+
+
+def test_a_ground_falls_with_the_evaluation_about_it_that_came_after_the_proposal() -> None:
+    lease = a_lease().finding("f9", "SCH-01", TODAY, severity=4, consequence="damage")
+    lease.evaluation("E4", findings=("f9",), decided=TODAY)
+    file = (*PROVEN, proposed(lease, "f9"), decided(lease, "f9"))
+    lease.communicate("E4", TODAY)
+    assert fallen(lease, *file) == (NOTHING, NOTHING)
+    lease.contest("E4", TODAY)
+    assert fallen(lease, *file) == (NOTHING, frozenset({"E4"}))
+    lease.annul("E4", TODAY)
+    assert fallen(lease, *file) == (NOTHING, frozenset({"E4"}))
+    lease.evaluation("E5", findings=("f9",), communicated=TODAY)  # evaluated anew, and that one stands
+    assert fallen(lease, *file) == (NOTHING, NOTHING)
+
+
+def test_a_fact_that_a_contest_struck_is_no_ground_whichever_evaluation_it_was_struck_from() -> None:
+    lease = a_lease().finding("f9", "SCH-01", TODAY, severity=4, consequence="damage")
+    lease.evaluation("E4", findings=("f9", SERIOUS), communicated=TODAY).contest("E4", TODAY)
+    lease.uphold("E4", TODAY, struck=("f9",)).withdraw("E4", TODAY)
+    file = (*PROVEN, proposed(lease, "f9"))
+    assert fallen(lease, *file) == (frozenset({"f9"}), NOTHING)
 
 
 def test_ec_30_g7_help_was_offered_whatever_became_of_it() -> None:

@@ -1,6 +1,6 @@
 """The ten gates of a termination file: which pass on a day, and why (domain 10.1)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -81,9 +81,11 @@ def fallen(
     An evaluation that is only expired has not fallen: the notice stands on the day it was given.
     """
     uses_findings, uses_evaluations = termination.uses
+    uses_evaluations |= _annulled_about(termination, evaluations.values())
     items = by_code(checklist)
     findings = case.findings_on(on=on)
-    struck = frozenset(id for key in uses_evaluations if key in evaluations for id in evaluations[key].struck)
+    of_evaluations = frozenset(id for key in uses_evaluations if key in evaluations for id in evaluations[key].struck)
+    struck = of_evaluations | (_struck(evaluations.values()) & uses_findings)
     gone_findings = frozenset(
         id
         for id in uses_findings
@@ -94,10 +96,49 @@ def fallen(
         or not items[findings[id].item].terminable
     )
     gone = {"annulled", "withdrawn", "decided_negative"}
-    if termination.decided is not None:
-        gone.add("contested")  # before the decision an open contest is gate G6
     gone_evaluations = frozenset(id for id in uses_evaluations if id in evaluations and evaluations[id].state in gone)
+    if termination.decided is not None:  # before the decision an open contest is gate G6
+        gone_evaluations |= contested(evaluations, uses=uses_evaluations, findings=uses_findings)
     return gone_findings, gone_evaluations
+
+
+def contested(
+    evaluations: Mapping[str, Evaluation], *, uses: Collection[str], findings: Collection[str]
+) -> frozenset[str]:
+    """Return the evaluations with an open contest that a file uses, or that judge a fact it rests on.
+
+    A fact can be a ground before the letter about it has reached the renter: the contest comes after the proposal then.
+    """
+    return frozenset(
+        id
+        for id, evaluation in evaluations.items()
+        if evaluation.state == "contested" and (id in uses or not _left(evaluation).isdisjoint(findings))
+    )
+
+
+def _annulled_about(termination: Termination, evaluations: Iterable[Evaluation]) -> frozenset[str]:
+    """Return the annulled evaluations of a ground that rested on none when it was named, and rests on none now."""
+    every = tuple(evaluations)
+    bare = frozenset(named.finding for named in termination.grounds if named.evaluation is None) - _carried(every)
+    return frozenset(
+        evaluation.id
+        for evaluation in every
+        if evaluation.state == "annulled" and any(ground.finding in bare for ground in evaluation.grounds)
+    )
+
+
+def _struck(evaluations: Iterable[Evaluation]) -> frozenset[str]:
+    """Return the findings that contests struck, and that no evaluation which stands rests on all the same."""
+    every = tuple(evaluations)
+    return frozenset(id for evaluation in every for id in evaluation.struck) - _carried(every)
+
+
+def _carried(evaluations: Iterable[Evaluation]) -> frozenset[str]:
+    return frozenset(id for evaluation in evaluations if evaluation.state in STANDS for id in _left(evaluation))
+
+
+def _left(evaluation: Evaluation) -> frozenset[str]:
+    return frozenset(ground.finding for ground in evaluation.grounds) - evaluation.struck
 
 
 def required_addressees(case: Case, *, on: date) -> tuple[str, ...]:
@@ -212,8 +253,8 @@ def _no_contest(
     termination: Termination, grounds: Sequence[TerminationGround], evaluations: Mapping[str, Evaluation]
 ) -> Gate:
     used = {named.evaluation for named in grounds if named.evaluation is not None} | termination.uses[1]
-    contested = any(id in evaluations and evaluations[id].state == "contested" for id in used)
-    return Gate(gate="G6", passes=not contested, why="contest_open" if contested else "no_contest")
+    open_ones = contested(evaluations, uses=used, findings={named.finding for named in grounds})
+    return Gate(gate="G6", passes=not open_ones, why="contest_open" if open_ones else "no_contest")
 
 
 def _offered(case: Case, on: date) -> Gate:

@@ -105,6 +105,44 @@ def test_g1_an_invitation_that_did_not_arrive_is_none() -> None:
     assert stands(lease, opened, first, again)["G1"] == (True, "missed_twice")
 
 
+def test_g1_nobody_was_heard_on_a_day_before_the_hearing() -> None:
+    before = date(2026, 5, 18)
+    missed = HearingMissed(on=date(2026, 5, 12), invited_on=date(2026, 5, 1), method="registered_paper", by=KAREL)
+    declined = HearingDeclined(on=TODAY, invited_on=date(2026, 5, 5), said=text("neen"), by=KAREL)
+    again = replace(missed, on=TODAY, invited_on=date(2026, 5, 12), method="handover")
+    assert stands(a_lease(), OPENED, HEARD, on=HEARD.on)["G1"] == (True, "heard")
+    assert stands(a_lease(), OPENED, HEARD, on=before)["G1"] == (False, "not_heard")
+    assert stands(a_lease(), OPENED, declined, on=before)["G1"] == (False, "not_heard")
+    assert stands(a_lease(), OPENED, missed, again, on=before)["G1"] == (False, "missed_once")
+
+
+def test_g1_an_invitation_arrived_when_each_renter_has_it() -> None:
+    opened = recorded(OPENED, stream="termination/T1")
+    first = HearingMissed(on=date(2026, 5, 12), invited_on=date(2026, 5, 1), method="registered_paper", by=KAREL)
+    again = HearingMissed(on=date(2026, 5, 20), invited_on=date(2026, 5, 12), method="handover", by=KAREL)
+    lease = a_lease()
+    letter: dict[str, Any] = {"lease": LEASE, "kind": "L-08", "about_kind": "termination", "about_id": "T1"}
+    sent = CommunicationSentV1(
+        communication="c8",
+        addressees=(),
+        required=("p1", "p2"),
+        method="handover",
+        sent_on=date(2026, 5, 12),
+        **letter,
+    )
+    proof: dict[str, Any] = {"proof_kind": "handover", "reference": text("getekend"), **letter}
+    lease.tell(sent, on=date(2026, 5, 12))
+    to_one = CommunicationDeliveredV1(
+        communication="c8", addressee="p1", party="p1", delivered_on=date(2026, 5, 12), **proof
+    )
+    lease.tell(to_one, on=date(2026, 5, 12))
+    assert stands(lease, opened, first, again)["G1"] == (False, "invitation_not_delivered")
+    lease.tell(replace(sent, communication="c8b", required=("p2",), again="c8"), on=date(2026, 5, 12))
+    to_other = replace(to_one, communication="c8b", addressee="p2", party="p2")
+    lease.tell(to_other, on=date(2026, 5, 12))
+    assert stands(lease, opened, first, again)["G1"] == (True, "missed_twice")
+
+
 def test_g2_covers_every_ground_and_each_is_still_the_renters() -> None:
     checked = replace(CHECKED, findings=(SERIOUS,))
     assert stands(a_lease(), OPENED, checked)["G2"] == (False, "ground_not_checked")

@@ -334,9 +334,28 @@ class Case:
                     case CommunicationSentV1(kind="L-08", about_id=about, sent_on=sent_on) if (
                         about == termination and sent_on == on
                     ):
-                        yield told.event, arrived
+                        yield told.event, self._has_arrived(told.event)
                     case _:
                         pass
+
+    def _has_arrived(self, letter: CommunicationSentV1) -> bool:
+        """Whether each who must be reached has the letter, by whichever way it was sent again."""
+        first = letter.again or letter.communication
+        ways = [
+            history
+            for history in self.letters.values()
+            if any(
+                isinstance(told.event, CommunicationSentV1) and first in (told.event.communication, told.event.again)
+                for told in history
+            )
+        ]
+        reached = {
+            told.event.addressee
+            for history in ways
+            for told in history
+            if isinstance(told.event, CommunicationDeliveredV1)
+        }
+        return bool(reached) and reached >= set(letter.required)
 
     def letter(self, communication: str) -> CommunicationApprovedV1 | None:
         """Return a letter as it was approved; None if it is not (any longer) approved, as far as known here."""

@@ -172,7 +172,7 @@ def tested(
     """Return how every gate stands on a day, for these grounds (None: those of the file)."""
     named = tuple(termination.grounds if grounds is None else grounds)
     return (
-        _heard(termination, case),
+        _heard(termination, case, on),
         _attributed(termination, named, case, on),
         _recorded(termination, "G3", "proportionality_note_written" if termination.proportionality else None),
         _ocmw(named, case, policy, on),
@@ -190,13 +190,14 @@ def open_gates(gates: Iterable[Gate], of: Sequence[str]) -> tuple[Named, ...]:
     return tuple(Named(gate.gate, values={"why": gate.why}) for gate in gates if gate.gate in of and not gate.passes)
 
 
-def _heard(termination: Termination, case: Case) -> Gate:
+def _heard(termination: Termination, case: Case, on: date) -> Gate:
     proof = termination.proof_events.get("G1")
-    if any(isinstance(hearing, HearingHeld) for hearing in termination.hearings):
+    hearings = [hearing for hearing in termination.hearings if hearing.on <= on]  # none that was still to come
+    if any(isinstance(hearing, HearingHeld) for hearing in hearings):
         return Gate(gate="G1", passes=True, why="heard", proof=proof)
-    if any(isinstance(hearing, HearingDeclined) for hearing in termination.hearings):
+    if any(isinstance(hearing, HearingDeclined) for hearing in hearings):
         return Gate(gate="G1", passes=True, why="hearing_declined", proof=proof)
-    missed = [hearing for hearing in termination.hearings if isinstance(hearing, HearingMissed)]
+    missed = [hearing for hearing in hearings if isinstance(hearing, HearingMissed)]
     invited = [one for one in missed if case.invitation_arrived(termination.id, on=one.invited_on)]
     if len({hearing.method for hearing in invited}) >= 2:
         return Gate(gate="G1", passes=True, why="missed_twice", proof=proof)

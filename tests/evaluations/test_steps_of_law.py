@@ -148,6 +148,7 @@ def test_a_later_receipt_moves_the_dates_back_and_an_earlier_one_never_forward()
     given(TERMINATION, *past).when(recompute_notice, received_on=date(2026, 6, 2)).then(later)
     given(TERMINATION, *past).when(recompute_notice, received_on=date(2026, 5, 23)).then_nothing_happens()
     given(TERMINATION, *file()).when(recompute_notice, received_on=date(2026, 6, 2)).then_nothing_happens()
+    given(TERMINATION, *past, CLAIM).when(recompute_notice, received_on=date(2026, 6, 2)).then(later)
 
 
 FILED_ON = date(2026, 9, 1)
@@ -352,6 +353,11 @@ def test_a_settlement_lets_the_lease_go_on_or_end() -> None:
     )
     unknown = replace(on, lease_continues=None)
     given(TERMINATION, *file(*IN_COURT, unknown)).when(close_termination).then_refused(Unknown)
+    half: dict[str, Any] = {"on": LATER, "result": "settled", "today": LATER}
+    given(TERMINATION, *file(*IN_COURT, unknown)).when(record_conciliation, **half, lease_continues=True).then(on)
+    given(TERMINATION, *file(*IN_COURT, on)).when(record_conciliation, **half, lease_continues=False).then_refused(
+        WrongState
+    )
 
 
 @pytest.mark.parametrize(
@@ -375,3 +381,27 @@ def test_registration_is_barred_only_after_a_judge_said_nuisance_or_neglect(
     given(TERMINATION, *file(POSTED, DATES, RenterLeft(keys_on=LATER))).when(
         close_termination, ground=ground
     ).then_it_holds(lambda events: events[0].registration_bar_until is None)
+
+
+def test_nobody_bars_a_registration_that_no_judge_barred() -> None:
+    def bar(events: list[Any]) -> bool:
+        return events[0].registration_bar_until is None
+
+    of_arrears = replace(JUDGED, ground="arrears")
+    evicted = file(*IN_COURT, of_arrears, SERVED, ANNOUNCED, EVICTED)
+    given(TERMINATION, *evicted).when(close_termination, ground="nuisance").then_it_holds(bar)
+    left = file(POSTED, DATES, RenterLeft(keys_on=LATER))
+    given(TERMINATION, *left).when(close_termination, mode="judicial_dissolution", ground="nuisance").then_it_holds(bar)
+
+
+def test_who_leaves_while_a_condition_runs_was_not_dissolved_unless_somebody_says_so() -> None:
+    conditional = replace(JUDGED, result="conditional", ground="nuisance", condition_until=date(2027, 5, 1))
+    left = file(*IN_COURT, conditional, RenterLeft(keys_on=LATER))
+    given(TERMINATION, *left).when(close_termination).then_refused(Unknown)
+    given(TERMINATION, *left).when(close_termination, mode="mutual").then(
+        TerminationClosed(outcome="ended", mode="mutual", ground="nuisance")
+    )
+    evicted = file(*IN_COURT, conditional, SERVED, ANNOUNCED, EVICTED)
+    given(TERMINATION, *evicted).when(close_termination).then_it_holds(
+        lambda events: events[0].mode == "judicial_dissolution" and events[0].registration_bar_until is not None
+    )

@@ -41,6 +41,7 @@ ENDING_GROUND = {
     "occupancy": "occupancy",
 }
 BARRING = frozenset({"nuisance", "neglect"})
+NOTICE_MATTERS = frozenset({"notice_running", "in_court"})
 IN_LAW = frozenset({"notice_running", "in_court", "judged", "served", "eviction_announced"})
 
 
@@ -149,9 +150,12 @@ def _refuse_addressees(communications: Iterable[str], case: Case, *, on: date) -
 
 
 def recompute_notice(termination: Termination, *, received_on: date) -> list[TerminationEvent]:
-    """Move the dates of a running notice back where a later receipt was proven; never forward (domain 5.2)."""
+    """Move the dates of a notice back where a later receipt was proven; never forward (domain 5.2).
+
+    Also once the claim is filed, which may be before the proofs come in: the judge asks whether the dates are right.
+    """
     decided, dates, posted = termination.decided, termination.dates, termination.posted
-    if termination.state != "notice_running" or decided is None or dates is None or posted is None:
+    if termination.state not in NOTICE_MATTERS or decided is None or dates is None or posted is None:
         return []
     later = notice.compute(
         posted_on=posted.posted_on,
@@ -209,16 +213,18 @@ def record_conciliation(
     lease_continues: bool | None,
     today: date,
 ) -> list[TerminationEvent]:
-    """Note what came of the judge's attempt to conciliate.
+    """Note what came of the judge's attempt to conciliate; of a settlement also later whether the lease goes on.
 
-    :raises OccurredInFuture: :raises WrongState: not in court.
+    :raises OccurredInFuture: :raises WrongState: not in court, nor settled without that.
     """
     held = ConciliationHeld(on=on, result=result, lease_continues=lease_continues)
     if termination.conciliation == held:
         return []
     if on > today:
         raise OccurredInFuture
-    if termination.state != "in_court":
+    before = termination.conciliation
+    to_complete = termination.state == "settled" and before is not None and before.lease_continues is None
+    if termination.state != "in_court" and not (to_complete and result == "settled"):
         raise WrongState
     return [held]
 
@@ -350,7 +356,7 @@ def close_termination(
 
     :raises WrongState: the renter has not left, was not evicted, nothing was settled.
     :raises Unknown: settled, and it is not known whether the lease goes on; or how it ended does not follow from the
-        file and was not said: no notice was posted and no judge dissolved it.
+        file and was not said: no notice was posted and no judge dissolved it, or only on a condition.
     """
     if termination.closed is not None:
         return []
@@ -370,14 +376,17 @@ def close_termination(
             outcome="ended",
             mode=how,
             ground=said or main_ground(termination),
-            registration_bar_until=registration_bar(termination, mode=how, ground=said, ended_on=ended_on),
+            registration_bar_until=registration_bar(termination, mode=how, ground=ground, ended_on=ended_on),
         )
     ]
 
 
 def _mode(termination: Termination) -> str:
-    if termination.judgment is not None and termination.judgment.result != "rejected":
+    judgment = termination.judgment
+    if judgment is not None and (judgment.result == "dissolved" or termination.evicted_on is not None):
         return "judicial_dissolution"
+    if judgment is not None and judgment.result == "conditional":
+        raise Unknown  # whether the condition was kept is not known here
     if termination.state == "settled":
         return "mutual"
     if termination.posted is None:
@@ -393,10 +402,13 @@ def main_ground(termination: Termination) -> str:
 def registration_bar(termination: Termination, *, mode: str, ground: str | None, ended_on: date | None) -> date | None:
     """Return until when the renter may not register again: three years, only after a judge said nuisance or neglect.
 
-    :param ground: as it was said; None where nobody said one: then none is inferred from the file.
+    :param ground: of the judgment, where it was not recorded with it; None: then none is inferred from the file. What
+        the judge said is not said otherwise at closing.
     """
-    says_neglect = termination.judgment is not None and termination.judgment.says_neglect
-    barred = ground in BARRING or (ground == "maintenance" and says_neglect)
-    if mode != "judicial_dissolution" or not barred or ended_on is None:
+    judgment = termination.judgment
+    if mode != "judicial_dissolution" or judgment is None or judgment.result == "rejected" or ended_on is None:
         return None
-    return add_years(ended_on, 3)
+    said = judgment.ground or ground
+    if said in BARRING or (said == "maintenance" and judgment.says_neglect):
+        return add_years(ended_on, 3)
+    return None

@@ -34,10 +34,16 @@ _A_DAY = datetime.timedelta(days=1)
 
 @dataclass(kw_only=True)
 class Day:
-    """A local day of an office, as the one who answers for what the day brings: the platform itself (``SYS``)."""
+    """A local day of an office, as the one who answers for what the day brings: the platform itself (``SYS``).
+
+    :ivar late: a later day has begun too: this one is caught up. :ivar missed: how many days right before it are
+        caught up with it.
+    """
 
     office: str
     date: datetime.date
+    late: bool = False
+    missed: int = 0
     occurred_on: datetime.date | None = None  # that day, also when it is caught up later
     what: str = ""
     once: str | None = None
@@ -154,11 +160,13 @@ class DayLoop:
                     "select o.office, o.since, d.day from office o left join day_done d using (office) order by 1"
                 )
             }
+            before = dict(done)
             day = min(done.values(), default=last) + _A_DAY
             while day <= last:
                 offices = [office for office, until in done.items() if until < day]
                 for office in offices:
-                    failed += await self._do(Day(office=office, date=day))
+                    missed = (day - before[office]).days - 1
+                    failed += await self._do(Day(office=office, date=day, late=day < last, missed=missed))
                 await self._mark(offices, day)
                 done.update(dict.fromkeys(offices, day))
                 day += _A_DAY

@@ -24,12 +24,18 @@ async def end_contest_terms(day: Day, store: EventStore) -> None:
 
 @days.each("count of today")
 async def take_the_count(day: Day, store: EventStore) -> None:
-    """Take the count of each lease in which time alone can change something."""
+    """Take the count of each lease in which time alone can change something; for today, never for a day gone by.
+
+    Days that are caught up are counted with the last of them: on a day before it, a letter that has reached the renter
+    since would not count yet, and the threshold that it met would look as if it were met no longer.
+    """
+    if day.late:
+        return
     at = datetime.combine(day.date, DAY_BEGINS, tzinfo=BRUSSELS)
-    yesterday = day.date - timedelta(days=1)
-    async for file in views.files_that_time_can_change(store, on=day.date, by=day):
+    since = day.date - timedelta(days=1 + day.missed)
+    async for file in views.files_that_time_can_change(store, since=since, on=day.date, by=day):
         act = Act(on=day.date, today=day.date, at=at, actor="SYS", new_review=str(uuid4()))
-        if what_follows(file, file, act, since=yesterday):  # on most days nothing does, in most leases
+        if what_follows(file, file, act, since=since):  # on most days nothing does, in most leases
             reads = {name: read for name, read in views.whole_file(file.lease).items() if name != "crossing"}
-            decision = partial(pass_the_day, act=act, yesterday=yesterday, lease=file.lease)
+            decision = partial(pass_the_day, act=act, since=since, lease=file.lease)
             await store.decide(STANDING, file.lease, decision, by=day, reads=reads)

@@ -116,11 +116,11 @@ async def files_with_evaluations(store: Asked, *, by: Any) -> AsyncIterator[Leas
                 )
 
 
-async def files_that_time_can_change(store: Asked, *, on: date, by: Any) -> AsyncIterator[LeaseFile]:
-    """Yield the file of each lease in which a day alone can change something, as far as that depends on it."""
+async def files_that_time_can_change(store: Asked, *, since: date, on: date, by: Any) -> AsyncIterator[LeaseFile]:
+    """Yield the file of each lease in which the days since one can change something, as far as that depends on it."""
     policies = await store.state(POLICIES, OFFICE_ID, by=by)
     checklists = await store.state(CHECKLISTS, OFFICE_ID, by=by)
-    leases = await leases_that_time_can_change(store, on=on, by=by)
+    leases = await leases_that_time_can_change(store, since=since, on=on, by=by)
     for begin in range(0, len(leases), AT_ONCE):
         some = leases[begin : begin + AT_ONCE]
         cases = await store.many(CASE, some, by=by, only=(*BEARS_ON_THE_COUNT, LeaseEndedV1))
@@ -323,13 +323,13 @@ async def contest_terms_over(store: Asked, *, on: date, by: Any) -> list[tuple[s
     return [(row["evaluation"], row["lease"]) for row in found]
 
 
-async def leases_that_time_can_change(store: Asked, *, on: date, by: Any) -> list[str]:
+async def leases_that_time_can_change(store: Asked, *, since: date, on: date, by: Any) -> list[str]:
     """Return the leases with a live evaluation or an open termination file.
 
-    On a day on which a policy or a checklist takes force also those with an expired one: longer validity revives it.
+    Where a policy or a checklist took force after ``since`` also those with an expired one: longer validity revives it.
     """
     versions = (*await store.state(POLICIES, OFFICE_ID, by=by), *await store.state(CHECKLISTS, OFFICE_ID, by=by))
-    revives = any(told.event.in_force_from == on for told in versions)
+    revives = any(since < told.event.in_force_from <= on for told in versions)
     found = await store.rows(
         "select lease from followed where office = $1 and (live or (expired and $2))"
         " union select lease from open_files where office = $1 and is_open order by 1",

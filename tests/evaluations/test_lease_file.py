@@ -238,7 +238,7 @@ def test_the_daily_tick_takes_the_count_of_the_day() -> None:
     events = pass_the_day(
         lease.file.crossing,
         act=act,
-        yesterday=date(2026, 5, 31),
+        since=date(2026, 5, 31),
         lease=LEASE,
         policies=lease.file.policies,
         checklists=lease.file.checklists,

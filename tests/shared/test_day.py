@@ -172,6 +172,24 @@ async def test_what_is_due_is_done_on_its_day_and_dated_so(house: House) -> None
         assert missed.recorded_at > datetime(2026, 1, 14, tzinfo=UTC)
 
 
+async def test_a_day_that_is_caught_up_says_so_and_the_last_how_many_were(house: House) -> None:
+    days, seen = Days(), []
+
+    @days.each("how late it is")
+    async def note(day: Day, store: EventStore) -> None:
+        seen.append((day.office, day.date, day.late, day.missed))
+
+    house.moved_to(MONDAY + timedelta(days=2))
+    loop = house.loop(days)
+    await loop.run_until(MONDAY)
+    await loop.run_until(MONDAY + timedelta(days=2))
+    assert [one[1:] for one in seen if one[0] == NORTH] == [
+        (MONDAY, False, 0),
+        (MONDAY + timedelta(days=1), True, 0),
+        (MONDAY + timedelta(days=2), False, 1),
+    ]
+
+
 async def test_a_day_done_again_changes_nothing(house: House) -> None:
     await house.tell(NORTH, "t1", ToolLent(due_on=MONDAY))
     house.moved_to(MONDAY + timedelta(days=1))

@@ -235,10 +235,10 @@ async def _count_again(store: WebStore, by: Caller, in_force_from: date, acted: 
         return
     by_itself = replace(by, act=None, mandated=False, once=None, digest=None, if_match=None)
     yesterday = by.today - timedelta(days=1)
-    async for file in files_that_time_can_change(store, on=by.today, by=by):
+    async for file in files_that_time_can_change(store, since=yesterday, on=by.today, by=by):
         act = act_of(by_itself)
         if what_follows(file, file, act, since=yesterday):
-            decision = partial(pass_the_day, act=act, yesterday=yesterday, lease=file.lease)
+            decision = partial(pass_the_day, act=act, since=yesterday, lease=file.lease)
             reads = {name: read for name, read in whole_file(file.lease).items() if name != "crossing"}
             await store.decide(STANDING, file.lease, decision, by=by_itself, reads=reads)
 

@@ -423,10 +423,13 @@ def _after_the_lease(after: LeaseFile) -> list[Elsewhere]:
     return told
 
 
-def pass_the_day(crossing: Crossing, *, act: Act, yesterday: date, lease: str, **reads: Any) -> list[Elsewhere]:
-    """Take the count at the daily tick: what time, and policies or checklists taking force, have changed."""
+def pass_the_day(crossing: Crossing, *, act: Act, since: date, lease: str, **reads: Any) -> list[Elsewhere]:
+    """Take the count at the daily tick: what time, and policies or checklists taking force, have changed.
+
+    :param since: the last day on which that was done.
+    """
     file = LeaseFile.of(lease, crossing=crossing, **reads)
-    return what_follows(file, file, act, since=yesterday)
+    return what_follows(file, file, act, since=since)
 
 
 def _by_itself(stream: AnyStream, id: str, event: Any) -> Elsewhere:

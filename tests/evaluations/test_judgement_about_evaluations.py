@@ -36,6 +36,8 @@ from shared.contracts.visits import (
     AgreementProposedV1,
     CommitmentFollowedUpV1,
     CommitmentV1,
+    CounsellorAssignedV1,
+    LeaseEndedV1,
 )
 from shared.decisions import Person
 from shared.refusals import OccurredInFuture, ReasonMissing, SelfApproval, Unknown, WrongState
@@ -128,6 +130,13 @@ def test_only_a_negative_proposal_that_stands_is_decided_negative() -> None:
     given(EVALUATION, PROPOSED).when(decide_negative, **judging(on=date(2026, 1, 13))).then_refused(OccurredInFuture)
     lost = a_lease().reattribute("f1", to="owner", on=VISITED)
     given(EVALUATION, PROPOSED).when(decide_negative, **judging(lost)).then_refused(NoGround)
+
+
+def test_nothing_negative_is_decided_about_a_lease_that_is_over() -> None:
+    died = LeaseEndedV1(lease=LEASE, mode="by_law", ground="death_last_renter", ended_on=VISITED)
+    given(EVALUATION, PROPOSED).when(decide_negative, **judging(a_lease().tell(died, on=VISITED))).then_refused(
+        WrongState
+    )
 
 
 def an_office_commitment(lease: ALease, *, kept: bool) -> ALease:
@@ -285,12 +294,26 @@ def test_a_third_person_rejects_the_contest() -> None:
 def test_neither_proposer_nor_decider_nor_counsellor_settles_it() -> None:
     for person in (BY_KAREL, BY_FATMA):
         given(EVALUATION, *PAST, CONTESTED).when(decide_contest, **settling(by=person)).then_refused(SelfApproval)
+    since = a_lease().tell(CounsellorAssignedV1(lease=LEASE, counsellor=WIM, assigned_from=LATER), on=LATER)
+    for person in (BY_WIM, BY_FATMA):  # on the day it is dated it was Fatma, today it is Wim
+        asked = settling(case=since.file.case, on=date(2026, 5, 19), by=person)
+        given(EVALUATION, *PAST, CONTESTED).when(decide_contest, **asked).then_refused(SelfApproval)
 
 
 def test_the_renter_was_heard_or_invited() -> None:
     given(EVALUATION, *PAST, CONTESTED).when(
         decide_contest, **settling(heard=Heard(on=None, invited_on=None))
     ).then_refused(NotHeard)
+    for heard in (
+        Heard(on=date(2026, 4, 9), invited_on=date(2026, 4, 1)),  # about something else: it was contested on the tenth
+        Heard(on=date(2026, 5, 21), invited_on=None),
+    ):
+        given(EVALUATION, *PAST, CONTESTED).when(
+            decide_contest, **settling(heard=heard, today=date(2026, 5, 21))
+        ).then_refused(NotHeard)
+    given(EVALUATION, *PAST, CONTESTED).when(
+        decide_contest, **settling(heard=Heard(on=None, invited_on=date(2026, 4, 10)))
+    ).then_it_holds(lambda events: isinstance(events[0], EvaluationUpheld))
 
 
 def test_accepting_the_contest_annuls() -> None:

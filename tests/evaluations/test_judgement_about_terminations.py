@@ -1,6 +1,7 @@
 """People decide about the lease: four eyes, own reasons, open gates, doubtful grounds (domain 3.6, 4.7, 10.1)."""
 
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 from services.evaluations.events import (
@@ -19,6 +20,7 @@ from services.evaluations.rules.judgement.about_terminations import (
 )
 from services.evaluations.rules.refusals import GateOpen, NoGround, ReasonsNotOwn
 from services.evaluations.rules.termination import TERMINATION, NonTerminableGround
+from shared.contracts.visits import CounsellorAssignedV1
 from shared.decisions import Person
 from shared.refusals import OccurredInFuture, ReasonMissing, SelfApproval, WrongState
 from tests.evaluations.a_file import (
@@ -36,7 +38,7 @@ from tests.evaluations.a_file import (
     facts,
     proposed,
 )
-from tests.evaluations.a_lease import FATMA, RITA, ALease, text
+from tests.evaluations.a_lease import FATMA, LEASE, MIA, RITA, ALease, text
 from tests.specification import given
 
 LEASE_OF_FATMA = Person(id=FATMA, roles=frozenset({"counsellor", "director"}))
@@ -87,6 +89,11 @@ def test_the_same_decision_twice_is_one() -> None:
 def test_neither_the_proposer_nor_the_counsellor_decides() -> None:
     for person in (BY_KAREL, LEASE_OF_FATMA):
         given(TERMINATION, *file()).when(decide_termination, **deciding(by=person)).then_refused(SelfApproval)
+    since = a_lease().tell(CounsellorAssignedV1(lease=LEASE, counsellor=MIA, assigned_from=TODAY), on=TODAY)
+    for id in (FATMA, MIA):  # on the day it is dated it was Fatma, today it is Mia
+        person = Person(id=id, roles=frozenset({"director"}))
+        asked = deciding(since, on=date(2026, 5, 19), by=person)
+        given(TERMINATION, *file()).when(decide_termination, **asked).then_refused(SelfApproval)
     deputy = Person(id="an", roles=frozenset({"director"}), in_name_of="karel")
     given(TERMINATION, *file()).when(decide_termination, **deciding(by=deputy)).then_refused(SelfApproval)
 

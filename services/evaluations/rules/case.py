@@ -206,6 +206,12 @@ class Case:
                 found = told.event.counsellor
         return found
 
+    def counsellors(self, *, since: date) -> frozenset[str]:
+        """Return who was the counsellor of the lease on a day, and who became it afterwards."""
+        first = self.counsellor(on=since)
+        later = {told.event.counsellor for told in self._of(CounsellorAssignedV1) if told.event.assigned_from > since}
+        return frozenset(later if first is None else {first, *later})
+
     def informed_of(self, *, on: date) -> tuple[tuple[str, date, str | None], ...]:
         """Return the later policy versions the renter was informed of by a day, in their order.
 
@@ -328,7 +334,6 @@ class Case:
 
     def _invitations(self, termination: str, *, on: date) -> Iterator[tuple[CommunicationSentV1, bool]]:
         for history in self.letters.values():
-            arrived = any(isinstance(told.event, CommunicationDeliveredV1) for told in history)
             for told in history:
                 match told.event:
                     case CommunicationSentV1(kind="L-08", about_id=about, sent_on=sent_on) if (

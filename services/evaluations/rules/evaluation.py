@@ -119,6 +119,12 @@ class Evaluation:
     contested_from: State = "communicated"
 
     @property
+    def contest_lodged_on(self) -> date | None:
+        """The day on which it was last contested."""
+        contest = _contest(self)
+        return contest[0] if contest is not None else None
+
+    @property
     def says_of_count(self) -> tuple[int, int, int] | None:
         """What the letter must say: count before, count if communicated, threshold. As decided or last restated."""
         told = self.restated or self.decided

@@ -52,7 +52,7 @@ def decide_negative(
     :param says_of_count: count now, count if it were communicated today, threshold: what the letter must say.
     :param terms: how long the renter can contest and mend, and how long it can count: what the letter says too.
     :raises SelfApproval: the person proposed it, or is the counsellor of the lease.
-    :raises WrongState: it is not proposed. :raises OccurredInFuture:
+    :raises WrongState: it is not proposed, or the lease has ended. :raises OccurredInFuture:
     :raises NotNegative: the proposal is not for a negative one.
     :raises NoGround: no ground stands any more.
     :raises ReasonsNotOwn: no reasons, or those of the proposal.
@@ -61,7 +61,7 @@ def decide_negative(
     if _decided_already(evaluation, "decided_negative", reasons, by):
         return []
     _four_eyes(evaluation, case, on=on, by=by)
-    if evaluation.state != "proposed":
+    if evaluation.state != "proposed" or case.ended is not None:  # nobody gets a letter about a lease that is over
         raise WrongState
     if on > today:
         raise OccurredInFuture
@@ -194,7 +194,7 @@ def annul_evaluation(
     """
     if evaluation.state == "annulled":
         return []
-    if by.is_one_of(case.counsellor(on=today)):
+    if by.is_one_of(*case.counsellors(since=on)):
         raise SelfApproval
     if evaluation.state not in ("communicated", "upheld", "final"):
         raise WrongState
@@ -236,7 +236,7 @@ def decide_contest(
 
     :raises SelfApproval: the person proposed or decided the evaluation, or is the counsellor of the lease.
     :raises WrongState: it is not contested. :raises OccurredInFuture:
-    :raises NotHeard: the renter was neither heard nor invited.
+    :raises NotHeard: the renter was neither heard nor invited between the contest and its decision.
     :raises Unknown: a ground struck is none of the evaluation's.
     :raises NoGround: all grounds are struck, so it cannot be upheld.
     :raises ReasonMissing: no reasons were given.
@@ -245,13 +245,14 @@ def decide_contest(
     after = _after_contest(evaluation, outcome, struck)
     if evaluation.state == after and evaluation.history and by.id in _last_by(evaluation):
         return []
-    if by.is_one_of(*evaluation.proposers, *evaluation.deciders) or by.is_one_of(case.counsellor(on=today)):
+    if by.is_one_of(*evaluation.proposers, *evaluation.deciders, *case.counsellors(since=on)):
         raise SelfApproval
-    if evaluation.state != "contested":
+    lodged_on = evaluation.contest_lodged_on
+    if evaluation.state != "contested" or lodged_on is None:
         raise WrongState
     if on > today or any(day is not None and day > today for day in (heard.on, heard.invited_on)):
         raise OccurredInFuture
-    if heard.on is None and heard.invited_on is None:
+    if not any(day is not None and lodged_on <= day <= on for day in (heard.on, heard.invited_on)):
         raise NotHeard
     if not set(struck) <= {ground.finding for ground in evaluation.grounds}:
         raise Unknown
@@ -296,10 +297,9 @@ def _last_by(evaluation: Evaluation) -> set[str]:
 
 
 def _four_eyes(evaluation: Evaluation, case: Case, *, on: date, by: Person) -> None:
-    if by.is_one_of(*evaluation.proposers):
+    # The counsellor of the lease never decides on it, even with a second role; nor who became it since that day.
+    if by.is_one_of(*evaluation.proposers, *case.counsellors(since=on)):
         raise SelfApproval
-    if by.is_one_of(case.counsellor(on=on)) or by.is_one_of(case.counsellor(on=date.max)):
-        raise SelfApproval  # the counsellor of the lease never decides on it, even with a second role
 
 
 def _decided_already(evaluation: Evaluation, state: str, reasons: Sealed | None, by: Person) -> bool:

@@ -58,7 +58,7 @@ def decide_termination(
     if termination.state == "decided" and before is not None and before.by == by.id:  # noqa: SIM102 - one thought each
         if reasons is not None and reasons.says_the_same_as(before.reasons):
             return []
-    _four_eyes(termination, case, today=today, by=by)
+    _four_eyes(termination, case, on=on, by=by)
     if termination.state != "proposed":
         raise WrongState
     if on > today:
@@ -120,7 +120,7 @@ def decide_continue(
     """
     if termination.state == "closed_continue" and termination.ended_by == "not_pursued":
         return []
-    _four_eyes(termination, case, today=today, by=by)
+    _four_eyes(termination, case, on=on, by=by)
     if termination.state not in BEFORE_DECISION:
         raise WrongState
     if on > today:
@@ -150,7 +150,7 @@ def confirm_grounds(
     :raises WrongState: the file is closed, or nothing is doubtful. :raises ReasonMissing:
     :raises NoGround: no remaining ground stands; or on the threshold route the count is below and none is serious.
     """
-    _four_eyes(termination, case, today=today, by=by)
+    _four_eyes(termination, case, on=today, by=by)
     if not termination.is_open or not termination.doubt:
         raise WrongState
     if reasons is None:
@@ -193,7 +193,7 @@ def withdraw_notice(
     """
     if termination.state == "closed_continue" and termination.ended_by == "withdrawn":
         return []
-    _four_eyes(termination, case, today=today, by=by)
+    _four_eyes(termination, case, on=on, by=by)
     if termination.state != "notice_running":
         raise WrongState
     if on > today:
@@ -214,6 +214,6 @@ def texts_of(evaluations: Iterable[Evaluation]) -> tuple[Sealed, ...]:
     return tuple(found)
 
 
-def _four_eyes(termination: Termination, case: Case, *, today: date, by: Person) -> None:
-    if by.is_one_of(*termination.proposers) or by.is_one_of(case.counsellor(on=today)):
+def _four_eyes(termination: Termination, case: Case, *, on: date, by: Person) -> None:
+    if by.is_one_of(*termination.proposers, *case.counsellors(since=on)):
         raise SelfApproval

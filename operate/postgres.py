@@ -186,14 +186,16 @@ def _lay(server: Postgres) -> None:
 
 
 def _forget_who_is_gone(data: Path) -> None:
-    """Take away the lock of a server that the machine ended, where its number is that of another program by now.
+    """Take away the lock of a server that the machine ended, where its number is another's by now.
 
     PostgreSQL takes it away itself where nobody has that number, and refuses to start where anybody of its account has.
     """
     lock = data / "postmaster.pid"
     with contextlib.suppress(OSError, ValueError):  # no lock, nobody, no /proc: for PostgreSQL to judge
         number = int(lock.read_text().splitlines()[0])
-        if Path(f"/proc/{number}/comm").read_text().strip() != "postgres":
+        process = Path(f"/proc/{number}")
+        # A server lives in its data: that of another platform is as much another program as any.
+        if (process / "comm").read_text().strip() != "postgres" or not (process / "cwd").samefile(data):
             lock.unlink()
 
 

@@ -19,7 +19,7 @@ from prometheus_client import Counter
 
 from shared.clock import BRUSSELS, Clock
 from shared.event_sourcing import EventStore, StoreBusy
-from shared.lost import LOST, NOT_ITS_FAULT
+from shared.lost import LOST
 from shared.refusals import WrongState
 
 log = structlog.get_logger()
@@ -178,11 +178,9 @@ class DayLoop:
         for what, work in self._days.works.items():
             try:
                 await work(day.of(what), self._store)
-            except (StoreBusy, *LOST):
+            except StoreBusy:
                 raise
             except Exception as why:
-                if isinstance(why, asyncpg.PostgresError) and (why.sqlstate or "")[:2] in NOT_ITS_FAULT:
-                    raise
                 # Neither message nor values: they may hold what no log may.
                 where = format_tb(why.__traceback__)[-3:]
                 log.error(

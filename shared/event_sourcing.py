@@ -17,7 +17,7 @@ from shared.codec import TOGETHER, Codec, stored_name
 from shared.decisions import AnyStream
 from shared.keys import Seals
 from shared.log import STREAMS_SQL
-from shared.lost import LOST, is_not_its_fault
+from shared.lost import LOST, StoreBusy, busy_if_away
 from shared.writer.acts import (
     Act,
     Change,
@@ -30,7 +30,6 @@ from shared.writer.acts import (
     OnRefusal,
     Read,
     Responsible,
-    StoreBusy,
 )
 from shared.writer.loop import Writer
 
@@ -246,26 +245,16 @@ class EventStore:
 
         :raises StoreBusy: the store is away, has no room, or does not answer.
         """
-        try:
-            return await self._twice(work)
-        except asyncpg.PostgresError as why:
-            if is_not_its_fault(why):
-                raise StoreBusy from why
-            raise
-
-    async def _twice(self, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
-        try:
+        with busy_if_away():
+            try:
+                return await self._connections.used_for(work)
+            except TimeoutError:  # one of those that follow: no connection was free, or came about, in time
+                raise
+            except LOST:
+                await self._connections.hang_up()
+                await self._pool.expire_connections()
+            await asyncio.sleep(0.01)
             return await self._connections.used_for(work)
-        except TimeoutError as why:  # before those that it is one of: no connection was free, or came about, in time
-            raise StoreBusy from why
-        except LOST:
-            await self._connections.hang_up()
-            await self._pool.expire_connections()
-        await asyncio.sleep(0.01)
-        try:
-            return await self._connections.used_for(work)
-        except LOST as why:
-            raise StoreBusy from why
 
 
 Stored = tuple[bytes, Sequence[int]]  # a stream's events together, and the version of each

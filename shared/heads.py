@@ -20,9 +20,9 @@ from shared.bus import PARTS, Bus, BusAway, BusRefused, Seldom
 from shared.clock import Clock, seconds_running
 from shared.contracts.platform import Count, Heard, HistoryRequestedV1, LogHeadAnnouncedV1, VoidFrom
 from shared.decisions import AnyStream, Stream
-from shared.event_sourcing import EventStore
+from shared.event_sourcing import EventStore, StoreBusy
 from shared.inbox import Inbox
-from shared.inbox_rows import AWAY, Itself
+from shared.inbox_rows import Itself
 from shared.outbox import PLATFORM, Relay
 from shared.told import Reactions, Told
 
@@ -220,7 +220,7 @@ class Heads:
             now = seconds_running()
             if now - self._asked_for_head.get(publisher, float("-inf")) > 1.0:
                 self._asked_for_head[publisher] = now
-                with contextlib.suppress(*AWAY):
+                with contextlib.suppress(StoreBusy):
                     await self.request(publisher, position + 1, position)
             self._completed.clear()
             await self._compare_counts(publisher)
@@ -278,7 +278,7 @@ class Heads:
                         lately[(first, last)] = seconds_running()
                 await self.announce()
                 ANSWERED.inc(len(asked))
-            except (BusAway, BusRefused, *AWAY) as why:
+            except (BusAway, BusRefused, StoreBusy) as why:
                 self._seldom.warn("history-not-sent", type(why).__name__)
                 await asyncio.sleep(1.0)
                 for one in asked:
@@ -303,7 +303,7 @@ class Heads:
                     )
                     await self.announce(id=f"epoch-{writer.epoch}", by=by)
                     self._announced_epoch = writer.epoch
-                except AWAY as why:
+                except StoreBusy as why:
                     self._seldom.warn("epoch-not-announced", type(why).__name__)
                 except Exception:
                     log.exception("epoch-not-announced")
@@ -325,7 +325,7 @@ class Heads:
             against, self._contradicted = tuple(self._contradicted.values()), {}
             try:
                 await self.announce(against=against)
-            except AWAY as why:
+            except StoreBusy as why:
                 self._seldom.warn("not-objected", type(why).__name__)
                 for heard in against:
                     self._object(heard)
@@ -343,7 +343,7 @@ class Heads:
                 if self._inbox is not None and self._inbox.loaded.is_set() and self._bus.client is not None:
                     for publisher in self._inbox.publishers:
                         await self._compare(publisher)
-            except (BusAway, BusRefused, *AWAY) as why:
+            except (BusAway, BusRefused, StoreBusy) as why:
                 self._seldom.warn("not-compared", type(why).__name__)
             except Exception:
                 log.exception("not-compared")

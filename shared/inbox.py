@@ -26,8 +26,7 @@ from shared.decisions import TooEarly
 from shared.event_sourcing import Act, Decided, EventStore, Message, StoreBusy
 from shared.fail_points import reach
 from shared.hand_over import OFFICE_CHANGED, LeaseMoved, Stored, keys_in
-from shared.inbox_rows import AWAY, InboxRows, Known, place_of, stream_of
-from shared.lost import NOT_ITS_FAULT
+from shared.inbox_rows import InboxRows, Known, place_of, stream_of
 from shared.progress import MESSAGES, PARKED, Progress, Ranges, Turns
 from shared.told import Keep, Letter, Passed, Reaction, Reactions, Reader, Told, letter_id
 from shared.voiding import Voiding
@@ -400,7 +399,7 @@ class Inbox:
         """Do the work on a message; False when the store was away and the message must come back."""
         try:
             await work
-        except AWAY as why:
+        except StoreBusy as why:
             self._seldom.warn("inbox-waits", type(why).__name__)
             return False
         except Exception:
@@ -430,7 +429,7 @@ class Inbox:
                         # What has its effect between our reading and our noting would be forgotten.
                         async with self._nobody_at_work():
                             await self._load()
-            except AWAY as why:
+            except StoreBusy as why:
                 self._seldom.warn("inbox-waits", type(why).__name__)
                 await asyncio.sleep(0.5)
 
@@ -545,9 +544,9 @@ class Inbox:
 
     async def _took_not(self, told: Told[Any], why: BaseException) -> None:
         """Give a message up for now, or for good. :raises StoreBusy: it is not the message's fault."""
-        if isinstance(why, AWAY):
+        if isinstance(why, StoreBusy):
             raise why
-        if (getattr(why, "sqlstate", None) or "")[:2] in NOT_ITS_FAULT or isinstance(why, UnknownEvent):
+        if isinstance(why, UnknownEvent):
             raise StoreBusy from why
         assert isinstance(why, Exception)
         if not await self.waiting.try_again(told, why):

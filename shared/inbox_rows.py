@@ -9,16 +9,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-import asyncpg
-
 from shared import epochs
-from shared.event_sourcing import Change, EventStore, Message, StoreBusy
+from shared.event_sourcing import Change, EventStore, Message
 from shared.log import INBOX
-from shared.lost import LOST
+from shared.lost import fetched
 from shared.told import Letter, Told
 from shared.writer.batch import as_hex
-
-AWAY = (StoreBusy, asyncpg.InsufficientResourcesError, *LOST)
 
 _OF_PARKED = "office, publisher, epoch, position, type, envelope"
 # What waits for something that is there. (Whoever took that in ended before it released what waits.)
@@ -81,14 +77,8 @@ class InboxRows:
         self._store = store
 
     async def read(self, sql: str, *values: Any) -> list[Any]:
-        """Return rows of whatever office. :raises LOST: the store is away."""
-        try:
-            rows: list[Any] = await self._every_office.fetch(sql, *values)
-        except LOST:
-            # A restart of PostgreSQL leaves dead connections in the pool.
-            await self._every_office.expire_connections()
-            rows = await self._every_office.fetch(sql, *values)
-        return rows
+        """Return rows of whatever office. :raises StoreBusy: the store is away, or has no room."""
+        return await fetched(self._every_office, sql, *values)
 
     async def keep(self, office: str, *changes: Change) -> None:
         """Store rows in one commit. :raises StoreBusy: nothing was stored, or the store holds it already."""

@@ -31,7 +31,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from stdnum.be import bis, nn
 
 from shared.clock import seconds_running
-from shared.lost import LOST
+from shared.lost import fetched
 from shared.sealed import Sealed
 
 Category = Literal["A", "B", "C", "D", "E", "F", "G"]  # domain 11; access log and statistics hold no sealed text
@@ -443,12 +443,7 @@ class Seals:
         self._current.clear()
 
     async def _ask(self, query: str, *values: Any) -> list[Any]:
-        # Every question may be asked twice: after a restart of the database the pool hands out dead connections.
-        try:
-            return cast("list[Any]", await self._pool.fetch(query, *values))
-        except LOST:
-            await self._pool.expire_connections()
-            return cast("list[Any]", await self._pool.fetch(query, *values))
+        return await fetched(self._pool, query, *values)
 
 
 def _place_of_key(office: str, id: str) -> str:

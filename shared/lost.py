@@ -3,6 +3,10 @@
 What came of a question that was under way is unknown. ``OSError`` holds ``TimeoutError`` as well.
 """
 
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
 import asyncpg
 
 WITHOUT_STATE = (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError)  # the driver itself noticed
@@ -15,6 +19,36 @@ NOT_ITS_FAULT = OF_THE_SERVER | IN_THE_WAY
 LOST = (*WITHOUT_STATE, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError)
 
 
+class StoreBusy(Exception):
+    """The queue is full, or the database cannot be reached or has no room: nothing was recorded, or found out."""
+
+
 def is_not_its_fault(error: asyncpg.PostgresError) -> bool:
     """Whether an error says nothing of what was asked, so that it may be asked again; so does one without a state."""
     return (error.sqlstate or "08")[:2] in NOT_ITS_FAULT
+
+
+@contextlib.contextmanager
+def busy_if_away() -> Iterator[None]:
+    """Say ``StoreBusy`` in place of an error that says nothing of what was asked."""
+    try:
+        yield
+    except asyncpg.PostgresError as why:
+        if is_not_its_fault(why):
+            raise StoreBusy from why
+        raise
+    except WITHOUT_STATE as why:
+        raise StoreBusy from why
+
+
+async def fetched(pool: Any, query: str, *values: Any) -> list[Any]:
+    """Ask what may be asked twice, and do so where the connection was dead: a restart leaves such ones in the pool.
+
+    :raises StoreBusy: the database is away, or has no room.
+    """
+    with busy_if_away():
+        try:
+            return list(await pool.fetch(query, *values))
+        except LOST:
+            await pool.expire_connections()
+            return list(await pool.fetch(query, *values))

@@ -6,7 +6,7 @@ import re
 import secrets
 from bisect import bisect_right
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cache
@@ -22,6 +22,7 @@ from shared.contracts import platform
 from shared.decisions import Recorded
 from shared.fail_points import reach
 from shared.log import ENDED_EPOCH
+from shared.lost import busy_if_away
 
 PLATFORM = "platform"  # the office code of events that belong to no office
 OFFICE = re.compile(r"[a-z0-9][a-z0-9-]{1,30}\Z")
@@ -379,28 +380,28 @@ class Relay:
         }
 
     async def log_head(self) -> LogHead:
-        """Return how far the log reaches now. :raises OSError, asyncpg.PostgresError: the store is away."""
-        async with self._turn:
-            connection = await self._connected()
-            async with connection.transaction(isolation="repeatable_read", readonly=True):
-                head = await connection.fetchrow("select log, published, epoch, hash from head")
-                await self._count(head["published"])
-                ended = await connection.fetch(
-                    f"select epoch, void_from from {ENDED_EPOCH.name} where publisher = $1", self.service
-                )
-                return LogHead(
-                    epoch=head["epoch"],
-                    position=head["published"],
-                    counts=dict(self._counts),
-                    log_position=head["log"],
-                    log_hash=head["hash"],
-                    ended={row["epoch"]: row["void_from"] for row in ended},
-                )
+        """Return how far the log reaches now. :raises StoreBusy: the store is away."""
+        async with (
+            self._asking() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            head = await connection.fetchrow("select log, published, epoch, hash from head")
+            await self._count(head["published"])
+            ended = await connection.fetch(
+                f"select epoch, void_from from {ENDED_EPOCH.name} where publisher = $1", self.service
+            )
+            return LogHead(
+                epoch=head["epoch"],
+                position=head["published"],
+                counts=dict(self._counts),
+                log_position=head["log"],
+                log_hash=head["hash"],
+                ended={row["epoch"]: row["void_from"] for row in ended},
+            )
 
     async def begun_by(self, epoch: int) -> str | None:
-        """Return who confirmed that an epoch of ours begins. :raises OSError, asyncpg.PostgresError: see above."""
-        async with self._turn:
-            connection = await self._connected()
+        """Return who confirmed that an epoch of ours begins. :raises StoreBusy: the store is away."""
+        async with self._asking() as connection:
             name: str | None = await connection.fetchval(
                 f"select confirmed_by from {ENDED_EPOCH.name} where publisher = $1 and epoch = $2",
                 self.service,
@@ -693,6 +694,13 @@ class Relay:
             ):
                 self._counts[(office, event)] += number
             self._counted = head
+
+    @contextlib.asynccontextmanager
+    async def _asking(self) -> AsyncIterator[Any]:
+        """Have the connection for a question of somebody else. :raises StoreBusy: the store is away."""
+        async with self._turn:
+            with busy_if_away():
+                yield await self._connected()
 
     async def _connected(self) -> Any:
         if self._connection is None or self._connection.is_closed():

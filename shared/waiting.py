@@ -13,7 +13,8 @@ from typing import Any
 import structlog
 
 from shared.bus import Seldom
-from shared.inbox_rows import AWAY, InboxRows, parked_row, place_of
+from shared.inbox_rows import InboxRows, parked_row, place_of
+from shared.lost import StoreBusy
 from shared.progress import MESSAGES, PARKED, Progress
 from shared.told import Told
 
@@ -164,7 +165,7 @@ class Waiting:
                 work = await self._work.get()
                 try:
                     await work()
-                except AWAY as why:
+                except StoreBusy as why:
                     self._seldom.warn("inbox-waits", type(why).__name__)
                     self._later(1.0, work)
                 except Exception:

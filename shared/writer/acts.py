@@ -12,11 +12,8 @@ from typing import Any, Literal, NamedTuple, Protocol
 import msgspec
 
 from shared.decisions import AnyStream, Recorded, Refusal
+from shared.lost import StoreBusy
 from shared.views import Table
-
-
-class StoreBusy(Exception):
-    """The queue is full or the store cannot be reached; nothing was recorded."""
 
 
 class WritingWaits(StoreBusy):

@@ -34,10 +34,10 @@ from shared.codec import Codec
 from shared.decisions import AnyStream
 from shared.fail_points import reach
 from shared.log import KEEP_PLANS, READ_IN_ORDER
-from shared.lost import IN_THE_WAY, OF_THE_SERVER, WITHOUT_STATE
+from shared.lost import IN_THE_WAY, OF_THE_SERVER, WITHOUT_STATE, StoreBusy
 from shared.outbox import JustCommitted
 from shared.views import Resource, View
-from shared.writer.acts import Act, Change, Decided, Message, OnRefusal, Read, Responsible, StoreBusy, WritingWaits
+from shared.writer.acts import Act, Change, Decided, Message, OnRefusal, Read, Responsible, WritingWaits
 from shared.writer.awake import Awake
 from shared.writer.batch import NOTHING_BELOW, Batch, Head, Held
 from shared.writer.companions import Companion

@@ -20,14 +20,13 @@ from shared import rebuild
 from shared.clock import SystemClock
 from shared.codec import Codec
 from shared.decisions import Elsewhere, HandOver, Recorded, Stream
-from shared.event_sourcing import EventStore, every, one
+from shared.event_sourcing import EventStore, Message, StoreBusy, every, one
 from shared.hand_over import LeaseMoved
 from shared.inbox_rows import Itself
 from shared.keys import Seals
 from shared.refusals import WrongState
 from shared.sealed import Sealed
 from shared.views import Resource, Row, Table, View
-from shared.writer.acts import Message, StoreBusy
 from shared.writer.batch import Batch
 from shared.writer.loop import Writer
 from shared.writer.storing import store

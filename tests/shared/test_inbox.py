@@ -22,7 +22,7 @@ from shared.codec import UnknownEvent
 from shared.contracts.visits import FirstVisitDueV1
 from shared.decisions import TooEarly
 from shared.event_sourcing import Act, EventStore, StoreBusy
-from shared.inbox_rows import InboxRows, Itself
+from shared.inbox_rows import Itself
 from shared.told import Keep, Reactions, Told, contracts_of
 from shared.writer.loop import REPEATED
 from tests.conftest import ScratchDatabase
@@ -874,15 +874,15 @@ def test_what_a_release_missed_is_found_also_after_the_store_refused_to_be_asked
     async def story() -> None:
         async with two(server, here) as (_visits, referrals):
             inbox = referrals.post.inbox
-            ask = inbox._rows.read
+            every_office = inbox._rows._every_office
 
             async def refuses_once(sql: str, *values: Any) -> list[Any]:
                 if "waits_for is not null" in sql and not refused:
                     refused.append(sql)
                     raise asyncpg.TooManyConnectionsError("sorry, too many clients already")
-                return await ask(sql, *values)
+                return list(await every_office.fetch(sql, *values))
 
-            inbox._rows.read = refuses_once  # type: ignore[method-assign]
+            inbox._rows._every_office = SimpleNamespace(fetch=refuses_once)
             await until(lambda: refused)
             await inject(server, message("l", position=5002, streamversion=2, streamprevious=1))
             await until(lambda: inbox.progress["visits"].parked)
@@ -1027,15 +1027,15 @@ def test_a_store_without_a_free_connection_is_waited_for(
     server: Server, here: Ground, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refused: list[str] = []
-    read = InboxRows.read
+    fetch = asyncpg.Pool.fetch
 
-    async def refuses_at_first(self: InboxRows, sql: str, *values: Any) -> list[Any]:
+    async def refuses_at_first(self: asyncpg.Pool, sql: str, *values: Any) -> list[Any]:
         if "from dead_letter" in sql and len(refused) < 2:
             refused.append(sql)
             raise asyncpg.TooManyConnectionsError("sorry, too many clients already")
-        return await read(self, sql, *values)
+        return list(await fetch(self, sql, *values))
 
-    monkeypatch.setattr(InboxRows, "read", refuses_at_first)
+    monkeypatch.setattr(asyncpg.Pool, "fetch", refuses_at_first)
 
     async def story() -> None:
         async with two(server, here) as (visits, referrals):

@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import asyncpg
@@ -28,6 +29,7 @@ from shared.keys import (
     read_master_key,
     refuse_national_number,
 )
+from shared.lost import StoreBusy
 from shared.sealed import Sealed
 from tests.conftest import ScratchDatabase
 from tests.one_service import lay_out_keys, template
@@ -266,6 +268,29 @@ def once_answered(
 
     monkeypatch.setattr(seals, "_ask", ask_and_wait)
     return asked
+
+
+@pytest.mark.parametrize(
+    "why", [asyncpg.TooManyConnectionsError("no room"), asyncpg.DiskFullError("no space"), ConnectionRefusedError()]
+)
+async def test_a_key_database_that_is_away_or_without_room_is_said_to_be_busy(
+    seals_of: Opener, monkeypatch: pytest.MonkeyPatch, why: Exception
+) -> None:
+    seals = await seals_of("visits")
+    made = await sealed(seals)
+
+    async def refuse(*_question: Any) -> list[Any]:
+        raise why
+
+    monkeypatch.setattr(
+        seals, "_pool", SimpleNamespace(fetch=refuse, expire_connections=seals._pool.expire_connections)
+    )
+    with monkeypatch.context() as later:
+        later.setattr(seals, "_checked", float("-inf"))
+        with pytest.raises(StoreBusy):
+            await seals.open(NOORD, "what_seen", made)
+    monkeypatch.undo()
+    assert await seals.open(NOORD, "what_seen", made) == WORDS
 
 
 async def test_destroying_all_of_a_subject_leaves_what_the_service_may_not_read(seals_of: Opener) -> None:

@@ -30,6 +30,7 @@ from shared.decisions import Elsewhere, Named, Refusal, Stream, TooEarly
 from shared.epochs import EFFECTS, Effect
 from shared.inbox_rows import Itself
 from shared.log import ONCE, EventLog, event_log, lay_out
+from shared.lost import StoreBusy
 from shared.refusals import NoMandate
 from shared.views import Resource
 from shared.writer.acts import (
@@ -43,7 +44,6 @@ from shared.writer.acts import (
     One,
     OnRefusal,
     Read,
-    StoreBusy,
 )
 from shared.writer.batch import Batch
 from shared.writer.loop import REPEATED, SECONDS_OF_DOUBT, Writer

@@ -420,6 +420,7 @@ def _revision(**other: Any) -> dict[str, Any]:
         "why": WHY,
         "on": PROPOSED_ON,
         "agreements": {"a1": agreement(*RUNS)},
+        "already": agreement(),
         "policies": POLICIES,
     }
     return {**asked, **other}
@@ -434,6 +435,11 @@ def test_a_revised_note_gives_way_to_another_one() -> None:
         Elsewhere(AGREEMENT, "a2", proposed),
     )
     assert agreement(*RUNS, revised).state_of("c1") == "dropped"
+
+
+def test_a_revised_note_takes_the_place_of_no_other() -> None:
+    for already in (agreement(*RUNS), agreement(replace(DRAFTED, lease="L2"))):
+        given(AGREEMENT, *RUNS).when(revise, **_revision(already=already)).then_refused(WrongState)
 
 
 def test_a_revision_has_a_reason_and_is_smart_again() -> None:

@@ -454,7 +454,11 @@ async def test_a_visit_moved_is_another_visit_that_must_be_announced(visits: Vis
     visits.at("2026-01-12T09:00")
     lease = await a_lease(visits)
     visit = await a_visit(visits, lease, "2026-01-19", announced="2026-01-12")
-    moved = await visits.done(f"/visits/{visit}/reschedule", {"new_date": "2026-01-26", "asked_by": "renter"})
+    move = {"new_date": "2026-01-26", "asked_by": "renter"}
+    for there in (visit, await a_visit(visits, await a_lease(visits), "2026-01-20", announced="2026-01-12")):
+        answer = await visits.act(f"/visits/{visit}/reschedule", {**move, "new_visit": there})
+        assert reason(answer) == (409, "wrong-state"), "what is there is not written over"
+    moved = await visits.done(f"/visits/{visit}/reschedule", move)
     assert types(moved) == ["VisitRescheduled", "VisitPlanned"]
     other = await visits.seen(f"/visits/{moved['rescheduled_to']}")
     assert (other["state"], other["date"], other["rescheduled_from"]) == ("planned", "2026-01-26", visit)

@@ -292,6 +292,16 @@ async def test_ec_31_being_told_is_not_agreeing(visits: Visits) -> None:
     assert reason(tried) == (409, "not-lack-of-cooperation")
 
 
+async def test_a_note_is_not_revised_onto_one_that_is_there(visits: Visits) -> None:
+    lease, _ = await a_visited_lease(visits)
+    notes = [await a_running_note(visits, one, step("2026-02-02")) for one in (lease, await a_lease(visits))]
+    body = {"commitments": [step("2026-02-02")], "why": "Te veel ineens."}
+    for there in notes:
+        answer = await visits.act(f"/agreements/{notes[0]}/revise", {**body, "new_agreement": there})
+        assert reason(answer) == (409, "wrong-state"), "what is there is not written over"
+    assert (await visits.done(f"/agreements/{notes[0]}/revise", body))["state"] == "revised"
+
+
 async def test_ec_33_nothing_is_broken_while_the_office_has_not_done_its_part(visits: Visits) -> None:
     lease, _ = await a_visited_lease(visits)
     mend = step("2026-02-02", by="office", action="De afvoer in de keuken herstellen", agreed_by_renter=None)

@@ -159,6 +159,7 @@ class World:
                 asked_by="renter",
                 reason=None,
                 lease=lease,
+                already=VISIT.initial,
             ),
         }
         match what:

@@ -52,6 +52,7 @@ from tests.specification import given, state_of
 from tests.visits.examples import (
     AGREED,
     ANNOUNCED,
+    CARRIED_OUT,
     ESTABLISHED,
     NOT_HOME,
     PLANNED,
@@ -149,15 +150,23 @@ def test_nobody_agrees_to_a_visit_they_were_not_told_of_or_that_is_over() -> Non
     given(VISIT, PLANNED, ANNOUNCED).when(renter_agrees, on=date(2026, 1, 13), channel="sms").then_refused(DateOrder)
 
 
+def _moved(**other: Any) -> dict[str, Any]:
+    asked = {"id": "v1", "new_visit": "v2", "new_on": date(2026, 1, 20), "new_slot": "14:00", "asked_by": "renter"}
+    return {**asked, "reason": WHY, "lease": lease(), "already": visit(), **other}
+
+
 def test_a_visit_that_is_moved_is_another_visit() -> None:
     day = date(2026, 1, 20)
     moved = VisitRescheduled(new_visit="v2", new_visit_on=day, new_slot="14:00", asked_by="renter", reason=WHY)
     planned = VisitPlanned(
         lease="L1", visit_on=day, slot="14:00", purpose="individual", counsellor="fatma", rescheduled_from="v1"
     )
-    given(VISIT, PLANNED, ANNOUNCED).when(
-        reschedule, id="v1", new_visit="v2", new_on=day, new_slot="14:00", asked_by="renter", reason=WHY, lease=lease()
-    ).then(moved, Elsewhere(VISIT, "v2", planned))
+    given(VISIT, PLANNED, ANNOUNCED).when(reschedule, **_moved()).then(moved, Elsewhere(VISIT, "v2", planned))
+
+
+def test_a_visit_takes_the_place_of_no_other() -> None:
+    for already in (visit(PLANNED, ANNOUNCED), CARRIED_OUT, visit(replace(PLANNED, lease="L2"))):
+        given(VISIT, PLANNED, ANNOUNCED).when(reschedule, **_moved(already=already)).then_refused(WrongState)
 
 
 def test_a_renter_who_asked_for_another_day_has_missed_nothing() -> None:
@@ -171,16 +180,7 @@ def test_a_renter_who_asked_for_another_day_has_missed_nothing() -> None:
 
 
 def test_a_visit_that_is_over_is_not_moved() -> None:
-    given(VISIT, PLANNED, ANNOUNCED, RECORDED).when(
-        reschedule,
-        id="v1",
-        new_visit="v2",
-        new_on=date(2026, 1, 20),
-        new_slot=None,
-        asked_by="renter",
-        reason=None,
-        lease=lease(),
-    ).then_refused(WrongState)
+    given(VISIT, PLANNED, ANNOUNCED, RECORDED).when(reschedule, **_moved(new_slot=None)).then_refused(WrongState)
 
 
 def test_a_visit_is_cancelled_with_a_reason() -> None:

@@ -267,15 +267,20 @@ async def revise_agreement(
     """Put another note in its place; its open commitments are dropped."""
     policies = await policies_known(store, by=by)
     known: Agreement = await store.state(AGREEMENT, agreement, by=by)
+    into = new_id(body.new_agreement, uuid4())
     decision = partial(
         rules.revise,
         id=agreement,
-        into=new_id(body.new_agreement, uuid4()),
+        into=into,
         commitments=await _wishes(by, known.lease, body.commitments),
         why=await by.seal_one("B", known.lease, "why", body.why),
         on=by.day,
     )
-    reads = {"agreements": every(AGREEMENT, known.lease), "policies": OF_THE_POLICIES}
+    reads = {
+        "agreements": every(AGREEMENT, known.lease),
+        "already": one(AGREEMENT, into),
+        "policies": OF_THE_POLICIES,
+    }
     stamped = by.under(policy=policy_on(policies, on=by.day).version)
     return await store.decide(AGREEMENT, agreement, decision, by=stamped, reads=reads)
 

@@ -150,16 +150,18 @@ async def reschedule_visit(
     """Put another visit in its place; never a refusal, never a miss."""
     known: Visit = await store.state(VISIT, visit, by=by)
     reason = await by.seal_one("B", known.lease, "reason", body.reason)
+    new_visit = new_id(body.new_visit, uuid4())
     decision = partial(
         rules.reschedule,
         id=visit,
-        new_visit=new_id(body.new_visit, uuid4()),
+        new_visit=new_visit,
         new_on=body.new_date,
         new_slot=body.new_slot,
         asked_by=body.asked_by,
         reason=reason,
     )
-    return await store.decide(VISIT, visit, decision, by=by, reads={"lease": one(LEASE, known.lease)})
+    reads = {"lease": one(LEASE, known.lease), "already": one(VISIT, new_visit)}
+    return await store.decide(VISIT, visit, decision, by=by, reads=reads)
 
 
 class CancelVisit(DatedAct):

@@ -326,13 +326,15 @@ def revise(
     why: Sealed | None,
     on: date,
     agreements: Mapping[str, Agreement],
+    already: Agreement,
     policies: Policies,
 ) -> list[AgreementEvent | Elsewhere]:
     """Put another note in its place, proposed with other commitments; the open ones of this note are dropped.
 
+    :param already: what there is under the new note's id. :raises WrongState: a note, this one or any other.
     :raises ReasonMissing: why was not said. :raises NotSmart, TooManyOpenCommitments: as for ``propose``.
     """
-    if agreement.state != "running" or agreement.drafted is None:
+    if agreement.state != "running" or agreement.drafted is None or already.state != "new":
         raise WrongState
     if why is None:
         raise ReasonMissing

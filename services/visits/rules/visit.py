@@ -210,9 +210,13 @@ def reschedule(
     asked_by: str,
     reason: Sealed | None,
     lease: Lease,
+    already: Visit,
 ) -> list[VisitEvent | Elsewhere]:
-    """Put another visit in its place. A renter who asks before the day has neither refused nor missed anything."""
-    if not visit.open or not lease.runs:
+    """Put another visit in its place. A renter who asks before the day has neither refused nor missed anything.
+
+    :param already: what there is under the new visit's id. :raises WrongState: a visit, this one or any other.
+    """
+    if not visit.open or not lease.runs or already.state != "new":
         raise WrongState
     slot = new_slot or visit.slot
     moved = VisitRescheduled(new_visit=new_visit, new_visit_on=new_on, new_slot=slot, asked_by=asked_by, reason=reason)

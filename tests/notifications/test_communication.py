@@ -20,6 +20,7 @@ from services.notifications.events import (
 )
 from services.notifications.rules.communication import (
     COMMUNICATION,
+    Communication,
     Proof,
     approve,
     approve_reminder,
@@ -483,7 +484,7 @@ def test_of_a_notice_that_was_not_collected_a_copy_goes_by_ordinary_post() -> No
     notice = drafted(kind="L-09", about_kind="termination", about_id="t-1")
     missed = CommunicationNotCollected(addressee=AN, not_collected_on=date(2026, 5, 28))
     given(COMMUNICATION, notice, APPROVED, sent(), missed).when(
-        send_again, id=LETTER, again=AGAIN, method="letter", on=date(2026, 5, 28)
+        send_again, **{**ANEW, "method": "letter", "on": date(2026, 5, 28)}
     ).then_it_holds(lambda events: events[0].method == "letter")
 
 
@@ -493,6 +494,7 @@ def test_a_notice_that_came_back_leaves_again_only_while_the_dates_it_states_hol
     again: dict[str, Any] = {
         "id": LETTER,
         "again": AGAIN,
+        "already": Communication(),
         "method": "registered_electronic",
         "post_until": date(2026, 5, 26),
     }
@@ -577,7 +579,13 @@ REPEATED = CommunicationRepeated(
     sent_on=date(2026, 6, 1),
     required=(AN,),
 )
-ANEW: dict[str, Any] = {"id": LETTER, "again": AGAIN, "method": "handover", "on": date(2026, 6, 1)}
+ANEW: dict[str, Any] = {
+    "id": LETTER,
+    "again": AGAIN,
+    "already": Communication(),
+    "method": "handover",
+    "on": date(2026, 6, 1),
+}
 
 
 def test_what_was_not_collected_is_sent_again_as_a_communication_of_its_own() -> None:
@@ -590,6 +598,14 @@ def test_sending_again_twice_under_one_id_is_once() -> None:
     given(COMMUNICATION, drafted(), APPROVED, sent(), MISSED, SENT_AGAIN).when(
         send_again, **ANEW
     ).then_nothing_happens()
+
+
+def test_what_is_sent_again_takes_the_place_of_no_other_letter() -> None:
+    letter = (drafted(), APPROVED, sent(), MISSED)
+    for there in (letter, (drafted(kind="L-03", about_kind="visit"),)):
+        given(COMMUNICATION, *letter).when(
+            send_again, **{**ANEW, "already": state_of(COMMUNICATION, *there)}
+        ).then_refused(WrongState)
 
 
 def test_what_came_back_does_not_go_the_same_way_to_the_same_address() -> None:

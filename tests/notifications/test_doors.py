@@ -407,6 +407,8 @@ async def test_both_spouses_must_be_reached(notifications: Notifications) -> Non
     missed = await notifications.act(f"{path}/not-collected", outcome(BERT, day), **TOM)
     assert recorded(missed) == ["CommunicationNotCollected", "TaskOpened"]
     assert await notifications.to_do(lease=LEASE) == ["letter_not_delivered"]
+    onto_itself = await notifications.act(f"{path}/send-again", {"method": "handover", "id": letter["id"]}, **TOM)
+    assert reason(onto_itself) == (409, "wrong-state"), "what is there is not written over"
     again = await notifications.act(f"{path}/send-again", {"method": "handover"}, **TOM)
     assert recorded(again) == ["CommunicationSentAgain", "CommunicationRepeated", "TaskClosed"]
     second = again.json()["again"][0]

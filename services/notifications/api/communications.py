@@ -149,6 +149,7 @@ async def send_letter_again(
         letter,
         partial(_and_leave_again, decision=decision, again=again),
         by=by.on(body.on),
+        reads={"already": one(COMMUNICATION, again)},
         closes=lambda _: (
             Closing(kind="letter_not_delivered", about_id=communication),
             Closing(kind="notice_not_given", about_id=communication),

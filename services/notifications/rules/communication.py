@@ -534,6 +534,7 @@ def send_again(
     *,
     id: str,
     again: str,
+    already: Communication,
     method: Method,
     on: date,
     addressees: tuple[str, ...] = (),
@@ -543,11 +544,11 @@ def send_again(
 ) -> list[CommunicationEvent | Elsewhere]:
     """Send the frozen letter again to those whom it did not reach, as a communication of its own.
 
-    :param again: the id of the new communication.
+    :param again: the id of the new communication. :param already: what there is under that id.
     :param addressees: only these; empty: all whom it did not reach.
     :param addresses: new addresses, by addressee.
     :param post_until: the last day on which the dates of a notice hold; one that came back was not given (9.3).
-    :raises WrongState: it reached everybody, or nothing is known yet.
+    :raises WrongState: it reached everybody, or nothing is known yet; or the id is another letter's, or its own.
     :raises ChannelNotAllowed: this kind may not go this way.
     :raises DateOrder: before the outcome it answers.
     :raises AddressUnchanged: it came back, and would go the same way to the same address.
@@ -561,7 +562,7 @@ def send_again(
         for one in communication.addressed
         if one.state in ("not_collected", "returned") and (not addressees or one.to.addressee in addressees)
     ]
-    if not failed:
+    if not failed or already.lease is not None:
         raise WrongState
     allowed = channels_of(communication.kind, communication.about_kind)
     if communication.kind == "L-09" and all(one.state == "not_collected" for one in failed):

@@ -1,7 +1,7 @@
 """People decide about evaluations: four eyes, own reasons, contests (domain 3.5, 8)."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from services.evaluations.events import (
@@ -184,6 +184,14 @@ def test_an_unmet_commitment_of_the_office_itself_stands_in_the_way() -> None:
     given(EVALUATION, PROPOSED).when(decide_negative, **judging(an_office_commitment(a_lease(), kept=True))).then(
         DECIDED
     )
+
+
+def test_of_the_office_s_commitment_counts_what_was_seen_last_not_what_was_typed_in_last() -> None:
+    half: dict[str, Any] = {"lease": LEASE, "agreement": "a1", "commitment": "k1", "by": "office", "outcome": "partly"}
+    before = VISITED - timedelta(days=2)
+    late = an_office_commitment(a_lease(), kept=True)
+    late.tell(CommitmentFollowedUpV1(**half, seen_on=before, seen_by=FATMA), on=before)
+    given(EVALUATION, PROPOSED).when(decide_negative, **judging(late)).then(DECIDED)
 
 
 def not_upholding(**changed: Any) -> dict[str, Any]:

@@ -293,6 +293,23 @@ def test_a_later_follow_up_stands_beside_the_earlier_one() -> None:
     assert known.follow_ups == (BROKEN, done)
 
 
+def test_what_was_seen_last_stands_whenever_it_was_typed_in() -> None:
+    done = replace(KEPT, seen_on=LATER + timedelta(days=9))
+    known = agreement(*RUNS, done, BROKEN)
+    assert known.state_of("c1") == "kept"
+    assert known.follow_ups == (done, BROKEN)
+    given(AGREEMENT, *RUNS, done, BROKEN).when(follow_up, **_seen()).then_nothing_happens()
+    given(AGREEMENT, *RUNS, done, BROKEN).when(
+        conclude, as_="broken", on=done.seen_on, why=WHY, agreements=_notes(*RUNS, done, BROKEN)
+    ).then_refused(NoFollowUp)
+
+
+def test_of_one_day_the_last_word_stands() -> None:
+    typo = replace(BROKEN, outcome="partly")
+    assert agreement(*RUNS, BROKEN, typo).state_of("c1") == "partly"
+    given(AGREEMENT, *RUNS, BROKEN, typo).when(follow_up, **_seen()).then(BROKEN)
+
+
 def test_what_nobody_could_help_is_dropped() -> None:
     assert agreement(*RUNS, replace(BROKEN, outcome="force_majeure")).state_of("c1") == "dropped"
 

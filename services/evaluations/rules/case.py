@@ -525,6 +525,7 @@ class Note:
     findings: tuple[str, ...] = ()
     commitments: tuple[CommitmentV1, ...] = ()
     outcomes: Mapping[str, str] = field(default_factory=dict)
+    seen_on: Mapping[str, date] = field(default_factory=dict)  # when that outcome was seen, by commitment
     concluded_on: date | None = None
 
     @property
@@ -555,8 +556,10 @@ def _note(id: str, history: Iterable[Recorded[Any]]) -> Note:
                 note = changed(note, state="revised")
             case AgreementLapsedV1():
                 note = changed(note, state="lapsed")
-            case CommitmentFollowedUpV1():
-                note = changed(note, outcomes={**note.outcomes, event.commitment: event.outcome})
+            case CommitmentFollowedUpV1(commitment=line, seen_on=day):
+                if day >= note.seen_on.get(line, day):  # what is typed in later was not always seen later
+                    outcomes = {**note.outcomes, line: event.outcome}
+                    note = changed(note, outcomes=outcomes, seen_on={**note.seen_on, line: day})
             case AgreementKeptV1():
                 note = changed(note, state="kept", concluded_on=event.concluded_on)
             case AgreementPartlyKeptV1():

@@ -57,7 +57,7 @@ class Agreement:
     revised: AgreementRevised | None = None
     concluded: AgreementKept | AgreementPartlyKept | AgreementBreached | None = None
     lapsed: AgreementLapsed | None = None
-    latest: Mapping[str, CommitmentFollowedUp] = field(default_factory=dict)  # the last follow-up of each commitment
+    latest: Mapping[str, CommitmentFollowedUp] = field(default_factory=dict)  # what was seen last of each commitment
 
     @property
     def lease(self) -> str:
@@ -274,9 +274,8 @@ def follow_up(
     promised = agreement.commitment(commitment)
     if roles and not roles & {"counsellor", "coordinator"} and (promised is None or promised.by != "office"):
         raise NotPermitted
-    if seen_by is not None and agreement.latest.get(commitment) == CommitmentFollowedUp(
-        commitment=commitment, seen_on=on, outcome=outcome, seen_by=seen_by
-    ):
+    of_that_day = [one for one in agreement.follow_ups if (one.commitment, one.seen_on) == (commitment, on)]
+    if of_that_day and (of_that_day[-1].outcome, of_that_day[-1].seen_by) == (outcome, seen_by):
         return []
     if agreement.state != "running":
         raise WrongState
@@ -433,10 +432,13 @@ def evolve(agreement: Agreement, event: AgreementEvent) -> Agreement:
         case AgreementRefused():
             return replace(agreement, state="refused", refused=event)
         case CommitmentFollowedUp():
+            before = agreement.latest.get(event.commitment)
+            # What is typed in later was not always seen later; of one day the last word stands.
+            stands = event if before is None or before.seen_on <= event.seen_on else before
             return replace(
                 agreement,
                 follow_ups=(*agreement.follow_ups, event),
-                latest={**agreement.latest, event.commitment: event},
+                latest={**agreement.latest, event.commitment: stands},
             )
         case CommitmentDue():
             return replace(agreement, due_noted=agreement.due_noted | {event.commitment})

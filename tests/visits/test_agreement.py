@@ -255,6 +255,13 @@ def test_a_settled_reservation_disputes_nothing_more() -> None:
     given(AGREEMENT, DRAFTED, TWO).when(settle_reservation, commitments=("c2",), **asked).then_refused(WrongState)
 
 
+def test_a_reservation_is_not_settled_before_it_was_made() -> None:
+    runs = (DRAFTED, TWO, replace(ACCEPTED, reservation=WORDS, disputed=("c2",)), AgreementStarted())
+    asked: dict[str, Any] = {"office_said": WORDS, "renter_said": WORDS, "commitments": ("c2",)}
+    before = PROPOSED_ON - timedelta(days=1)
+    given(AGREEMENT, *runs).when(settle_reservation, on=before, **asked).then_refused(DateOrder)
+
+
 # --- following up ---
 
 
@@ -278,6 +285,12 @@ def test_a_commitment_is_not_broken_before_its_day() -> None:
     given(AGREEMENT, *RUNS).when(follow_up, **_seen(on=before)).then_refused(NotYetDue)
     given(AGREEMENT, *RUNS).when(follow_up, **_seen(on=DUE)).then_it_holds(bool)
     given(AGREEMENT, *RUNS).when(follow_up, **_seen(on=before, outcome="kept")).then_it_holds(bool)
+
+
+def test_nothing_is_seen_of_a_commitment_before_the_renter_accepted_it() -> None:
+    runs = (DRAFTED, PROPOSED, replace(ACCEPTED, accepted_on=DUE + timedelta(days=2)), AgreementStarted())
+    given(AGREEMENT, *runs).when(follow_up, **_seen(on=DUE + timedelta(days=1))).then_refused(DateOrder)
+    given(AGREEMENT, *runs).when(follow_up, **_seen(on=DUE + timedelta(days=2))).then_it_holds(bool)
 
 
 def test_a_follow_up_needs_a_person_a_commitment_and_a_running_note() -> None:
@@ -427,6 +440,12 @@ def test_a_note_is_not_concluded_before_it_was_accepted() -> None:
         conclude, as_="kept", on=date(2026, 1, 11), why=WHY, agreements=_notes(*kept)
     ).then_refused(DateOrder)
     given(AGREEMENT, DRAFTED).when(conclude, as_="kept", on=LATER, why=WHY, agreements={}).then_refused(WrongState)
+
+
+def test_a_note_is_not_concluded_before_what_it_rests_on_was_seen() -> None:
+    asked = {"as_": "broken", "why": WHY, "agreements": _notes(*RUNS, BROKEN)}
+    given(AGREEMENT, *RUNS, BROKEN).when(conclude, on=LATER - timedelta(days=1), **asked).then_refused(DateOrder)
+    given(AGREEMENT, *RUNS, BROKEN).when(conclude, on=LATER, **asked).then_it_holds(bool)
 
 
 def _revision(**other: Any) -> dict[str, Any]:

@@ -270,6 +270,7 @@ def follow_up(
     :raises Unknown: no such commitment. :raises NotSeen: nobody saw it. :raises NotYetDue: broken before its day.
     :raises LandlordCommitmentOpen: it waits for something the office has not done.
     :raises UnderReservation: the renter's reservation about it was not settled.
+    :raises DateOrder: before the renter accepted the note.
     """
     promised = agreement.commitment(commitment)
     if roles and not roles & {"counsellor", "coordinator"} and (promised is None or promised.by != "office"):
@@ -277,12 +278,14 @@ def follow_up(
     of_that_day = [one for one in agreement.follow_ups if (one.commitment, one.seen_on) == (commitment, on)]
     if of_that_day and (of_that_day[-1].outcome, of_that_day[-1].seen_by) == (outcome, seen_by):
         return []
-    if agreement.state != "running":
+    if agreement.state != "running" or agreement.accepted is None:
         raise WrongState
     if promised is None:
         raise Unknown
     if seen_by is None:
         raise NotSeen
+    if on < agreement.accepted.accepted_on:
+        raise DateOrder
     if outcome == "not_kept":
         if on < promised.due_on:
             raise NotYetDue
@@ -360,6 +363,7 @@ def conclude(
 
     :raises LandlordCommitmentOpen: broken, while the office has not done its part.
     :raises NoFollowUp: broken, and nobody saw a commitment not kept. :raises FollowUpMissing: some are still open.
+    :raises DateOrder: before the renter accepted it, or before what was seen last of its commitments.
     """
     if agreement.state == as_ and agreement.concluded and agreement.concluded.concluded_on == on:
         return []
@@ -374,7 +378,7 @@ def conclude(
             raise NoFollowUp
     if agreement.open_commitments:
         raise FollowUpMissing
-    if on < agreement.accepted.accepted_on:
+    if on < max((agreement.accepted.accepted_on, *(seen.seen_on for seen in agreement.latest.values()))):
         raise DateOrder
     if as_ == "broken":
         return [AgreementBreached(concluded_on=on, not_kept=not_kept, why=why)]
@@ -386,14 +390,16 @@ def settle_reservation(
 ) -> list[AgreementEvent]:
     """Note the new talk, both sides, after which these commitments are no longer disputed.
 
-    :raises Unknown: one is no commitment of this note.
+    :raises Unknown: one is no commitment of this note. :raises DateOrder: before the reservation was made.
     """
-    if agreement.state != "running":
+    if agreement.state != "running" or agreement.accepted is None:
         raise WrongState
     if any(agreement.commitment(one) is None for one in commitments):
         raise Unknown
     if not agreement.disputed & frozenset(commitments):
         return []
+    if on < agreement.accepted.accepted_on:
+        raise DateOrder
     return [
         ReservationSettled(settled_on=on, commitments=commitments, office_said=office_said, renter_said=renter_said)
     ]

@@ -11,6 +11,7 @@ from services.visits.events import (
     AdministratorEnded,
     BalanceRecorded,
     CadenceSet,
+    ContactPoint,
     CounsellorAssigned,
     FirstVisitDue,
     FirstVisitOverdue,
@@ -422,6 +423,16 @@ def test_an_administration_ends_after_it_began() -> None:
     given(LEASE, *RUNNING).when(end_administration, administrator=None, on=TODAY).then_refused(Unknown)
 
 
+def test_an_administrator_told_of_twice_is_one() -> None:
+    given(LEASE, *RUNNING, APPOINTED).when(appoint_administrator, **_appointment()).then_nothing_happens()
+    given(LEASE, *RUNNING, APPOINTED).when(appoint_administrator, **_appointment(scope="all")).then_refused(WrongState)
+    ended = AdministratorEnded(administrator="a1", ended_on=date(2026, 3, 1))
+    over = given(LEASE, *RUNNING, APPOINTED, ended)
+    over.when(appoint_administrator, **_appointment()).then_refused(WrongState)
+    over.when(end_administration, administrator="a1", on=date(2026, 3, 1)).then_nothing_happens()
+    over.when(end_administration, administrator="a1", on=date(2026, 3, 2)).then_refused(Unknown)
+
+
 STANDSTILL = StandstillStarted(standstill="s1", starts_on=TODAY, kind="collective_debt_settlement")
 
 
@@ -435,6 +446,26 @@ def test_a_standstill_blocks_steps_against_arrears_until_it_ends() -> None:
         DateOrder
     )
     given(LEASE, *RUNNING).when(end_standstill, standstill=None, on=TODAY).then_refused(Unknown)
+
+
+def test_a_standstill_told_of_twice_is_one_and_can_end() -> None:
+    ref, mediator = text("26/B/12"), text("Mr. Voorbeeld")
+    points = (ContactPoint(kind="email", value=text("mr@voorbeeld.be")),)
+    asked = {"standstill": "s1", "from_": TODAY, "kind": "court_order", "ref": ref, "mediator_name": mediator}
+    asked |= {"mediator_contacts": points}
+    known = given(LEASE, *RUNNING).when(start_standstill, **asked).events or []
+    given(LEASE, *RUNNING, *known).when(start_standstill, **asked).then_nothing_happens()
+    given(LEASE, *RUNNING, *known).when(start_standstill, **{**asked, "kind": "other"}).then_refused(WrongState)
+
+
+def test_an_id_belongs_to_one_standstill() -> None:
+    """Who hears of one of that id again takes it for the one that has ended."""
+    ended = StandstillEnded(standstill="s1", ended_on=date(2026, 3, 1))
+    over = given(LEASE, *RUNNING, STANDSTILL, ended)
+    asked = {"kind": "collective_debt_settlement", "ref": None, "mediator_name": None, "mediator_contacts": ()}
+    over.when(start_standstill, standstill="s1", from_=date(2026, 4, 1), **asked).then_refused(WrongState)
+    over.when(end_standstill, standstill="s1", on=date(2026, 3, 1)).then_nothing_happens()
+    over.when(end_standstill, standstill="s1", on=date(2026, 3, 2)).then_refused(Unknown)
 
 
 # --- landlord, office, head lease, notice ---

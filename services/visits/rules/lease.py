@@ -91,6 +91,7 @@ class Lease:
     taken_over: tuple[LeaseTakenOver, ...] = ()
     administrators: tuple[AdministratorAppointed, ...] = ()
     standstills: tuple[StandstillStarted, ...] = ()
+    over: Mapping[str, date] = field(default_factory=dict)  # the last day of each of these that ended
     head_lease_ends_on: date | None = None
     terminations: frozenset[str] = frozenset()  # whose notice was posted, and not withdrawn
     ended: LeaseEnded | None = None
@@ -368,23 +369,29 @@ def appoint_administrator(
     """Note that a judge appointed an administrator.
 
     :raises NoProof: the judgment is not named. :raises Unknown: the protected person is no party here.
+    :raises WrongState: the id is another administration's.
     """
-    _not_closed(lease)
+    known = next((one for one in lease.administrators if one.administrator == administrator), None)
     if judgment_ref is None:
+        _not_closed(lease)
         raise NoProof
+    appointed = AdministratorAppointed(
+        administrator=administrator,
+        appointed_from=from_,
+        scope=scope,
+        judgment_ref=judgment_ref,
+        name=name,
+        party=party,
+        contacts=contacts,
+    )
+    if is_the_same(known, appointed):
+        return []
+    _not_closed(lease)
+    if known is not None or administrator in lease.over:
+        raise WrongState
     if party is not None and all(one.id != party for one in lease.parties):
         raise Unknown
-    return [
-        AdministratorAppointed(
-            administrator=administrator,
-            appointed_from=from_,
-            scope=scope,
-            judgment_ref=judgment_ref,
-            name=name,
-            party=party,
-            contacts=contacts,
-        )
-    ]
+    return [appointed]
 
 
 def end_administration(lease: Lease, *, administrator: str | None, on: date) -> list[LeaseEvent]:
@@ -392,6 +399,8 @@ def end_administration(lease: Lease, *, administrator: str | None, on: date) -> 
 
     :raises Unknown: there is none, or which one is not clear. :raises DateOrder: it would end before it began.
     """
+    if administrator is not None and lease.over.get(administrator) == on:
+        return []
     _not_closed(lease)
     running = [one for one in lease.administrators if administrator in (None, one.administrator)]
     if len(running) != 1:
@@ -411,18 +420,25 @@ def start_standstill(
     mediator_name: Sealed | None,
     mediator_contacts: tuple[ContactPoint, ...],
 ) -> list[LeaseEvent]:
-    """Note that steps against arrears are blocked."""
+    """Note that steps against arrears are blocked.
+
+    :raises WrongState: the id is another standstill's.
+    """
+    known = next((one for one in lease.standstills if one.standstill == standstill), None)
+    started = StandstillStarted(
+        standstill=standstill,
+        starts_on=from_,
+        kind=kind,
+        ref=ref,
+        mediator_name=mediator_name,
+        mediator_contacts=mediator_contacts,
+    )
+    if is_the_same(known, started):
+        return []
     _not_closed(lease)
-    return [
-        StandstillStarted(
-            standstill=standstill,
-            starts_on=from_,
-            kind=kind,
-            ref=ref,
-            mediator_name=mediator_name,
-            mediator_contacts=mediator_contacts,
-        )
-    ]
+    if known is not None or standstill in lease.over:
+        raise WrongState
+    return [started]
 
 
 def end_standstill(lease: Lease, *, standstill: str | None, on: date) -> list[LeaseEvent]:
@@ -430,6 +446,8 @@ def end_standstill(lease: Lease, *, standstill: str | None, on: date) -> list[Le
 
     :raises Unknown: there is none, or which one is not clear. :raises DateOrder: it would end before it began.
     """
+    if standstill is not None and lease.over.get(standstill) == on:
+        return []
     _not_closed(lease)
     running = [one for one in lease.standstills if standstill in (None, one.standstill)]
     if len(running) != 1:
@@ -545,13 +563,12 @@ def evolve(lease: Lease, event: LeaseEvent) -> Lease:
             return replace(lease, administrators=(*lease.administrators, event))
         case AdministratorEnded():
             still = tuple(one for one in lease.administrators if one.administrator != event.administrator)
-            return replace(lease, administrators=still)
+            return replace(lease, administrators=still, over={**lease.over, event.administrator: event.ended_on})
         case StandstillStarted():
             return replace(lease, standstills=(*lease.standstills, event))
         case StandstillEnded():
-            return replace(
-                lease, standstills=tuple(one for one in lease.standstills if one.standstill != event.standstill)
-            )
+            running = tuple(one for one in lease.standstills if one.standstill != event.standstill)
+            return replace(lease, standstills=running, over={**lease.over, event.standstill: event.ended_on})
         case LandlordChanged():
             return replace(
                 lease, landlords=(*lease.landlords, Landlord(name=event.landlord, starts_on=event.starts_on))

@@ -384,6 +384,8 @@ async def test_ec_12_a_device_whose_clock_runs_ahead(visits: Visits) -> None:
     finding = await visits.done("/findings", ahead)
     assert finding["clock_suspect"] is True
     how = {"occurred_on": "2026-01-19", "why": "De tablet liep drie uur voor."}
+    another = await visits.act(f"/findings/{finding['id']}/confirm-date", {**how, "occurred_on": "2026-01-18"})
+    assert reason(another) == (409, "date-order"), "it was seen at the visit"
     confirmed = await visits.done(f"/findings/{finding['id']}/confirm-date", how)
     assert confirmed["clock_suspect"] is False
     assert confirmed["occurred_on"] == "2026-01-19"

@@ -446,7 +446,7 @@ SUSPECT = replace(ESTABLISHED, seen_on=date(2026, 1, 13), date_suspect=True)
 
 def _confirmation(**other: Any) -> dict[str, Any]:
     asked = {"id": "f1", "seen_on": VISIT_DAY, "why": WHY, "today": TODAY, "checklists": CHECKLISTS}
-    return {**asked, "findings": {"f1": finding(SUSPECT)}, **other}
+    return {**asked, "visits": {"v1": CARRIED_OUT}, "findings": {"f1": finding(SUSPECT)}, **other}
 
 
 def test_ec_12_a_person_confirms_the_day() -> None:
@@ -461,6 +461,13 @@ def test_a_day_is_confirmed_with_a_reason_and_not_in_the_future() -> None:
     given(FINDING, SUSPECT).when(confirm_date, **_confirmation(why=None)).then_refused(ReasonMissing)
     given(FINDING, SUSPECT).when(confirm_date, **_confirmation(seen_on=date(2026, 2, 1))).then_refused(OccurredInFuture)
     given(FINDING, ESTABLISHED).when(confirm_date, **_confirmation()).then_refused(WrongState)
+
+
+def test_what_was_seen_at_a_visit_is_confirmed_to_be_of_that_day() -> None:
+    for seen_on in (date(2026, 1, 11), TODAY):
+        given(FINDING, SUSPECT).when(confirm_date, **_confirmation(seen_on=seen_on)).then_refused(DateOrder)
+    told = replace(SUSPECT, source="third_party", visit=None)
+    given(FINDING, told).when(confirm_date, **_confirmation(seen_on=date(2026, 1, 11))).then_it_holds(bool)
 
 
 def test_an_attribution_is_kept_beside_the_later_one() -> None:

@@ -338,7 +338,7 @@ FINDING_ACTS: Mapping[str, tuple[Decision, set[str]]] = {
         {"discussed", "agreement"},
     ),
     "mark_mistaken": (partial(findings.mark_mistaken, why=WHY, **KNOWN), set(OF_FINDING)),
-    "confirm_date": (partial(findings.confirm_date, seen_on=VISIT_DAY, why=WHY, today=ON, **KNOWN), set()),
+    "confirm_date": (partial(findings.confirm_date, seen_on=VISIT_DAY, why=WHY, today=ON, visits={}, **KNOWN), set()),
 }
 
 

@@ -315,6 +315,7 @@ async def confirm_date(
     known, reads, stamped = await _of_one(store, finding, by)
     why = await by.seal_one("B", known.lease, "why", body.why)
     decision = partial(rules.confirm_date, id=finding, seen_on=body.occurred_on, why=why, today=by.today)
+    reads = {**reads, "visits": every(VISIT, known.lease)}
     return await store.decide(FINDING, finding, decision, by=stamped, reads=reads)
 
 

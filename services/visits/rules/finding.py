@@ -433,13 +433,14 @@ def confirm_date(
     seen_on: date,
     why: Sealed | None,
     today: date,
+    visits: Mapping[str, Visit],
     findings: Mapping[str, Finding],
     checklists: Checklists,
 ) -> list[FindingEvent | Elsewhere]:
     """Say on which day it was, where the device's clock was wrong.
 
     :raises WrongState: its day was never in doubt. :raises ReasonMissing: how one knows was not said.
-    :raises OccurredInFuture: that day lies after today.
+    :raises OccurredInFuture: that day lies after today. :raises DateOrder: another day than that of its visit.
     """
     if finding.date_confirmed is not None and finding.date_confirmed.seen_on == seen_on:
         return []
@@ -449,6 +450,8 @@ def confirm_date(
         raise ReasonMissing
     if seen_on > today:
         raise OccurredInFuture
+    if finding.visit is not None and visits[finding.visit].day != seen_on:
+        raise DateOrder
     done = FindingDateConfirmed(seen_on=seen_on, why=why)
     return [done, *_persistence_after(finding, done, id=id, findings=findings, checklists=checklists)]
 

@@ -22,6 +22,7 @@ from services.visits.events import (
     CommitmentFollowedUp,
     LeaseEnded,
     PartyAdded,
+    PartyLeft,
     ReservationSettled,
 )
 from services.visits.rules.agreement import (
@@ -193,6 +194,14 @@ def test_a_note_is_read_in_the_renter_s_language_or_interpreted() -> None:
         accept, **_acceptance(lease=two, by_party="deniz", read_in_language="tr")
     ).then_it_holds(bool)
     given(AGREEMENT, DRAFTED, PROPOSED).when(accept, **_acceptance(by_party="nobody")).then_refused(Unknown)
+
+
+def test_a_note_is_read_in_the_language_of_who_was_a_party_that_day() -> None:
+    gone = PartyLeft(party="deniz", left_on=PROPOSED_ON + timedelta(days=1))
+    couple = lease(PartyAdded(party=DENIZ, joined_on=PROPOSED_ON), gone)
+    given(AGREEMENT, DRAFTED, PROPOSED).when(accept, **_acceptance(lease=couple)).then_refused(NotUnderstood)
+    later = _acceptance(lease=couple, on=gone.left_on)
+    given(AGREEMENT, DRAFTED, PROPOSED).when(accept, **later).then_it_holds(bool)
 
 
 def test_a_child_does_not_interpret_a_note() -> None:

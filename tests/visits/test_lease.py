@@ -531,6 +531,6 @@ def test_under_notice_guidance_goes_on() -> None:
 
 def test_who_is_a_party() -> None:
     known = state_of(LEASE, *RUNNING)
-    assert known.is_party("renter")
-    assert known.is_party(AMINA.id)
-    assert not known.is_party(DAUGHTER.id)
+    assert known.is_party("renter", on=TODAY)
+    assert known.is_party(AMINA.id, on=TODAY)
+    assert not known.is_party(DAUGHTER.id, on=TODAY)

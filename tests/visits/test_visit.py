@@ -10,6 +10,8 @@ from services.visits.events import (
     AccessRefused,
     AppointmentAgreed,
     LeaseVisited,
+    PartyAdded,
+    PartyLeft,
     RenterNotHome,
     ReportCorrected,
     ReportDrafted,
@@ -53,6 +55,7 @@ from tests.visits.examples import (
     AGREED,
     ANNOUNCED,
     CARRIED_OUT,
+    DENIZ,
     ESTABLISHED,
     NOT_HOME,
     PLANNED,
@@ -276,6 +279,19 @@ def test_only_a_party_refuses_access() -> None:
     given(VISIT, PLANNED, ANNOUNCED).when(
         record_access_refused, by_whom="amina", **{**asked, "on": date(2026, 1, 11)}
     ).then_refused(DateOrder)
+
+
+def test_who_refuses_access_is_a_party_on_the_day_of_the_visit() -> None:
+    since, after = VISIT_DAY + timedelta(days=1), date(2026, 1, 20)
+    asked = {"on": after, "said": None, "reason_given": None}
+    came = lease(PartyAdded(party=DENIZ, joined_on=since))
+    given(VISIT, PLANNED, ANNOUNCED).when(record_access_refused, by_whom="deniz", lease=came, **asked).then_refused(
+        NotAParty
+    )
+    gone = lease(PartyAdded(party=DENIZ, joined_on=VISIT_DAY), PartyLeft(party="deniz", left_on=since))
+    given(VISIT, PLANNED, ANNOUNCED).when(record_access_refused, by_whom="deniz", lease=gone, **asked).then(
+        AccessRefused(by_whom="deniz")
+    )
 
 
 # --- the report ---

@@ -222,7 +222,7 @@ def accept(
         raise WrongState
     if interpreter != "none" and interpreter_over_18 is False:
         raise InterpreterIsMinor
-    readers = [party for party in lease.renters if by_party in (None, party.id)]
+    readers = [party for party in lease.renters_on(on) if by_party in (None, party.id)]
     if by_party is not None and not readers:
         raise Unknown
     if interpreter == "none" and any(party.language != read_in_language for party in readers):

@@ -74,6 +74,7 @@ class Lease:
     state: LeaseState = "new"
     registered: LeaseRegistered | None = None
     parties: tuple[Party, ...] = ()
+    joined: Mapping[str, date] = field(default_factory=dict)  # who came after the start, and from which day
     left: Mapping[str, date] = field(default_factory=dict)
     counsellor: str | None = None
     counsellor_from: date | None = None
@@ -136,9 +137,19 @@ class Lease:
             return None
         return "cadence_not_set" if self.runs else "not_running"
 
-    def is_party(self, who: str) -> bool:
-        """Whether ``who`` (a party id, or "renter") is a party to the lease now."""
-        return who == "renter" or any(party.id == who for party in self.renters)
+    def renters_on(self, day: date) -> tuple[Party, ...]:
+        """Return the parties to the lease on a day: from the one on which they joined until that before they left."""
+        return tuple(
+            party
+            for party in self.parties
+            if party.role != "household_member"
+            and self.joined.get(party.id, day) <= day
+            and (party.id not in self.left or day < self.left[party.id])
+        )
+
+    def is_party(self, who: str, *, on: date) -> bool:
+        """Whether ``who`` (a party id, or "renter") is a party to the lease on a day."""
+        return who == "renter" or any(party.id == who for party in self.renters_on(on))
 
 
 class PartyMissing(Refusal):
@@ -556,7 +567,11 @@ def evolve(lease: Lease, event: LeaseEvent) -> Lease:
             informed = Informed(policy_version=event.policy_version, on=event.delivered_on)
             return replace(lease, informed=(*lease.informed, informed))
         case PartyAdded():
-            return replace(lease, parties=(*lease.parties, event.party))
+            return replace(
+                lease,
+                parties=(*lease.parties, event.party),
+                joined={**lease.joined, event.party.id: event.joined_on},
+            )
         case PartyLeft():
             return replace(lease, left={**lease.left, event.party: event.left_on})
         case AdministratorAppointed():

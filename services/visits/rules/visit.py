@@ -311,12 +311,12 @@ def record_access_refused(
 ) -> list[VisitEvent]:
     """Record that a party to the lease refused access.
 
-    :param by_whom: a party id, or "renter". :raises NotAParty: somebody else opened; nobody was home.
+    :param by_whom: a party id, or "renter". :raises NotAParty: no party on the day of the visit; nobody was home.
     :raises DateOrder: before the day of the visit.
     """
     if visit.state != "announced" or visit.visit_on is None:
         raise WrongState
-    if not lease.is_party(by_whom):
+    if not lease.is_party(by_whom, on=visit.visit_on):
         raise NotAParty
     if on < visit.visit_on:
         raise DateOrder

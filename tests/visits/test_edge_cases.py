@@ -282,6 +282,14 @@ async def test_ec_29_what_the_renter_signed_under_is_kept_word_for_word(visits: 
     assert (await visits.act(f"/agreements/{note}/follow-up", undone)).status_code == 200
 
 
+async def test_a_reservation_without_words_is_none(visits: Visits) -> None:
+    lease, _ = await a_visited_lease(visits)
+    for blank in ("", "  "):
+        note = await a_running_note(visits, lease, step("2026-02-02"), reservation=blank)
+        seen = await visits.seen(f"/agreements/{note}")
+        assert (seen["accepted"]["reservation"], seen["commitments"][0]["disputed"]) == (None, False)
+
+
 async def test_ec_31_being_told_is_not_agreeing(visits: Visits) -> None:
     visits.at(MADE)
     lease = await a_lease(visits)

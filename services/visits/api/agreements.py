@@ -182,9 +182,10 @@ async def accept_agreement(
 ) -> Acted:
     """Note that the renter accepted; the note runs."""
     known: Agreement = await store.state(AGREEMENT, agreement, by=by)
-    told = ReservationTold(words=body.reservation) if isinstance(body.reservation, str) else body.reservation
-    words = await by.seal_one("B", known.lease, "reservation", told.words if told else None)
-    reservation = Reservation(words=words, commitments=tuple(told.commitments)) if told and words else None
+    told = body.reservation
+    said, about = (told.words, tuple(told.commitments)) if isinstance(told, ReservationTold) else (told, ())
+    words = await by.seal_one("B", known.lease, "reservation", said)  # blank words reserve nothing
+    reservation = Reservation(words=words, commitments=about) if words else None
     decision = partial(
         rules.accept,
         on=body.on,

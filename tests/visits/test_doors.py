@@ -450,6 +450,10 @@ async def test_a_slot_that_clocks_skip_does_not_exist(visits: Visits) -> None:
     lease = await a_lease(visits)
     asked = {"lease": lease, "date": "2026-03-29", "slot": "02:30", "purpose": "individual"}
     assert reason(await visits.act("/visits", asked)) == (422, "invalid-request")
+    for slot, new in (("02:30", {}), ("10:00", {"new_slot": "02:30"})):
+        visit = (await visits.done("/visits", {**asked, "date": "2026-03-28", "slot": slot}))["id"]
+        move = {"new_date": "2026-03-29", "asked_by": "renter", **new}
+        assert reason(await visits.act(f"/visits/{visit}/reschedule", move)) == (422, "invalid-request")
 
 
 async def test_a_visit_moved_is_another_visit_that_must_be_announced(visits: Visits) -> None:

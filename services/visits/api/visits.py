@@ -28,10 +28,11 @@ from services.visits.rules.lease import LEASE
 from services.visits.rules.policy import policy_on
 from services.visits.rules.visit import VISIT, Visit
 from services.visits.views import BEFORE_ALL, VISITS, due_by
+from shared import problems
 from shared.bodies import new_id
 from shared.clock import BRUSSELS, NoSuchLocalTime, local_instant
 from shared.doors import DEFAULT_LIMIT, Cursor, Limit
-from shared.problems import not_found
+from shared.problems import Fault, not_found
 from shared.reception import reception_of
 from shared.web import Acted, Body, Caller, Channel, Day, Id, Line, Store, Time, Words, every, may, one
 
@@ -39,11 +40,12 @@ Minutes = Annotated[int, Field(ge=0, le=1440)]
 Need = Literal["money", "health", "work", "children", "paperwork", "loneliness", "language", "other"]
 
 
-def _exists(day: date, slot: str) -> None:
+def _exists(day: date, slot: str) -> bool:
     try:
         local_instant(day, time.fromisoformat(slot))
     except NoSuchLocalTime:
-        raise PydanticCustomError("local_time", "that local time does not exist") from None
+        return False
+    return True
 
 
 class PlanVisit(DatedAct):
@@ -60,7 +62,8 @@ class PlanVisit(DatedAct):
     @model_validator(mode="after")
     def slot_exists(self) -> "PlanVisit":
         """Refuse a local time that clocks skip when summer time begins."""
-        _exists(self.date, self.slot)
+        if not _exists(self.date, self.slot):
+            raise PydanticCustomError("local_time", "that local time does not exist")
         return self
 
 
@@ -150,6 +153,8 @@ async def reschedule_visit(
     """Put another visit in its place; never a refusal, never a miss."""
     known: Visit = await store.state(VISIT, visit, by=by)
     reason = await by.seal_one("B", known.lease, "reason", body.reason)
+    if not _exists(body.new_date, body.new_slot or known.slot):
+        raise problems.invalid(Fault("local_time", pointer="/new_slot" if body.new_slot else "/new_date"))
     new_visit = new_id(body.new_visit, uuid4())
     decision = partial(
         rules.reschedule,

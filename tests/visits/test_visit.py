@@ -60,6 +60,7 @@ from tests.visits.examples import (
     NOT_HOME,
     PLANNED,
     POLICIES,
+    POLICY,
     RECORDED,
     REGISTERED,
     VISIT_DAY,
@@ -367,7 +368,8 @@ def test_a_finding_of_the_report_comes_from_the_visit() -> None:
 def test_gv_12_a_report_is_in_time_through_the_fifth_working_day() -> None:
     easter = date(2026, 4, 3)
     assert report_due_on(POLICIES, visited_on=easter) == date(2026, 4, 13)
-    done = (replace(PLANNED, visit_on=easter), ANNOUNCED, replace(RECORDED, visited_on=easter), DRAFT)
+    came = replace(RECORDED, visited_on=easter, report_due_on=date(2026, 4, 13))
+    done = (replace(PLANNED, visit_on=easter), ANNOUNCED, came, DRAFT)
     given(VISIT, *done).when(fix_report, **_report(today=date(2026, 4, 13))).then_it_holds(
         lambda events: [type(event) for event in events] == [ReportFixed] and not events[0].late
     )
@@ -375,6 +377,13 @@ def test_gv_12_a_report_is_in_time_through_the_fifth_working_day() -> None:
         ReportFixed(fixed_on=date(2026, 4, 14), late=True, findings=("f1",), goes_well=GOES_WELL),
         ReportLate(due_on=date(2026, 4, 13), fixed_on=date(2026, 4, 14)),
     )
+
+
+def test_a_report_is_late_after_the_day_that_was_said_when_the_visit_was_recorded() -> None:
+    shorter = (replace(POLICY, version="P-2", in_force_from=VISIT_DAY, late_report_working_days=1),)
+    given(VISIT, *DONE, DRAFT).when(
+        fix_report, **_report(policies=shorter, today=RECORDED.report_due_on)
+    ).then_it_holds(lambda events: not events[0].late and len(events) == 1)
 
 
 def test_a_fixed_report_is_only_corrected() -> None:

@@ -379,7 +379,8 @@ def fix_report(
             raise Unknown
         if finding not in from_here:
             raise NoSource
-    due = report_due_on(policies, visited_on=visit.day)
+    # What was said when the visit was recorded holds, whatever policy, or office, came after it.
+    due = visit.recorded.report_due_on if visit.recorded else report_due_on(policies, visited_on=visit.day)
     fixed = ReportFixed(
         fixed_on=today,
         late=today > due,

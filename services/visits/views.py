@@ -5,7 +5,7 @@ from dataclasses import fields
 from datetime import date
 from typing import Any, Protocol, TypeVar, cast, get_args
 
-from services.visits.events import Commitment, ContactPoint, ImportAdvanced, LineOutcome, Party
+from services.visits.events import BalanceRecorded, Commitment, ContactPoint, ImportAdvanced, LineOutcome, Party
 from services.visits.rules.agreement import AGREEMENT, Agreement
 from services.visits.rules.card import CARD, Card
 from services.visits.rules.contact import CONTACT, Contact
@@ -942,14 +942,14 @@ def lease_facts(lease: Lease, recorded: Recorded[Any]) -> Iterable[Row]:
     pending = {"lease": id, "which": "pending"}
     waits = lease.runs and lease.next_due_on is not None
     yield Row(DUE_FACTS, {**pending, "due_on": lease.next_due_on, "met_on": None} if waits else pending, gone=not waits)
-    if lease.balance is not None:
+    if isinstance(recorded.event, BalanceRecorded):
         yield Row(
             BALANCE_FACTS,
             {
                 "lease": id,
-                "balance_on": lease.balance.balance_on,
-                "amount_cents": lease.balance.amount_cents,
-                "month_rent_cents": lease.balance.month_rent_cents,
+                "balance_on": recorded.event.balance_on,
+                "amount_cents": recorded.event.amount_cents,
+                "month_rent_cents": recorded.event.month_rent_cents,
             },
         )
 

@@ -352,6 +352,15 @@ def test_a_balance_is_a_fact_about_payment() -> None:
     given(LEASE, REGISTERED).when(record_balance, source=None, **asked).then_refused(WrongState)
 
 
+def test_the_balance_is_that_of_the_latest_day_whenever_it_was_typed_in() -> None:
+    now = BalanceRecorded(balance_on=TODAY, amount_cents=0, month_rent_cents=45_000)
+    before = BalanceRecorded(balance_on=date(2025, 12, 31), amount_cents=90_000, month_rent_cents=45_000)
+    known = given(LEASE, *RUNNING, now, before)
+    assert known.state.balance == now
+    told = {"amount_cents": 90_000, "month_rent_cents": 45_000, "source": None}
+    known.when(record_balance, on=before.balance_on, **told).then_nothing_happens()
+
+
 def test_parties_join_and_leave() -> None:
     joined = PartyAdded(party=DENIZ, joined_on=TODAY)
     given(LEASE, *RUNNING).when(add_party, party=DENIZ, on=TODAY, reason=None).then(joined)

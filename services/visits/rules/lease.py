@@ -86,7 +86,7 @@ class Lease:
     next_due_on: date | None = None  # by the cadence; None before the first visit and while no cadence is set
     fallen_due: tuple[tuple[date, date | None], ...] = ()  # each day the cadence asked for, and the visit that met it
     overdue_noted: frozenset[date] = frozenset()
-    balance: BalanceRecorded | None = None
+    balances: Mapping[date, BalanceRecorded] = field(default_factory=dict)  # by the day on which so much was owed
     landlords: tuple[Landlord, ...] = ()
     offices: tuple[OfficeChanged, ...] = ()
     taken_over: tuple[LeaseTakenOver, ...] = ()
@@ -101,6 +101,11 @@ class Lease:
     def goes_over(self) -> OfficeChanged | None:
         """The next office it goes to and has not gone to yet; None where it stays."""
         return self.offices[len(self.taken_over)] if len(self.offices) > len(self.taken_over) else None
+
+    @property
+    def balance(self) -> BalanceRecorded | None:
+        """What was owed on the latest day of which that is known."""
+        return self.balances[max(self.balances)] if self.balances else None
 
     @property
     def runs(self) -> bool:
@@ -311,7 +316,8 @@ def record_balance(
 ) -> list[LeaseEvent]:
     """Note what was owed on a day."""
     noted = BalanceRecorded(balance_on=on, amount_cents=amount_cents, month_rent_cents=month_rent_cents, source=source)
-    if lease.balance and replace(lease.balance, source=source) == noted:
+    known = lease.balances.get(on)
+    if known is not None and replace(known, source=source) == noted:
         return []
     if not lease.runs:
         raise WrongState
@@ -562,7 +568,7 @@ def evolve(lease: Lease, event: LeaseEvent) -> Lease:
                 fallen_due=(*lease.fallen_due, *missed),
             )
         case BalanceRecorded():
-            return replace(lease, balance=event)
+            return replace(lease, balances={**lease.balances, event.balance_on: event})
         case RenterInformedOfPolicy():
             informed = Informed(policy_version=event.policy_version, on=event.delivered_on)
             return replace(lease, informed=(*lease.informed, informed))

@@ -135,6 +135,13 @@ def test_the_same_announcement_again_changes_nothing() -> None:
     given(VISIT, PLANNED, ANNOUNCED).when(announce, **_announcement()).then_nothing_happens()
 
 
+def test_a_yes_that_comes_later_is_no_announcement() -> None:
+    """Else it would be answered as if it were known, and the renter's yes were lost."""
+    given(VISIT, PLANNED, ANNOUNCED).when(announce, **_announcement(agreed_on=date(2026, 1, 6))).then_refused(
+        WrongState
+    )
+
+
 def test_an_announced_visit_is_not_announced_otherwise() -> None:
     given(VISIT, PLANNED, ANNOUNCED).when(announce, **_announcement(channel="sms")).then_refused(WrongState)
 

@@ -165,8 +165,10 @@ def announce(
     :raises DateOrder: told, or agreed, after the day of the visit. :raises OccurredInFuture: agreed after today.
     """
     if visit.state != "planned" or visit.visit_on is None:
-        told = visit.announced
-        if told and visit.state == "announced" and (told.channel, told.announced_on) == (channel, on):
+        told, again = visit.announced, (channel, on, purpose_told, agreed_on)
+        if told is None or visit.state != "announced":
+            raise WrongState
+        if (told.channel, told.announced_on, told.purpose_told, told.agreed_on) == again:
             return []
         raise WrongState
     if agreed_on is not None and agreed_on > today:

@@ -77,6 +77,8 @@ from tests.visits.test_smart import WISH
 
 WHY = text("Een goede reden.")
 LATER = DUE + timedelta(days=3)
+KEPT = CommitmentFollowedUp(commitment="c1", seen_on=LATER, outcome="kept", seen_by="fatma")
+CONCLUDED = AgreementKept(concluded_on=LATER)
 
 
 # --- drafting and proposing ---
@@ -159,8 +161,9 @@ def test_commitments_of_the_office_or_followed_up_do_not_count() -> None:
 
 
 def test_an_id_belongs_to_one_commitment() -> None:
-    running = {"a0": agreement(*RUNS)}
-    given(AGREEMENT, DRAFTED).when(propose, **_proposal(agreements=running)).then_refused(WrongState)
+    for became in ((), (ACCEPTED, AgreementStarted()), (ACCEPTED, AgreementStarted(), KEPT, CONCLUDED)):
+        other = {"a0": agreement(DRAFTED, PROPOSED, *became)}
+        given(AGREEMENT, DRAFTED).when(propose, **_proposal(agreements=other)).then_refused(WrongState)
 
 
 # --- the renter's answer ---
@@ -279,8 +282,7 @@ def _seen(**other: Any) -> dict[str, Any]:
     return {**asked, "agreements": {"a1": agreement(*RUNS)}, **other}
 
 
-BROKEN = CommitmentFollowedUp(commitment="c1", seen_on=LATER, outcome="not_kept", seen_by="fatma")
-KEPT = replace(BROKEN, outcome="kept")
+BROKEN = replace(KEPT, outcome="not_kept")
 
 
 def test_somebody_sees_what_became_of_a_commitment() -> None:

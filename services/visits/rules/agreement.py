@@ -182,7 +182,8 @@ def _proposed(
 ) -> AgreementProposed:
     running = [note for note in others.values() if note.state == "running"]
     due = {commitment.id: commitment.due_on for note in running for commitment in note.commitments}
-    if any(wish.id in due for wish in wishes):
+    taken = {commitment.id for note in others.values() for commitment in note.commitments}
+    if any(wish.id in taken for wish in wishes):
         raise WrongState  # an id belongs to one commitment for ever
     commitments = smart(wishes, proposed_on=on, running=due)
     theirs = [one for note in running for one in note.open_commitments if one.by == "renter"]

@@ -265,6 +265,9 @@ def test_no_cadence_before_the_first_visit() -> None:
     given(LEASE, *RUNNING).when(
         set_cadence, months=3, reason=WHY, on=TODAY, today=TODAY, by=FATMA, policies=POLICIES
     ).then_refused(WrongState)
+    given(LEASE, *VISITED).when(
+        set_cadence, months=3, reason=WHY, on=date(2026, 1, 11), today=TODAY, by=FATMA, policies=POLICIES
+    ).then_refused(WrongState)
 
 
 def test_only_a_cadence_the_office_offers() -> None:

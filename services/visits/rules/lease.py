@@ -279,12 +279,12 @@ def set_cadence(
 ) -> list[LeaseEvent]:
     """Choose how often to visit, after the first visit carried out. Counsellors do so for their own leases.
 
-    :raises WrongState: no visit was carried out yet, or the lease does not run.
+    :raises WrongState: no visit was carried out by then, or the lease does not run.
     :raises CadenceNotOffered: not among the office's options. :raises ReasonMissing: why was not said.
     """
     if "coordinator" not in by.roles and not by.is_one_of(lease.counsellor):
         raise NotPermitted
-    if not lease.runs or lease.last_visit_on is None:
+    if not lease.runs or lease.last_visit_on is None or on < (lease.first_visit_on or on):
         raise WrongState
     if months not in policy_on(policies, on=on).cadence_options:
         raise CadenceNotOffered

@@ -35,6 +35,8 @@ READS_IN: Final[Mapping[tuple[str, str], frozenset[Category]]] = {
 }
 """What a role reads besides, in one collection."""
 
+SEVERAL: Final = (list, tuple)  # what was stored holds lists, what was just decided holds tuples
+
 OF_OWN_LEASE: Final[Category] = "F"  # what a referral is about: the counsellor of the lease and nobody else
 
 
@@ -80,7 +82,7 @@ def _collect(value: Any, found: list[Sealed]) -> None:
         else:
             for held in value.values():
                 _collect(held, found)
-    elif isinstance(value, list):
+    elif isinstance(value, SEVERAL):
         for held in value:
             _collect(held, found)
 
@@ -99,7 +101,7 @@ def _shown(value: Any, texts: Mapping[Sealed, str], name: str, withheld: dict[st
             else:
                 shown[key] = _shown(held, texts, place, withheld)
         return shown
-    if isinstance(value, list):
+    if isinstance(value, SEVERAL):
         several = []
         for held in value:
             if is_sealed(held):

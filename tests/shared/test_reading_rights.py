@@ -79,6 +79,15 @@ async def test_texts_are_opened_deep_down_or_left_out_and_named() -> None:
     assert "sealed" not in json.dumps(shown)
 
 
+async def test_several_texts_are_opened_or_left_out_whatever_holds_them() -> None:
+    """What was just decided holds them in tuples, what was stored in lists; both are answered alike."""
+    texts = [await sealed("A", "brief"), await sealed("B", "foto")]
+    held = {"evidence": tuple(texts), "parts": ({"evidence": texts},)}
+    shown = await opened(held, seals=GLASS, office="kantoor-noord", categories=ONLY_A)
+    assert shown == await opened(json.loads(json.dumps(held)), seals=GLASS, office="kantoor-noord", categories=ONLY_A)
+    assert shown == ({"evidence": ["brief"], "parts": [{"evidence": ["brief"]}]}, ["evidence", "parts.evidence"])
+
+
 async def test_texts_of_another_office_stay_shut() -> None:
     shown, withheld = await opened(
         {"name": await sealed("A", "An")},

@@ -312,6 +312,24 @@ async def test_a_draft_belongs_to_its_authors_and_the_coordinator(visits: Visits
     assert (await visits.read(f"/visits/{visit}/drafts", who="rita")).status_code == 403
 
 
+async def test_several_texts_are_read_in_the_answer_as_in_its_repetition_and_in_drafts(visits: Visits) -> None:
+    visits.at("2026-01-12T09:00")
+    lease = await a_lease(visits)
+    visit = await a_visit(visits, lease, "2026-01-19", announced="2026-01-12")
+    visits.at("2026-01-19T11:00")
+    await visits.done(f"/visits/{visit}/record", was_there("2026-01-19"))
+    words = {"goes_well": "De tuin is mooi.", "needs": ["money"], "can_do": ["Koken."], "needs_support": ["Papieren."]}
+    await visits.done(f"/visits/{visit}/draft-report", words)
+    draft = (await visits.seen(f"/visits/{visit}/drafts"))["items"][0]
+    assert draft == {"author": "fatma", **words}
+    key = {"Idempotency-Key": "verslag"}
+    first = await visits.act(f"/visits/{visit}/fix-report", words, headers=key)
+    assert {name: first.json()["report"][name] for name in words} == words
+    again = await visits.act(f"/visits/{visit}/fix-report", words, headers=key)
+    assert again.headers["idempotency-replayed"] == "true"
+    assert again.content == first.content
+
+
 async def test_ec_13_of_two_who_write_on_one_version_the_second_is_told(visits: Visits) -> None:
     visits.at("2026-01-12T09:00")
     lease = await a_lease(visits)

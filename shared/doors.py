@@ -4,7 +4,7 @@ import inspect
 import json
 import re
 import typing
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from functools import wraps
 from typing import Annotated, Any, Final
 
@@ -238,11 +238,19 @@ def _behind_the_door(endpoint: Callable[..., Any], command: bool) -> Callable[..
 def _leases_of(request: Request, result: Any) -> list[str]:
     """Return the leases of whose files an answer shows something."""
     body = result.body if isinstance(result, Shown) else result
-    path = request.scope["route"].path
-    items = body.get("items", [body]) if isinstance(body, dict) else body if isinstance(body, list) else []
-    name = "id" if re.fullmatch("/leases(/{[a-z]+})?", path) else "lease"
-    found = [request.path_params.get("lease"), *(item.get(name) for item in items if isinstance(item, dict))]
+    name = "id" if re.fullmatch("/leases(/{[a-z]+})?", request.scope["route"].path) else "lease"
+    found = [request.path_params.get("lease"), *(thing.get(name) for thing in _things_in(body))]
     return list(dict.fromkeys(lease for lease in found if isinstance(lease, str)))
+
+
+def _things_in(body: Any) -> Iterator[Mapping[str, Any]]:
+    """Yield what an answer shows: the thing itself, and what it or a list holds as ``items``."""
+    if isinstance(body, Mapping):
+        yield body
+        body = body.get("items", ())
+    if isinstance(body, list | tuple):
+        for one in body:
+            yield from _things_in(one)
 
 
 def _is_body(annotation: Any) -> bool:

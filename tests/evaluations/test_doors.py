@@ -544,6 +544,8 @@ async def test_a_draft_policy_is_tried_out_and_nothing_is_recorded(evaluations: 
     assert [(one["lease"], one["before"]["count"], one["after"]["threshold"]) for one in tried["leases"]] == [
         (lease.id, 3, 4)
     ]
+    log = (await it.read(f"/read-log?lease={lease.id}", role="auditor")).json()["items"]
+    assert "simulations" in [one["what"] for one in log], "it shows the count of this lease"
     longer = (await it.act("/simulations", {"cure_days": 90}, **RITA)).json()
     assert [one["why"] for one in longer["leases"]] == [[{"id": ids[1], "before": "counted", "after": "within_cure"}]]
     assert (await it.act("/simulations", {"threshold_n": 3}, **RITA)).json()["leases"] == []

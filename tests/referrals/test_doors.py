@@ -270,6 +270,8 @@ async def test_a_bridge_figure_reads_name_language_appointment_and_topic_only(re
         }
     ]
     assert (await referrals.read("/bridge-requests/mine", role="bridge-figure", sub="lena")).json()["items"] == []
+    log = (await referrals.read(f"/read-log?lease={LEASE}", role="dpo")).json()["items"]
+    assert [(one["person"], one["what"]) for one in log] == [("amir", "bridge-requests/mine")]
     for path in ("/bridge-figures", "/bridge-requests", "/referrals", "/partners", "/interpreters"):
         assert (await referrals.read(path, role="bridge-figure", sub="amir")).status_code == 403
 

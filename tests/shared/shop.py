@@ -177,6 +177,12 @@ def shop() -> Doors:
         """Keep a picture."""
         return {"size": len(await file.read())}
 
+    @api.get("/tools/{tool}/loans")
+    async def loans(tool: str, by: Annotated[Caller, may("read_loans", "counsellor", of=TOOL)], store: Store) -> Any:
+        """Who had a tool."""
+        known: Tool = await store.state(TOOL, tool, by=by)
+        return {"lease": known.lease, "items": [known.loan] if known.loan else []}
+
     @api.get("/stocktaking")
     async def stocktaking(by: Annotated[Caller, may("stocktaking", "coordinator")], on: Day | None = None) -> Any:
         """Count."""

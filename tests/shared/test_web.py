@@ -205,10 +205,13 @@ async def test_every_read_of_a_lease_is_logged_for_the_dpo(shop: Shop) -> None:
     tool = await bought(shop)
     await shop.client.get(f"/tools/{tool}", headers=shop.as_("counsellor"))
     await shop.client.get("/tools", headers=shop.as_("technical", sub="tijs"))
+    await shop.client.post(f"/tools/{tool}/lend", json={"member": "bo"}, headers=shop.as_("counsellor"))
+    await shop.client.get(f"/tools/{tool}/loans", headers=shop.as_("counsellor"))
     log = (await shop.client.get(f"/read-log?lease={LEASE}", headers=shop.as_("dpo"))).json()
     assert [(item["person"], item["what"], item["lease"]) for item in log["items"]] == [
         ("an", "tools/{id}", LEASE),
         ("tijs", "tools", LEASE),
+        ("an", "tools/{tool}/loans", LEASE),
     ]
     assert (await shop.client.get(f"/read-log?lease={LEASE}", headers=shop.as_("counsellor"))).status_code == 403
 

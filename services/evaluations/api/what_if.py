@@ -39,6 +39,7 @@ async def simulate(
         found = difference(file, draft, on=on, at=by.at)
         if found is not None:
             differences.append(_difference(found))
+    await store.note_read(by, [one["lease"] for one in differences], "simulations")
     return {
         "on": on,
         "draft": show_policy(draft),

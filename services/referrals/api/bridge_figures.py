@@ -134,6 +134,8 @@ async def own_requests(
         await store.state(BRIDGE_REQUEST, request, by=by)
         for request in await views.requests_for(store, by.actor, by=by)
     ]
+    leases = [request.asked.lease for request in asked if request.asked is not None]
+    await store.note_read(by, list(dict.fromkeys(leases)), "bridge-requests/mine")
     return {"items": [await _told_to_bridge_figure(by, request) for request in asked]}
 
 

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -12,6 +13,7 @@ from shared.decisions import NoAuthority, Refusal
 from shared.wording import Wording
 
 PROBLEM_JSON: Final = "application/problem+json"
+MOST_TOLD: Final = 100  # of what is wrong with a body: who mends so much asks again anyway
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,39}")
 
 
@@ -99,9 +101,12 @@ def refused(refusal: Refusal) -> Problem:
 
 
 def faults_of(errors: Iterable[Mapping[str, Any]]) -> list[Fault]:
-    """Turn pydantic's errors into faults: the place and the kind, never the value, nor a name the caller made up."""
+    """Turn pydantic's errors into faults: the place and the kind, never the value, nor a name the caller made up.
+
+    Of very many only the first.
+    """
     faults = []
-    for error in errors:
+    for error in islice(errors, MOST_TOLD):
         source, *steps = error["loc"] or ("body",)
         kind = str(error["type"])
         if source == "body":

@@ -197,16 +197,10 @@ class Tokens:
                 leeway=LEEWAY_SECONDS,
                 options={"require": ["exp", "iss", "aud", "sub"]},
             )
+            begins, ends = float(max(int(claims.get("nbf", 0)), int(claims.get("iat", 0)))), float(int(claims["exp"]))
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError, AttributeError):
             raise NotAuthenticated from None
-        return _Judged(
-            identity=_identity(claims),
-            kid=kid,
-            algorithm=algorithm,
-            key=key,
-            begins=float(max(int(claims.get("nbf", 0)), int(claims.get("iat", 0)))),
-            ends=float(int(claims["exp"])),
-        )
+        return _Judged(identity=_identity(claims), kid=kid, algorithm=algorithm, key=key, begins=begins, ends=ends)
 
 
 def _identity(claims: Mapping[str, Any]) -> Identity:

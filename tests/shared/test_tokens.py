@@ -41,6 +41,7 @@ REFUSED: dict[str, dict[str, Any]] = {
     "no exp": {"exp": None},
     "exp that is no time": {"exp": "tomorrow"},
     "exp beyond all time": {"exp": float("inf")},
+    "exp of more digits than a clock has": {"exp": 10**400},
     "another audience": {"aud": "elsewhere"},
     "no audience": {"aud": None},
     "another issuer": {"iss": "somebody"},

@@ -524,6 +524,13 @@ async def test_pointers_say_where_and_never_what(shop: Shop) -> None:
     assert MARK not in answer.text
 
 
+async def test_of_very_many_faults_only_the_first_are_told(shop: Shop) -> None:
+    body = {**HAMMER, "parts": [0] * 10_000}
+    answer = await shop.client.post("/tools", json=body, headers=shop.as_("counsellor"))
+    assert (answer.status_code, len(answer.json()["errors"])) == (422, 100)
+    assert answer.json()["errors"][0]["pointer"] == "/parts/0"
+
+
 @pytest.mark.parametrize(
     "error",
     [

@@ -60,6 +60,18 @@ class Acted:
 Shows = Callable[[Decided], Mapping[str, Any]]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One of several things that lie in one stream, with a version of its own.
+
+    :ivar version: its version, given a state of the stream; 0: it is not there.
+    :ivar show: its body, given a state of the stream in which it is; pure.
+    """
+
+    version: Callable[[Any], int]
+    show: Callable[[Any], Mapping[str, Any]]
+
+
 class WebStore:
     """The store for doors: decides, and answers with the resource after the act."""
 
@@ -78,12 +90,14 @@ class WebStore:
         reads: Mapping[str, Read] | None = None,
         refused: OnRefusal | None = None,
         shows: Shows | None = None,
+        part: Part | None = None,
     ) -> Acted:
         """Decide about a thing, and answer 200 with it as it is after the act.
 
         :param shows: the answer's body where it is not the resource of ``stream``; pure.
+        :param part: what it is about, where that is one of several things in the stream.
         """
-        return await self._decide(stream, id, decision, by, reads, refused, shows, None)
+        return await self._decide(stream, id, decision, by, reads, refused, shows, None, part=part)
 
     async def begin(
         self,
@@ -96,17 +110,20 @@ class WebStore:
         refused: OnRefusal | None = None,
         shows: Shows | None = None,
         location: str | None = None,
+        part: Part | None = None,
     ) -> Acted:
         """Decide about something new, and answer 201 with its ``Location``; 200 where it was so already.
 
         :param id: chosen by the client, else one is made.
         :param location: where it can be read, where that is not ``/<collection>/<id>``; then it is mostly one of
             several in a stream, which may be there already.
+        :param part: as in ``decide``.
         """
         id = id or str(uuid.uuid4())
         resource = self._resources.get(stream.kind)
         place = location or (f"/{resource.collection}/{id}" if resource else f"/{stream.kind}s/{id}")
-        return await self._decide(stream, id, decision, by, reads, refused, shows, place, begins=location is None)
+        begins = location is None
+        return await self._decide(stream, id, decision, by, reads, refused, shows, place, part=part, begins=begins)
 
     async def _decide(
         self,
@@ -119,10 +136,11 @@ class WebStore:
         shows: Shows | None,
         location: str | None,
         *,
+        part: Part | None,
         begins: bool = False,
     ) -> Acted:
         def acted(decided: Decided) -> Acted:
-            return self._acted(decided, shows, location)
+            return self._acted(decided, shows, location, part)
 
         try:
             # Who waits longer is told that the store is away: the same key tells what came of it.
@@ -136,21 +154,43 @@ class WebStore:
                     refused=refused,
                     answer=lambda decided: acted(decided).stored(),
                     begins=begins,
+                    version_of=part.version if part is not None else None,
                 )
         except ChangedMeanwhile as changed:
-            present = Decided(id, stream, changed.state, changed.version)
-            raise Overtaken(replace(self._acted(present, shows, None), events=None)) from None
+            raise Overtaken(self._present(stream, id, changed, shows, part)) from None
         if decided.outcome == "replayed":
             if decided.answer is None:
                 raise StoreBusy
             return Acted.again(decided.answer)
         return acted(decided)
 
-    def _acted(self, decided: Decided, shows: Shows | None, location: str | None) -> Acted:
+    async def must_be_as_seen(self, stream: AnyStream, id: str, *, by: Caller) -> None:
+        """Let an act go on that was asked of the present version of a thing, or of whichever it has.
+
+        :raises Overtaken: it has another version than the caller saw.
+        """
+        found = await self.found(stream, id, by=by)
+        if by.if_match not in (None, found.version):
+            raise Overtaken(self._present(stream, id, found, None, None))
+
+    def _present(
+        self, stream: AnyStream, id: str, now: Found | ChangedMeanwhile, shows: Shows | None, part: Part | None
+    ) -> Acted | None:
+        """Return a thing as it is now, None where there is none: no act has made it."""
+        if now.version == 0:
+            return None
+        if stream.kind in self._resources:
+            shows = None  # what an act shows besides is of what it would have made
+        present = Decided(id, stream, now.state, now.version)
+        return replace(self._acted(present, shows, None, part), events=None)
+
+    def _acted(self, decided: Decided, shows: Shows | None, location: str | None, part: Part | None) -> Acted:
         assert decided.stream is not None
         resource = self._resources.get(decided.stream.kind)
         body: Mapping[str, Any] = {}
-        if shows is not None:
+        if part is not None:
+            body = part.show(decided.state)
+        elif shows is not None:
             body = shows(decided)
         elif resource is not None:
             body = resource.show(decided.id, decided.state) or {}
@@ -158,7 +198,7 @@ class WebStore:
         return Acted(
             status=201 if location and events else 200,
             body={"id": decided.id, **msgspec.to_builtins(body, str_keys=True)},
-            version=decided.version,
+            version=decided.version if part is None else part.version(decided.state),
             events=events,
             collection=resource.collection if resource else None,
             location=location if events else None,
@@ -218,9 +258,9 @@ class WebStore:
 
 
 class Overtaken(Exception):
-    """The thing has changed since the caller saw it; ``present`` is how it is now."""
+    """The thing has changed since the caller saw it; ``present`` is how it is now, None where there is none."""
 
-    def __init__(self, present: Acted) -> None:
+    def __init__(self, present: Acted | None) -> None:
         super().__init__("changed meanwhile")
         self.present = present
 

@@ -47,10 +47,10 @@ def key_of(request: Request, person: str) -> str | None:
 
 def version_seen(request: Request) -> int | None:
     """Return the version that the caller saw; -1, which no thing has, for what is no version of ours."""
-    given = request.headers.get("if-match")
-    if given is None or given.strip() == "*":
+    given = request.headers.getlist("if-match")
+    if not given or [one.strip() for one in given] == ["*"]:
         return None
-    found = _ETAG.fullmatch(given.strip())
+    found = _ETAG.fullmatch(given[0].strip()) if len(given) == 1 else None
     return int(found[1]) if found else -1
 
 

@@ -63,7 +63,7 @@ def may(act: str, *roles: str, mandated: bool = False, of: AnyStream | None = No
         await _check_path(request, web, caller, of)
         return caller
 
-    let_in.__dict__.update(act=act, roles=sorted(allowed), mandated=mandated)
+    let_in.__dict__.update(act=act, roles=sorted(allowed), mandated=mandated, of=of)
     return Depends(let_in)
 
 
@@ -73,9 +73,15 @@ async def _check_path(request: Request, web: Reception, caller: Caller, of: AnyS
         raise problems.not_found()
     if of is None or not named:
         return
-    id = named.get(of.kind) or next(iter(named.values()))
+    id = _named_by(request, of)
     if not is_uuid(id) or (await web.store.found(of, id, by=caller)).version == 0:
         raise problems.not_found()
+
+
+def _named_by(request: Request, of: AnyStream) -> str:
+    """Return the id of the thing of a kind that the path names."""
+    named = request.path_params
+    return str(named.get(of.kind) or next(iter(named.values())))
 
 
 class UnguardedDoor(TypeError):
@@ -179,6 +185,7 @@ def _behind_the_door(endpoint: Callable[..., Any], command: bool) -> Callable[..
         parameter.replace(annotation=hints.get(name, parameter.annotation))
         for name, parameter in signature.parameters.items()
     ]
+    of: AnyStream | None = _guard_of(endpoint).get("of")
     has_form = any(_is_form(parameter) for parameter in asked)
     has_body = has_form or any(_is_body(parameter.annotation) for parameter in asked)
     # Such an act comes to one decision, and the writer looks at its key first: nobody need ask before (a fifth of a
@@ -211,6 +218,12 @@ def _behind_the_door(endpoint: Callable[..., Any], command: bool) -> Callable[..
             if earlier is not None:
                 return await web.answer(earlier, caller)
         try:
+            if caller is not None and caller.if_match is not None and of is not None and request.path_params:
+                earlier = await web.answered_before(caller) if decides_once else None
+                if earlier is not None:
+                    return await web.answer(earlier, caller)
+                # Before the function: it may refuse by itself, and that is said to nobody who saw another version.
+                await web.front.must_be_as_seen(of, _named_by(request, of), by=caller)
             result = await endpoint(**given)
         except (Problem, Refusal):
             # What stood in the way may have come after the first request, which was answered then.
@@ -220,8 +233,9 @@ def _behind_the_door(endpoint: Callable[..., Any], command: bool) -> Callable[..
             return await web.answer(earlier, caller)
         except Overtaken as overtaken:
             assert caller is not None
-            shown = await web.shown(overtaken.present, caller)
-            etag = {"ETag": f'"{overtaken.present.version}"'}
+            present, etag, shown = overtaken.present, {}, None
+            if present is not None:
+                shown, etag = await web.shown(present, caller), {"ETag": f'"{present.version}"'}
             raise Problem(412, "changed-meanwhile", headers=etag, beside={"present": shown}) from None
         if not command and caller is not None and caller.office:
             await web.front.note_read(caller, _leases_of(request, result), request.scope["route"].path.strip("/"))
@@ -315,6 +329,19 @@ Cursor = Annotated[str | None, Query(max_length=2000)]
 
 
 # -- reading ----
+
+
+def page_of(
+    request: Request, shape: Sequence[str], items: Sequence[Any], limit: int, cursor: str | None
+) -> dict[str, Any]:
+    """Return a page of a list that is all at hand.
+
+    :param shape: what the list is, with its office and filters: a cursor of one list serves no other.
+    """
+    cursors = reception_of(request).cursors
+    begin = int(cursors.read(cursor, shape)[0]) if cursor is not None else 0
+    more = cursors.make([begin + limit], shape) if len(items) > begin + limit else None
+    return {"items": list(items[begin : begin + limit]), "next": more}
 
 
 def _list_of(resource: Resource, readers: frozenset[str]) -> Callable[..., Awaitable[Any]]:

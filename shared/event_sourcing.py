@@ -131,6 +131,7 @@ class EventStore:
         refused: OnRefusal | None = None,
         answer: Callable[[Decided], bytes] | None = None,
         begins: bool = False,
+        version_of: Callable[[Any], int] | None = None,
         rows: Sequence[Change] = (),
     ) -> Decided:
         """Decide about a stream, with the facts of other streams read in the same instant, and record what comes of it.
@@ -139,6 +140,7 @@ class EventStore:
         :param refused: what is recorded when the decision refuses, in the commit that answers the refusal.
         :param answer: what is kept under an Idempotency-Key, in the same commit.
         :param begins: the stream will have no event yet, mostly: it is not looked for, the store says when it has.
+        :param version_of: of what version ``by.if_match`` speaks, given the state; None: of the stream's.
         :param rows: further rows for the same commit (inbox, dead letters).
         :raises Refusal: the rule said no. :raises StoreBusy: nothing was recorded, or the same key tells what was.
         """
@@ -151,6 +153,7 @@ class EventStore:
             refused=refused,
             answer=answer,
             begins=begins,
+            version_of=version_of,
             rows=rows,
         )
 

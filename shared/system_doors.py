@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import FastAPI, Query, Request
+from fastapi import Depends, FastAPI, Query, Request
 from fastapi.routing import APIRoute
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
@@ -24,19 +24,37 @@ class Why(Body):
     reason: Line | None = None
 
 
-async def _open_letter(request: Request, id: str, body: Why) -> tuple[DeadLetters, str]:
-    """Return the dead letters and the reason given. :raises Problem: there is no such open one (404)."""
+_MAY_REQUEUE = may("requeue_dead_letter", "operator")
+_MAY_CLOSE = may("close_dead_letter", "operator")
+
+
+async def _open_letter(request: Request, id: str) -> DeadLetters:
+    """Return the dead letters, where one of this id is open. :raises Problem: there is none (404)."""
     letters = reception_of(request).dead_letters
     after: Sequence[Any] | None = None
     while letters is not None:
         items, after = await letters.listed(limit=200, after=after)
         if any(item["id"] == id for item in items):
-            if body.reason is None or not body.reason.strip():
-                raise ReasonMissing
-            return letters, body.reason
+            return letters
         if after is None:
             break
     raise problems.not_found()
+
+
+async def _to_requeue(request: Request, id: str, by: Annotated[Caller, _MAY_REQUEUE]) -> DeadLetters:
+    """Return the dead letters with the one that the path names: 404 comes before 422."""
+    return await _open_letter(request, id)
+
+
+async def _to_close(request: Request, id: str, by: Annotated[Caller, _MAY_CLOSE]) -> DeadLetters:
+    """Return the dead letters with the one that the path names: 404 comes before 422."""
+    return await _open_letter(request, id)
+
+
+def _reason(body: Why) -> str:
+    if body.reason is None or not body.reason.strip():
+        raise ReasonMissing
+    return body.reason
 
 
 async def live() -> Any:
@@ -111,21 +129,22 @@ async def dead_letters(
 
 
 async def requeue(
-    request: Request, id: str, body: Why, by: Annotated[Caller, may("requeue_dead_letter", "operator")]
+    id: str,
+    body: Why,
+    letters: Annotated[DeadLetters, Depends(_to_requeue)],
+    by: Annotated[Caller, _MAY_REQUEUE],
 ) -> Any:
     """Handle a dead letter again."""
-    letters, reason = await _open_letter(request, id, body)
-    if not await letters.requeue(id, reason=reason, operator=by.actor):
+    if not await letters.requeue(id, reason=_reason(body), operator=by.actor):
         raise problems.not_found()
     return {"id": id, "state": "requeued"}
 
 
 async def close(
-    request: Request, id: str, body: Why, by: Annotated[Caller, may("close_dead_letter", "operator")]
+    id: str, body: Why, letters: Annotated[DeadLetters, Depends(_to_close)], by: Annotated[Caller, _MAY_CLOSE]
 ) -> Any:
     """Give a dead letter up; those behind it go on without it."""
-    letters, reason = await _open_letter(request, id, body)
-    if not await letters.close(id, reason=reason, operator=by.actor):
+    if not await letters.close(id, reason=_reason(body), operator=by.actor):
         raise problems.not_found()
     return {"id": id, "state": "closed"}
 
@@ -143,9 +162,7 @@ async def begin_epoch(request: Request, body: Why, by: Annotated[Caller, may("be
     found = reception_of(request).epochs
     if found is None:
         raise problems.not_found()
-    if body.reason is None or not body.reason.strip():
-        raise ReasonMissing
-    return await found.confirm(reason=body.reason, by=by.actor)
+    return await found.confirm(reason=_reason(body), by=by.actor)
 
 
 class Until(Body):

@@ -55,6 +55,7 @@ class Remembering(EventStore):
         refused: OnRefusal | None = None,
         answer: Callable[[Decided], bytes] | None = None,
         begins: bool = False,
+        version_of: Callable[[Any], int] | None = None,
         rows: Sequence[Change] = (),
     ) -> Decided:
         """Decide, and remember what came of it; the same key gives the first answer."""

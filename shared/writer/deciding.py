@@ -147,8 +147,10 @@ class Deciding:
                 self._messages.take(one, by.message, batch)
             return Decided(one.id, None, None, 0)
         held = self._memory.stream(batch, one.office, one.stream, one.id)
-        if by.if_match is not None and by.if_match != held.version:
-            raise ChangedMeanwhile(held.state, held.version)
+        if by.if_match is not None:
+            version = held.version if one.version_of is None else one.version_of(held.state)
+            if by.if_match != version:
+                raise ChangedMeanwhile(held.state, version)
         key = f"{one.office}/{one.stream.kind}/{one.id}"
         mandate: str | None = None
         facts = {name: self._memory.wanted(batch, one.office, read) for name, read in one.reads.items()}

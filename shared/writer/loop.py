@@ -155,11 +155,13 @@ class Writer:
         refused: OnRefusal | None = None,
         answer: Callable[[Decided], bytes] | None = None,
         begins: bool = False,
+        version_of: Callable[[Any], int] | None = None,
         rows: Sequence[Change] = (),
     ) -> Decided:
         """Queue an act and wait until its outcome is committed.
 
         :param begins: the stream will have no event yet, mostly; when it has, all is decided again.
+        :param version_of: of what version ``by.if_match`` speaks, given the state; None: of the stream's.
         :raises Refusal: the rule said no. :raises TooEarly: likewise, for callers without a message.
         :raises StoreBusy: the queue is full, or the store away: nothing was recorded, or the same key tells what was.
         :raises ChangedMeanwhile: ``by.if_match`` no longer matches. :raises KeyReused: the key had another request.
@@ -167,10 +169,10 @@ class Writer:
         if not (self.ready.is_set() and self._queue.has_room_for(1)):
             raise StoreBusy if self.waits is None else WritingWaits(self.waits)
         future: asyncio.Future[Decided] = asyncio.get_running_loop().create_future()
-        asked = Asked(by.office, stream, id, decision, by, reads or {}, refused, answer, rows, future)
+        asked = Asked(by.office, stream, id, decision, by, reads or {}, refused, answer, rows, future, version_of)
         if perf_counter() > self._doubted_until:
             asked.new = by.once is not None or (by.message is not None and not by.message.waited)
-            asked.begins = begins or by.if_match == 0
+            asked.begins = begins or (by.if_match == 0 and version_of is None)
         self._queue.put(asked)
         if self._storing is not None:
             self._decide_ahead()

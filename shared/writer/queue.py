@@ -57,6 +57,7 @@ class Place:
 class Asked(msgspec.Struct, eq=False):
     """An act that waits for its outcome.
 
+    :ivar version_of: of what version its caller speaks, given the state; None: of the stream's.
     :ivar new: held to be so: neither its key nor its message is looked for before, the keys of its rows say it.
     :ivar begins: its stream is held to have no event yet: the key of the first one says whether that is so.
     """
@@ -71,6 +72,7 @@ class Asked(msgspec.Struct, eq=False):
     answer: Callable[[Decided], bytes] | None
     rows: Sequence[Change]
     future: Promised
+    version_of: Callable[[Any], int] | None = None
     new: bool = False
     begins: bool = False
 

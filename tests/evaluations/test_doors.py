@@ -253,6 +253,55 @@ async def test_an_office_has_versions_of_policy_checklist_and_mandates(evaluatio
     assert reason(await it.act("/offices", reserved, **OPERATOR)) == (422, "invalid-request")
 
 
+async def test_a_mandate_has_a_version_of_its_own(evaluations: Evaluations) -> None:
+    it = evaluations
+    await an_office(it)
+    _, karel, wim = (await it.read("/mandates", **RITA)).json()["items"]
+    at = f"/mandates/{karel['id']}"
+
+    async def ends(until: str, seen: str) -> httpx.Response:
+        headers = {**it._as(**RITA), "If-Match": seen}
+        return await it.client.post(f"{at}/end", json={"until": until, "why": "vertrokken"}, headers=headers)
+
+    seen = (await it.read(at, **RITA)).headers["etag"]
+    await it.act(f"/mandates/{wim['id']}/end", {"until": "2026-06-30", "why": "vertrokken"}, **RITA)
+    ended = await ends("2026-05-31", seen)
+    assert (ended.status_code, ended.headers["etag"], ended.json()["version"]) == (200, '"2"', 2)
+    late = await ends("2026-04-30", seen)
+    assert (reason(late), late.headers["etag"]) == ((412, "changed-meanwhile"), '"2"')
+    assert late.json()["present"]["until"] == "2026-05-31"
+    assert (await it.read(at, **RITA)).headers["etag"] == '"2"'
+
+
+async def test_what_is_made_answers_the_version_that_reading_it_answers(evaluations: Evaluations) -> None:
+    it = evaluations
+    await an_office(it)
+    lease = await Lease(it).begins()
+    made = (
+        await it.act("/policies", {"in_force_from": "2025-12-01", "threshold_n": 4}, **RITA),
+        await it.act(f"/dossiers/{lease.id}/court", {}, **RITA),
+    )
+    for answer in made:
+        read = await it.read(answer.headers["location"], **RITA)
+        assert answer.headers["etag"] == read.headers["etag"] == '"1"'
+    for path in ("/offices", f"/dossiers/{lease.id}/court"):  # of what is not there yet nobody saw a version
+        office = {"code": "kantoor-midden", "name": "Kantoor Midden", "director": "nora", "from": "2025-11-03"}
+        who, body = (OPERATOR, office) if path == "/offices" else (RITA, {})
+        answer = await it.client.post(path, json=body, headers={**it._as(**who), "If-Match": '"1"'})
+        assert (reason(answer), answer.json()["present"]) == ((412, "changed-meanwhile"), None)
+
+
+async def test_a_lease_that_is_not_known_is_so_before_anything_else_is_looked_at(evaluations: Evaluations) -> None:
+    it = evaluations
+    await an_office(it)
+    nowhere = "0b2f6f0a-5a53-4f0a-9a51-0d6f4a6f0001"
+    assert reason(await it.act(f"/dossiers/{nowhere}/court", {"id": 5}, **RITA)) == (404, "not-found")
+    for path in (f"/dossiers/{nowhere}/standing?on=x", f"/dossiers/{nowhere}/refused-attempts?limit=0"):
+        assert reason(await it.read(path, **RITA)) == (404, "not-found")
+    for path in (f"/evaluations/{nowhere}?valid_on=x", f"/terminations/{nowhere}?valid_on=x"):
+        assert reason(await it.read(path, **RITA)) == (404, "not-found")
+
+
 async def test_three_evaluations_a_review_and_a_directors_decision(evaluations: Evaluations) -> None:
     it = evaluations
     await an_office(it)
@@ -275,7 +324,9 @@ async def test_three_evaluations_a_review_and_a_directors_decision(evaluations: 
     for _ in range(2):  # asked again under its key it is the same attempt
         again = await it.act(f"{at}/decide", decision, key="k-1", **FATMA)
         assert reason(again) == (403, "not-permitted")
-    assert reason(await it.act(f"{at}/decide", decision, role="director", sub="karel")) == (403, "no-mandate")
+    unknown = {**decision, "grounds": ["0b2f6f0a-5a53-4f0a-9a51-0d6f4a6f0001"]}
+    assert reason(await it.act(f"{at}/decide", unknown, **RITA)) == (409, "not-yet-known")
+    assert reason(await it.act(f"{at}/decide", unknown, role="director", sub="karel")) == (403, "no-mandate")
     assert reason(await it.act(f"{at}/decide", {**decision, "reasons": "kort"}, **RITA)) == (409, "reasons-not-own")
     refused = await it.act(f"{at}/decide", decision, **RITA)
     assert (reason(refused), codes(refused)) == ((409, "gate-open"), ["G1", "G2", "G3", "G4", "G7", "G9"])

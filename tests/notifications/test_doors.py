@@ -911,6 +911,9 @@ async def test_the_offices_details_stand_in_its_letters(notifications: Notificat
     answer = await notifications.act("/office-details", details, **TOM)
     assert recorded(answer) == ["OfficeDetailsAdopted", "TaskClosed"]
     assert answer.headers["location"] == f"/office-details/{answer.json()['id']}"
+    read = await notifications.read(answer.headers["location"], **TOM)
+    assert read.headers["etag"] == answer.headers["etag"] == '"1"'
+    assert (await notifications.read("/office-details?limit=1", **TOM)).json()["next"] is None
     assert (await notifications.read(answer.headers["location"])).json()["phone"] == "+32 3 555 01 00"
     assert recorded(await notifications.act("/office-details", details, **TOM)) == []
     card = CounsellorCardMadeV1(
@@ -924,6 +927,20 @@ async def test_the_offices_details_stand_in_its_letters(notifications: Notificat
     text = (await notifications.letter(LEASE, kind="L-05"))["text_nl"]
     assert "OCMW Noord: +32 3 555 02 00" in text
     assert "Uw huurbegeleider Fatma Yilmaz: +32 470 00 11 22" in text
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/templates", {"kind": "L-06", "text": "# Proficiat\n> Goed gedaan.\n\nDank u."}),
+        ("/office-details", {"address": "Markt 1", "phone": "03 555 01 00", "email": "noord@example.org"}),
+    ],
+)
+async def test_of_what_an_office_never_adopted_nobody_saw_a_version(
+    notifications: Notifications, path: str, body: dict[str, Any]
+) -> None:
+    answer = await notifications.act(path, body, headers={"If-Match": '"1"'}, **TOM)
+    assert (reason(answer), answer.json()["present"]) == ((412, "changed-meanwhile"), None)
 
 
 async def test_an_office_writes_its_own_letters_and_what_was_sent_stays(notifications: Notifications) -> None:
@@ -940,6 +957,14 @@ async def test_an_office_writes_its_own_letters_and_what_was_sent_stays(notifica
     assert reason(await notifications.act("/templates", unknown, **KAREL)) == (409, "content-missing")
     listed = (await notifications.read("/templates?kind=L-06")).json()["items"]
     assert [one["template"] for one in listed] == ["L-06/nl/1"]
+    other = {"kind": "L-16", "text": "# Herinnering\n> Tot morgen.\n\nDag."}
+    assert recorded(await notifications.act("/templates", other, **KAREL)) == ["TemplateAdopted"]
+    again = await notifications.act("/templates", own, **KAREL)
+    assert (recorded(again), again.json()["template"], again.headers["etag"]) == ([], "L-06/nl/1", '"1"')
+    assert (await notifications.read(answer.headers["location"])).headers["etag"] == answer.headers["etag"] == '"1"'
+    page = (await notifications.read("/templates?limit=1")).json()
+    more = (await notifications.read(f"/templates?limit=1&cursor={page['next']}")).json()
+    assert [one["kind"] for one in (*page["items"], *more["items"])] == ["L-06", "L-16"] and more["next"] is None
     good = EvaluationRecordedV1(
         lease=LEASE,
         evaluation=EVALUATION,

@@ -271,6 +271,7 @@ class MemoryStore:
         refused: Any = None,
         answer: Callable[[Decided], bytes] | None = None,
         begins: bool = False,
+        version_of: Callable[[Any], int] | None = None,
     ) -> Decided:
         if self.down:
             raise StoreBusy
@@ -281,8 +282,9 @@ class MemoryStore:
             return Decided(id, stream, None, 0, (), stored, "replayed")
         self.asked += 1
         state, version, made = self.streams.get((by.office, stream.kind, id), (stream.initial, 0, 0))
-        if by.if_match is not None and by.if_match != version:
-            raise ChangedMeanwhile(state, version)
+        seen = version if version_of is None else version_of(state)
+        if by.if_match is not None and by.if_match != seen:
+            raise ChangedMeanwhile(state, seen)
         recorded = []
         for event in decision(state):
             assert not isinstance(event, Elsewhere)

@@ -346,6 +346,31 @@ async def test_a_form_may_come_again_under_its_key_with_another_boundary(shop: S
         assert (answer.status_code, answer.json()) == (201, {"size": 3})
 
 
+async def test_who_saw_another_version_is_told_so_before_what_the_door_itself_refuses(shop: Shop) -> None:
+    tool = await bought(shop)
+    key = {**shop.as_("counsellor"), "Idempotency-Key": "k"}
+    first = await shop.client.post(f"/tools/{tool}/pair", json={"beside": tool}, headers={**key, "If-Match": '"1"'})
+    await shop.client.post(f"/tools/{tool}/lend", json={"member": "bo"}, headers=shop.as_("counsellor"))
+    stale = {**shop.as_("counsellor"), "If-Match": '"1"'}
+    late = await shop.client.post(f"/tools/{tool}/pair", json={"beside": UNKNOWN}, headers=stale)
+    assert (late.status_code, reason(late), late.json()["present"]["member"]) == (412, "changed-meanwhile", "bo")
+    again = await shop.client.post(f"/tools/{tool}/pair", json={"beside": tool}, headers={**key, "If-Match": '"1"'})
+    assert (again.status_code, again.json()) == (200, first.json())
+
+
+async def test_of_what_is_not_there_yet_nobody_saw_a_version(shop: Shop) -> None:
+    seen = {**shop.as_("counsellor"), "If-Match": '"1"'}
+    answer = await shop.client.post("/tools", json=HAMMER, headers=seen)
+    assert (answer.status_code, reason(answer), answer.json()["present"]) == (412, "changed-meanwhile", None)
+    assert "etag" not in answer.headers and not shop.store.streams
+
+
+async def test_two_versions_seen_are_none(shop: Shop) -> None:
+    tool = await bought(shop)
+    headers = [*shop.as_("counsellor").items(), ("If-Match", '"1"'), ("If-Match", '"2"')]
+    assert (await shop.client.post(f"/tools/{tool}/polish", headers=headers)).status_code == 412
+
+
 @pytest.mark.parametrize("seen", ['"1"', '"0"', '"99"', "garbage", '"1', 'W/"2"', '"x"'])
 async def test_who_saw_another_version_gets_the_present_state(shop: Shop, seen: str) -> None:
     tool = await bought(shop)

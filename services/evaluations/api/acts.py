@@ -14,7 +14,6 @@ from typing import Annotated, Any, Generic, TypeVar, get_args, get_type_hints
 from services.evaluations.api.door import (
     NamedFinding,
     api,
-    case_known,
     decide_in_file,
     findings_known,
     may_or_noted,
@@ -91,9 +90,6 @@ def act_on(
             if only is not None and not by.roles & set(only(body)):
                 await note_role(store, of, id, lease=lease, by=by)
                 raise problems.not_permitted()
-            known: tuple[str, ...] = ()
-            if findings is not None:
-                known = findings_known(await case_known(store, lease, by=by), named(getattr(body, findings)))
             said = await by.seal("C", lease, **texts(body))
             for name in lists:
                 sealed = [await by.seal_one("C", lease, name, text) for text in getattr(body, name)]
@@ -103,6 +99,8 @@ def act_on(
                 by = replace(by, mandated=mandate_needed(body, by))
 
             def decide(state: Any, file: LeaseFile) -> Iterable[Any]:
+                # Here, and not before: that a person may not do this at all is said first, and remembered.
+                known = () if findings is None else findings_known(file.case, named(getattr(body, findings)))
                 return decision(state, Asked(id=id, body=body, by=by, file=file, said=said, findings=known))
 
             words = getattr(said, "words", None)

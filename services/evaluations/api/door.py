@@ -20,7 +20,6 @@ from services.evaluations.rules.lease_file import Act, LeaseFile, in_file
 from services.evaluations.rules.office import OFFICE_ID
 from services.evaluations.rules.policy import POLICIES
 from services.evaluations.views import whole_file
-from shared import problems
 from shared.asking import key_of
 from shared.bodies import is_uuid
 from shared.decisions import AnyStream, Refusal
@@ -168,15 +167,6 @@ def findings_known(case: Case, findings: Iterable[str]) -> tuple[str, ...]:
     if any(finding not in case.findings for finding in named):
         raise NotYetKnown
     return named
-
-
-async def lease_in_path(store: WebStore, lease: str, *, by: Caller) -> Case:
-    """Return the file of the lease that the path names; 404 where nothing of it is known for this office."""
-    found = await store.found(CASE, lease, by=by) if is_uuid(lease) else None
-    if found is None or found.version == 0:
-        raise problems.not_found()
-    case: Case = found.state
-    return case
 
 
 __all__ = ["ON_DUTY", "READERS", "Acted", "Store", "Words", "api"]

@@ -21,6 +21,8 @@ from services.evaluations.rules.office import OFFICE, OFFICE_ID, found
 from services.evaluations.rules.policy import POLICIES, adopt
 from services.evaluations.views import files_that_time_can_change, whole_file
 from shared import problems
+from shared.acting import Part
+from shared.authority import MandateRegister
 from shared.contracts.evaluations import (
     Attribution,
     BadNewsSender,
@@ -29,9 +31,9 @@ from shared.contracts.evaluations import (
     NoticeBasis,
     NoticeMonths,
 )
-from shared.doors import DEFAULT_LIMIT, Cursor, Limit
+from shared.doors import DEFAULT_LIMIT, Cursor, Limit, page_of
 from shared.outbox import PLATFORM
-from shared.reception import Shown, reception_of
+from shared.reception import Shown
 from shared.web import OFFICE as OF_THE_OFFICE
 from shared.web import Acted, Body, Caller, Day, Id, Line, Store, WebStore, Words, may
 
@@ -167,7 +169,7 @@ async def list_policies(
 ) -> Any:
     """The policy versions of the office, oldest first."""
     policies = await store.state(POLICIES, OFFICE_ID, by=by)
-    return _page(request, by, "policies", [show_policy(told.event) for told in policies], limit, cursor)
+    return page_of(request, ["policies", by.office], [show_policy(told.event) for told in policies], limit, cursor)
 
 
 @api.get("/policies/{version}")
@@ -253,7 +255,8 @@ async def list_checklists(
 ) -> Any:
     """The checklist versions of the office, oldest first."""
     checklists = await store.state(CHECKLISTS, OFFICE_ID, by=by)
-    return _page(request, by, "checklists", [show_checklist(told.event) for told in checklists], limit, cursor)
+    shown = [show_checklist(told.event) for told in checklists]
+    return page_of(request, ["checklists", by.office], shown, limit, cursor)
 
 
 @api.get("/checklists/{version}")
@@ -304,19 +307,39 @@ async def give_mandate(
         in_name_of=body.in_name_of,
         by=by.person,
     )
-    told = {
-        "id": mandate,
-        "person": body.person,
-        "role": body.role,
-        "acts": list(body.acts),
-        "from": body.from_,
-        "until": body.until,
-        "in_name_of": body.in_name_of,
-        "given_by": by.actor,
-    }
     return await store.begin(
-        MANDATES, OFFICE_ID, decision, by=by, shows=lambda _decided: told, location=f"/mandates/{mandate}"
+        MANDATES,
+        OFFICE_ID,
+        decision,
+        by=by,
+        location=f"/mandates/{mandate}",
+        part=_mandate(mandate, {"role": body.role, "acts": list(body.acts), "given_by": by.actor}),
     )
+
+
+def _mandate(id: str, told: Mapping[str, Any]) -> Part:
+    """Return how one mandate of the register is answered.
+
+    :param told: what is said of it that the register does not hold.
+    """
+
+    def version(register: MandateRegister) -> int:
+        known = register.find(id)
+        return known.version if known is not None else 0
+
+    def show(register: MandateRegister) -> Mapping[str, Any]:
+        known = register.find(id)
+        assert known is not None
+        return {
+            "id": id,
+            "person": known.person,
+            "from": known.from_,
+            "until": known.until,
+            "in_name_of": known.in_name_of,
+            **told,
+        }
+
+    return Part(version=version, show=show)
 
 
 _MAY_END = may("end_mandate", "director", mandated=True)
@@ -341,9 +364,8 @@ async def end_mandate(
     """End a mandate; what was done under it stays."""
     why = await by.seal_one("A", OF_THE_OFFICE, "why", body.why)
     decision = partial(end, mandate=mandate, until=body.until, why=why, today=by.today, by=by.person)
-    return await store.decide(
-        MANDATES, OFFICE_ID, decision, by=by, shows=lambda _decided: {**known, "until": body.until}
-    )
+    told = {name: known[name] for name in ("role", "acts", "given_by")}
+    return await store.decide(MANDATES, OFFICE_ID, decision, by=by, part=_mandate(mandate, told))
 
 
 @api.get("/mandates")
@@ -355,7 +377,7 @@ async def list_mandates(
     cursor: Cursor = None,
 ) -> Any:
     """The mandates the office ever gave, oldest first."""
-    return _page(request, by, "mandates", await _mandates(store, by), limit, cursor)
+    return page_of(request, ["mandates", by.office], await _mandates(store, by), limit, cursor)
 
 
 @api.get("/mandates/{mandate}")
@@ -380,9 +402,10 @@ async def _mandates(store: WebStore, by: Caller) -> list[Mapping[str, Any]]:
                     "until": mandate.until,
                     "in_name_of": mandate.in_name_of,
                     "given_by": mandate.given_by,
+                    "version": 1,
                 }
             case MandateEnded() as ended:
-                given[ended.mandate]["until"] = ended.until
+                given[ended.mandate].update(until=ended.until, version=given[ended.mandate]["version"] + 1)
     return list(given.values())
 
 
@@ -390,21 +413,13 @@ async def _mandates(store: WebStore, by: Caller) -> list[Mapping[str, Any]]:
 
 
 def _placed(acted: Acted, collection: str) -> Acted:
-    return replace(acted, location=f"/{collection}/{acted.body['id']}") if acted.location else acted
-
-
-def _page(
-    request: Request, by: Caller, what: str, items: Sequence[Mapping[str, Any]], limit: int, cursor: str | None
-) -> Mapping[str, Any]:
-    cursors, shape = reception_of(request).cursors, [what, by.office]
-    begin = int(cursors.read(cursor, shape)[0]) if cursor is not None else 0
-    page = items[begin : begin + limit]
-    more = cursors.make([begin + limit], shape) if len(items) > begin + limit else None
-    return {"items": list(page), "next": more}
+    return replace(acted, location=f"/{collection}/{acted.body['id']}", version=1) if acted.location else acted
 
 
 def _one(items: Sequence[Mapping[str, Any]], id: str) -> Any:
     for item in items:
         if item["id"] == id:
-            return Shown(msgspec.to_builtins(item, str_keys=True), etag=1)
+            version = item["version"]  # of a policy or a checklist, which never change, its name
+            etag = version if isinstance(version, int) else 1
+            return Shown(msgspec.to_builtins(item, str_keys=True), etag=etag)
     raise problems.not_found()

@@ -21,8 +21,6 @@ from services.evaluations.views import (
     show_termination,
 )
 from shared import problems
-from shared.bodies import is_uuid
-from shared.decisions import AnyStream
 from shared.reception import Shown, reception_of
 from shared.views import Resource
 from shared.web import Acted, Caller, Day, Instant, Store, may
@@ -36,13 +34,13 @@ KnownAt = Annotated[Instant | None, Query()]
 async def read_evaluation(
     request: Request,
     evaluation: str,
-    by: Annotated[Caller, may("read_evaluations", *READERS, "auditor")],
+    by: Annotated[Caller, may("read_evaluations", *READERS, "auditor", of=EVALUATION)],
     store: Store,
     valid_on: ValidOn = None,
     known_at: KnownAt = None,
 ) -> Any:
     """One of the evaluations: as it is, or as it stood on a day and as known at an instant."""
-    state, version = await _found(store, EVALUATION, evaluation, by)
+    state, version = await store.found(EVALUATION, evaluation, by=by)
     if valid_on is not None or known_at is not None:
         state, version = as_it_stood(EVALUATION, state.history, valid_on=valid_on, known_at=known_at)
     shown = show_evaluation(evaluation, state)
@@ -59,13 +57,13 @@ async def read_evaluation(
 async def read_termination(
     request: Request,
     termination: str,
-    by: Annotated[Caller, may("read_terminations", *OF_FILE, "auditor")],
+    by: Annotated[Caller, may("read_terminations", *OF_FILE, "auditor", of=TERMINATION)],
     store: Store,
     valid_on: ValidOn = None,
     known_at: KnownAt = None,
 ) -> Any:
     """One of the terminations, with its gates as they stand today, or on a day and as known at an instant."""
-    state, version = await _found(store, TERMINATION, termination, by)
+    state, version = await store.found(TERMINATION, termination, by=by)
     if valid_on is not None or known_at is not None:
         history = await store.history(TERMINATION, termination, by=by)
         state, version = as_it_stood(TERMINATION, history, valid_on=valid_on, known_at=known_at)
@@ -83,13 +81,6 @@ async def read_termination(
     for step in (body["notice"] or {}).get("steps", ()):
         step["sentence"] = WORDING.say("steps", step["rule"], language) or step["rule"]
     return await _shown(request, TERMINATIONS, body, version, by)
-
-
-async def _found(store: Store, stream: AnyStream, id: str, by: Caller) -> tuple[Any, int]:
-    found = await store.found(stream, id, by=by) if is_uuid(id) else None
-    if found is None or found.version == 0:
-        raise problems.not_found()
-    return found.state, found.version
 
 
 async def _shown(request: Request, of: Resource, body: Mapping[str, Any], version: int, by: Caller) -> Shown:

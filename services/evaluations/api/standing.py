@@ -7,10 +7,11 @@ from typing import Annotated, Any
 from fastapi import Query, Request
 
 from services.evaluations.api.beside import beside_the_count, day, today_at
-from services.evaluations.api.door import READERS, WORDING, api, lease_in_path
+from services.evaluations.api.door import READERS, WORDING, api
 from services.evaluations.court.api import add_doors
 from services.evaluations.ledger import head_known_at, head_of
 from services.evaluations.rules.attempts import ATTEMPTS
+from services.evaluations.rules.case import CASE
 from services.evaluations.rules.counting import Counted, Excluded, Merged, Place, Standing, answer
 from services.evaluations.rules.evaluation import Evaluation
 from services.evaluations.rules.lease_file import LeaseFile
@@ -25,7 +26,7 @@ from shared.web import Caller, Day, Instant, Store, WebStore, may
 async def read_standing(
     request: Request,
     lease: str,
-    by: Annotated[Caller, may("read_standing", *READERS, "auditor")],
+    by: Annotated[Caller, may("read_standing", *READERS, "auditor", of=CASE)],
     store: Store,
     on: Annotated[Day | None, Query()] = None,
     known_at: Annotated[Instant | None, Query()] = None,
@@ -35,7 +36,6 @@ async def read_standing(
 
     Without a day it is that of today; as known at an instant, of the day that was today then.
     """
-    await lease_in_path(store, lease, by=by)
     language = request.scope["huurspoor"].language
     return await standing_of(store, by, lease, on or valid_on or today_at(known_at, by), known_at, language=language)
 
@@ -86,13 +86,12 @@ def _sentence(place: Place, evaluation: Evaluation, file: LeaseFile, stood: Stan
 async def read_refused_attempts(
     request: Request,
     lease: str,
-    by: Annotated[Caller, may("read_refused_attempts", "director", "auditor")],
+    by: Annotated[Caller, may("read_refused_attempts", "director", "auditor", of=CASE)],
     store: Store,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Any:
     """Acts on the lease's evaluations and terminations that were refused, oldest first."""
-    await lease_in_path(store, lease, by=by)
     cursors, shape = reception_of(request).cursors, ["refused", by.office, lease]
     begin = int(cursors.read(cursor, shape)[0]) if cursor is not None else 0
     told = await store.history(ATTEMPTS, lease, by=by)

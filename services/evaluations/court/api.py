@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from uuid import uuid4
 
 import msgspec
-from fastapi import Query, Request
+from fastapi import Depends, Query, Request
 from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 from starlette.responses import Response
@@ -160,13 +160,12 @@ def _add_timeline(api: Doors) -> None:
 def _add_court_files(api: Doors, standing: StandingOf) -> None:
     @api.post("/dossiers/{lease}/court", status_code=201)
     async def issue_court_file(
-        lease: str,
-        by: Annotated[Caller, may("issue_court_file", "coordinator", "director")],
+        lease: Annotated[str, Depends(_lease_for_court)],
+        by: Annotated[Caller, _MAY_ISSUE],
         store: Store,
         body: IssueCourtFile = IssueCourtFile(),  # noqa: B008 - it is frozen
     ) -> Acted:
         """Make a file of a lease for court, pinned to a position of the ledger."""
-        await _known_lease(store, by, lease)
         head = (
             await head_of(store, by=by)
             if body.as_known_at is None
@@ -216,7 +215,16 @@ def _add_court_files(api: Doors, standing: StandingOf) -> None:
     ) -> Any:
         """When a file was issued, and to which position of the ledger it is pinned."""
         issued = await _issued_file(store, by, lease, file)
-        return {"id": file, **_issued(issued)}
+        return Shown({"id": file, **_issued(issued)}, etag=1)
+
+
+_MAY_ISSUE = may("issue_court_file", "coordinator", "director")
+
+
+async def _lease_for_court(lease: str, by: Annotated[Caller, _MAY_ISSUE], store: Store) -> str:
+    """Return the lease that a path names. It is looked up before the body is: 404 comes before 422."""
+    await _known_lease(store, by, lease)
+    return lease
 
 
 def _waits(request: Request) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What the doors of notifications have in common: who may come in, and how an act on a letter is recorded."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any, Final
 
@@ -15,6 +15,7 @@ from services.notifications.rules.following import Closing, Opening, and_tasks
 from services.notifications.rules.kinds import POLICIES, policy_in_force
 from services.notifications.rules.lease_file import LEASE_FILE, LeaseFile
 from services.notifications.rules.task import TASK
+from shared.acting import Part
 from shared.contracts.evaluations import BadNewsSender, PolicyAdoptedV1
 from shared.web import Acted, Caller, Doors, Line, OnRefusal, Store, every
 
@@ -74,6 +75,21 @@ async def act_on(
 def remembered(lease: str, act: str, communication: str) -> OnRefusal:
     """Return what is recorded where an act on a letter is refused."""
     return OnRefusal(ATTEMPTS, lease, partial(attempt_refused, lease=lease, act=act, communication=communication))
+
+
+def kept_as_adopted(
+    id: str, show: Callable[[Any], Mapping[str, Any]], *, like: Callable[[Any], bool] = lambda _one: True
+) -> Part:
+    """Return how something is answered that the office adopts, among others, and that never changes.
+
+    :param like: which of them could be what is adopted again under another id: then the last of those is answered.
+    """
+
+    def found(adopted: Sequence[Any]) -> Any:
+        own = (one for one in reversed(adopted) if one.id == id)
+        return next(own, None) or next((one for one in reversed(adopted) if like(one)), None)
+
+    return Part(version=lambda adopted: 0 if found(adopted) is None else 1, show=lambda adopted: show(found(adopted)))
 
 
 async def policy_of(store: Store, by: Caller) -> PolicyAdoptedV1 | None:

@@ -5,7 +5,10 @@ from functools import partial
 from typing import Annotated, Any
 from uuid import uuid4
 
-from services.notifications.api.door import STAFF, Name, api
+import msgspec
+from fastapi import Request
+
+from services.notifications.api.door import STAFF, Name, api, kept_as_adopted
 from services.notifications.events import Helpline, OfficeDetailsAdopted
 from services.notifications.letters import OFFICE
 from services.notifications.names import task_named
@@ -13,7 +16,9 @@ from services.notifications.rules.following import Closing, and_tasks
 from services.notifications.rules.office import OFFICE_DETAILS, adopt_details
 from services.notifications.rules.task import TASK
 from shared.bodies import new_id
+from shared.doors import DEFAULT_LIMIT, Cursor, Limit, page_of
 from shared.problems import not_found
+from shared.reception import Shown
 from shared.web import Acted, Body, Caller, DatedBody, Id, Line, Store, may
 
 
@@ -66,18 +71,22 @@ async def adopt_office_details(
             tasks={missing: await store.state(TASK, missing, by=by)},
         ),
         by=by,
-        shows=lambda decided: _details(decided.state[-1]),
         location=f"/office-details/{id}",
+        part=kept_as_adopted(id, _details),
     )
 
 
 @api.get("/office-details")
 async def list_office_details(
-    by: Annotated[Caller, may("list_office_details", *STAFF, "auditor")], store: Store
+    request: Request,
+    by: Annotated[Caller, may("list_office_details", *STAFF, "auditor")],
+    store: Store,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
 ) -> Any:
     """How the office is reached: the last one holds, those before it stay readable."""
     adopted = await store.state(OFFICE_DETAILS, OFFICE, by=by)
-    return {"items": [_details(one) for one in adopted], "next": None}
+    return page_of(request, ["office-details", by.office], [_details(one) for one in adopted], limit, cursor)
 
 
 @api.get("/office-details/{details}")
@@ -89,7 +98,7 @@ async def read_office_details(
     found = next((one for one in adopted if one.id == details), None)
     if found is None:
         raise not_found()
-    return _details(found)
+    return Shown(msgspec.to_builtins(_details(found)), etag=1)
 
 
 def _details(adopted: OfficeDetailsAdopted) -> Mapping[str, Any]:

@@ -5,16 +5,19 @@ from functools import partial
 from typing import Annotated, Any
 from uuid import uuid4
 
-from fastapi import Query
+import msgspec
+from fastapi import Query, Request
 
-from services.notifications.api.door import STAFF, Languages, api
+from services.notifications.api.door import STAFF, Languages, api, kept_as_adopted
 from services.notifications.events import TemplateAdopted
 from services.notifications.letters import OFFICE, template_of_product
 from services.notifications.rules import composing
 from services.notifications.rules.template import TEMPLATES, adopt, fields_of
 from shared.bodies import new_id
 from shared.contracts.notifications import Kind
+from shared.doors import DEFAULT_LIMIT, Cursor, Limit, page_of
 from shared.problems import not_found
+from shared.reception import Shown
 from shared.web import Acted, Body, Caller, Day, Id, Store, Words, may
 
 
@@ -51,22 +54,25 @@ async def adopt_template(
             known=fields_of(product) | composing.COMMON_FIELDS,
         ),
         by=by,
-        shows=lambda decided: _template(decided.state[-1]),
         location=f"/templates/{id}",
+        part=kept_as_adopted(id, _template, like=lambda one: (one.kind, one.language) == (body.kind, body.language)),
     )
 
 
 @api.get("/templates")
 async def list_templates(
+    request: Request,
     by: Annotated[Caller, may("list_templates", *STAFF, "auditor")],
     store: Store,
     kind: Annotated[Kind | None, Query()] = None,
     language: Annotated[Languages | None, Query()] = None,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
 ) -> Any:
     """The office's own templates, every version, oldest first."""
     adopted: tuple[TemplateAdopted, ...] = await store.state(TEMPLATES, OFFICE, by=by)
     items = [_template(one) for one in adopted if kind in (None, one.kind) and language in (None, one.language)]
-    return {"items": items, "next": None}
+    return page_of(request, ["templates", by.office, kind or "", language or ""], items, limit, cursor)
 
 
 @api.get("/templates/{template}")
@@ -78,7 +84,7 @@ async def read_template(
     found = next((one for one in adopted if one.id == template), None)
     if found is None:
         raise not_found()
-    return _template(found)
+    return Shown(msgspec.to_builtins(_template(found)), etag=1)
 
 
 def _template(adopted: TemplateAdopted) -> Mapping[str, Any]:

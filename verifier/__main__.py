@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from verifier.checks import NotGenuine, NotReadable, Report, verify
+from verifier.checks import NotGenuine, NotReadable, Report, is_key, verify
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -23,40 +23,60 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         verify(_content(told.file), key=_key(told.key), report=report)
     except NotReadable as why:
-        print(f"NOT READABLE: {why}")
+        _say(f"NOT READABLE: {why}")
         return 2
     except NotGenuine as why:
-        _print_key(report)
+        _say_key(report)
         for line in why.differences:
-            print(f"NOT GENUINE: {line}")
+            _say(f"NOT GENUINE: {line}")
         return 1
-    _print_key(report)
+    _say_key(report)
     for line in report.lines:
-        print(line)
-    print("GENUINE")
+        _say(line)
+    _say("GENUINE")
     return 0
 
 
 def _content(file: Path) -> bytes:
     try:
         return file.read_bytes()
-    except OSError as why:
-        raise NotReadable(f"{file}: {why.strerror}") from why
+    except (OSError, ValueError) as why:
+        raise NotReadable(f"{file}: {_because(why)}") from why
 
 
 def _key(given: str | None) -> str | None:
-    if given is None:
-        return None
+    """Return the key that was given: itself, or what the file of that name holds, whatever editor wrote it.
+
+    :raises NotReadable: it is neither a key nor a file of one; then nothing can be said of the signature.
+    """
+    if given is None or is_key(given.strip()):
+        return None if given is None else given.strip()
     try:
-        return Path(given).read_text(encoding="utf-8").strip() if Path(given).is_file() else given.strip()
-    except (OSError, ValueError):
-        return given.strip()
+        key = Path(given).read_bytes().decode("utf-8-sig").strip()
+    except UnicodeDecodeError:
+        key = ""
+    except (OSError, ValueError) as why:
+        raise NotReadable(f"--key {given} is no key, and no file of one can be read there: {_because(why)}") from why
+    if not is_key(key):
+        raise NotReadable(f"the file {given} holds no key")
+    return key
 
 
-def _print_key(report: Report) -> None:
+def _because(why: Exception) -> str:
+    return (why.strerror if isinstance(why, OSError) else None) or "that is no name of a file"
+
+
+def _say_key(report: Report) -> None:
     if report.fingerprint is not None:
-        print(f"signed by {report.signer}")
-        print(f"key fingerprint SHA256:{report.fingerprint}")
+        _say(f"signed by {report.signer}")
+        _say(f"key fingerprint SHA256:{report.fingerprint}")
+
+
+def _say(line: str) -> None:
+    """Print one line, and let no file write others or move about on the screen of who reads what was found."""
+    plain = "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in line)
+    encoding = sys.stdout.encoding or "ascii"
+    print(plain.encode(encoding, "backslashreplace").decode(encoding))
 
 
 if __name__ == "__main__":

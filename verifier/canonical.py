@@ -1,9 +1,11 @@
 """RFC 8785, as far as these files need it: objects, arrays, strings, whole numbers, true, false, null. No fractions."""
 
 import json
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 LARGEST = 2**53 - 1
+DEEPEST = 100  # far above what any file nests, far below where a program that looks into it runs out of room
 
 
 class NotJson(ValueError):
@@ -13,7 +15,7 @@ class NotJson(ValueError):
 def read(content: bytes) -> Any:
     """Return the value that the bytes write. :raises NotJson: they do not, or with more than these files may hold."""
     try:
-        return json.loads(
+        value = json.loads(
             content.decode("utf-8"),
             object_pairs_hook=_once_each,
             parse_float=_no_fractions,
@@ -26,6 +28,9 @@ def read(content: bytes) -> Any:
         raise NotJson(f"it is not JSON: {why.msg} at character {why.pos}") from None
     except RecursionError:
         raise NotJson("it is nested too deeply") from None
+    if _is_deeper(value, DEEPEST):
+        raise NotJson("it is nested too deeply")
+    return value
 
 
 def write(value: Any) -> bytes:
@@ -34,6 +39,23 @@ def write(value: Any) -> bytes:
         return json.dumps(_sorted(value), ensure_ascii=False, separators=(",", ":")).encode("utf-8")
     except UnicodeEncodeError:
         raise NotJson("it holds half a character") from None
+
+
+def _is_deeper(value: Any, than: int) -> bool:
+    level = [value]
+    for _ in range(than):
+        level = [held for one in level for held in _held(one)]
+    return any(isinstance(one, dict | list) for one in level)
+
+
+def _held(value: Any) -> Iterable[Any]:
+    match value:
+        case dict():
+            return value.values()
+        case list():
+            return value
+        case _:
+            return ()
 
 
 def _sorted(value: Any) -> Any:

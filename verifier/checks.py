@@ -28,6 +28,7 @@ from verifier import canonical
 LEDGER, COURT_FILE = "huurspoor ledger 1", "huurspoor court file 1"
 RULES = frozenset({"OfficeFounded", "PolicyAdopted", "ChecklistPublished", "MandateGiven", "MandateEnded"})
 _HASH = re.compile("[0-9a-f]{64}")
+_KEY = re.compile(r"(huurspoor/[^+\s]+\+[0-9a-f]{8}\+)?[A-Za-z0-9+/]{44}")
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 _HEAD_OF_SEAL = 50
 
@@ -121,9 +122,17 @@ def _key_id(name: str, raw: bytes) -> bytes:
     return hashlib.sha256(name.encode() + b"\n" + raw).digest()[:4]
 
 
+def is_key(given: str) -> bool:
+    """Whether a text has the form of a key: a fingerprint, or a key as the file writes it, with or without its name."""
+    return _HASH.fullmatch(_plain(given)) is not None or _KEY.fullmatch(given) is not None
+
+
 def _is_key(given: str, in_file: str, fingerprint: str) -> bool:
-    plain = given.removeprefix("SHA256:").replace(":", "").lower()
-    return given in (in_file, in_file.split("+", 2)[-1]) or plain == fingerprint
+    return given in (in_file, in_file.split("+", 2)[-1]) or _plain(given) == fingerprint
+
+
+def _plain(fingerprint: str) -> str:
+    return fingerprint.lower().removeprefix("sha256:").replace(":", "")
 
 
 @dataclass(frozen=True)

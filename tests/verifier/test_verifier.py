@@ -3,6 +3,7 @@
 import ast
 import base64
 import json
+import os
 import random
 import subprocess
 import sys
@@ -11,11 +12,13 @@ from typing import Any
 
 import pytest
 import rfc8785
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given as for_all
 from hypothesis import settings
 from hypothesis import strategies as st
 
 import verifier
+from services.evaluations.ledger import Head, exported
 from shared.contracts.evaluations import MandateGivenV1
 from shared.contracts.referrals import OcmwAnsweredV1, ReferralOfferedV1
 from shared.contracts.visits import FindingDiscussedV1, FindingEstablishedV1
@@ -67,6 +70,7 @@ def made_ledger(*, simulated: bool = False) -> ALedger:
 
 LEDGER = made_ledger()
 COURT_FILE, EXPORT = LEDGER.court_file(), LEDGER.exported()
+BESIDE_THE_MEMBERS = frozenset({"manifest", "checkpoint", "key", "office"})
 
 
 def found(content: bytes, key: str | None = None) -> tuple[int, list[str], Report]:
@@ -83,15 +87,11 @@ def found(content: bytes, key: str | None = None) -> tuple[int, list[str], Repor
 
 def signed_anew(content: bytes, change: Any) -> bytes:
     """Return the file with a change, its hashes and its signature made anew by somebody with another key."""
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-    from services.evaluations.ledger import Head, exported
-
     file = json.loads(content)
     change(file)
     entries = file.get("entries") or file.get("items")
     at = MONDAY if not entries else _taken_in(file)
-    members = {name: value for name, value in file.items() if name not in ("manifest", "checkpoint", "key", "office")}
+    members = {name: value for name, value in file.items() if name not in BESIDE_THE_MEMBERS}
     head = Head(entries[-1]["position"], bytes.fromhex(entries[-1]["hash"]), at)
     return exported(members, office=file["office"], head=head, key=Ed25519PrivateKey.from_private_bytes(bytes(32)))
 
@@ -282,6 +282,8 @@ def test_a_key_that_is_known_must_be_the_one_that_signed() -> None:
         b'{"a":1e999}',
         b"9" * 5000,
         b'{"a":' * 100_000,
+        *(b'{"a":' * deep + b"1" + b"}" * deep for deep in (101, 500, 700, 950)),
+        b'{"format":"huurspoor ledger 1","items":' + b"[" * 600 + b"]" * 600 + b"}",
         b'{"a":"\\ud800"}',
     ],
 )
@@ -348,14 +350,79 @@ def test_the_command_says_what_it_found_and_ends_accordingly(
 def test_the_command_runs_on_its_own(tmp_path: Path) -> None:
     file = tmp_path / "export.json"
     file.write_bytes(EXPORT)
-    ran = subprocess.run(
+    ran = ran_alone(file)
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+def ran_alone(file: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
         [sys.executable, "-m", "verifier", str(file)],
         cwd=Path(verifier.__file__).parents[1],
+        env={**os.environ, **environment},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+WIPES_THE_SCREEN = "x\n\x1b[2J\x1b[HGENUINE\n\x1b[8m"
+
+
+@pytest.mark.parametrize("member", [WIPES_THE_SCREEN, "\u202eENIUNEG", "\u2028GENUINE", "ok\rGENUINE"])
+def test_no_file_writes_lines_of_its_own(member: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "dossier.json"
+    file.write_bytes(rfc8785.dumps({**json.loads(COURT_FILE), member: 1}))
+    assert main([str(file)]) == 1
+    lines = capsys.readouterr().out.split("\n")
+    assert [line for line in lines[2:] if line] == [
+        f"NOT GENUINE: the member {member.encode('unicode_escape').decode()} is under no signed hash"
+    ]
+    assert all(line.isprintable() for line in lines)
+
+
+def test_an_office_of_several_lines_is_said_in_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "export.json"
+    members = {name: value for name, value in json.loads(EXPORT).items() if name not in BESIDE_THE_MEMBERS}
+    key = Ed25519PrivateKey.from_private_bytes(bytes(32))
+    file.write_bytes(exported(members, office="x\nGENUINE\n", head=LEDGER.head, key=key))
+    assert main([str(file)]) == 1
+    assert "GENUINE" not in capsys.readouterr().out.splitlines()
+
+
+def test_what_a_terminal_cannot_show_is_said_all_the_same(tmp_path: Path) -> None:
+    file = tmp_path / "dossier.json"
+    file.write_bytes(rfc8785.dumps({**json.loads(COURT_FILE), "“vaststelling”": 1}))
+    ran = ran_alone(file, PYTHONIOENCODING="ascii")
+    assert (ran.returncode, ran.stderr) == (1, "")
+    assert r"the member \u201cvaststelling\u201d is under no signed hash" in ran.stdout
+
+
+@pytest.mark.parametrize("written", ["utf-8", "utf-8-sig"])
+def test_the_key_is_taken_from_a_file_whatever_editor_wrote_it(written: str, tmp_path: Path) -> None:
+    file, key = tmp_path / "dossier.json", tmp_path / "key.txt"
+    file.write_bytes(COURT_FILE)
+    key.write_bytes((json.loads(COURT_FILE)["key"] + "\r\n").encode(written))
+    assert main([str(file), "--key", str(key)]) == 0
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\xff\xfeS\0", b"signed by huurspoor/kantoor-noord"])
+def test_what_is_no_key_says_nothing_about_the_file(
+    content: bytes | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, key = tmp_path / "dossier.json", tmp_path / "key.txt"
+    file.write_bytes(COURT_FILE)
+    if content is not None:
+        key.write_bytes(content)
+    assert main([str(file), "--key", str(key)]) == 2
+    said = capsys.readouterr().out
+    assert said.startswith("NOT READABLE: ") and "NOT GENUINE" not in said
+
+
+@pytest.mark.parametrize("given", ["", ".", "nobodys-key", "0" * 63, "x\0y"])
+def test_a_mistyped_key_is_no_other_key(given: str, tmp_path: Path) -> None:
+    file = tmp_path / "dossier.json"
+    file.write_bytes(COURT_FILE)
+    assert main([str(file), "--key", given]) == 2
 
 
 def test_a_discussion_without_words_is_shown_as_it_is() -> None:

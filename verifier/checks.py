@@ -27,6 +27,7 @@ from verifier import canonical
 
 LEDGER, COURT_FILE = "huurspoor ledger 1", "huurspoor court file 1"
 RULES = frozenset({"OfficeFounded", "PolicyAdopted", "ChecklistPublished", "MandateGiven", "MandateEnded"})
+READING = frozenset({"parts", "strands", "standing", "versions"})  # how the office reads the timeline; it has to say
 _HASH = re.compile("[0-9a-f]{64}")
 _KEY = re.compile(r"(huurspoor/[^+\s]+\+[0-9a-f]{8}\+)?[A-Za-z0-9+/]{44}")
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
@@ -100,6 +101,7 @@ def _differences(file: Mapping[str, Any], key: str | None, report: Report) -> It
     last = chain.last
     if (note.size, note.hash) != last:
         yield f"the chain ends with entry {last[0]}, and not with the head that was signed (entry {note.size})"
+    yield from chain.moment_of_head(note)
     report.lines += chain.lines(file)
 
 
@@ -212,7 +214,7 @@ class _Chain:
 
     def differences(self) -> Iterator[str]:
         """Say what differs, entry by entry; each is held against the hash that the one before it states."""
-        origin = _sha(f"huurspoor ledger\n{self.office}".encode())
+        origin, since = _sha(f"huurspoor ledger\n{self.office}".encode()), ""
         if self.before[0] == 0 and self.before[1] != origin:
             yield "the first entry does not follow the beginning of this office's ledger"
         for entry in self.entries:
@@ -224,7 +226,12 @@ class _Chain:
                 name = f"{name} ({entry.get('type')} of {entry.get('service')})"
                 yield from self._envelope(entry, name, position)
                 details = self._details(entry, name)
+                if entry["taken_in_at"] < since:
+                    yield f"{name} says it was taken in before one that stands in front of it"
+                since = entry["taken_in_at"]
             else:
+                if not self.shows_all_of_a_lease:
+                    yield f"{name} is not shown, and an export shows all of its entries"
                 details = _hash(entry, "details", name)
             stated = _hash(entry, "hash", name)
             told = {"details": details, "position": position, "previous": self.last[1]}
@@ -232,6 +239,13 @@ class _Chain:
                 yield f"{name}: what it says does not give its hash"
             self.last = (position, stated)
         yield from self._offices()
+
+    def moment_of_head(self, note: _Note) -> Iterator[str]:
+        """Say whether the head was signed as of another moment than its entry was taken in."""
+        for position, whole in self.whole.items():
+            at = whole.entry["taken_in_at"]
+            if at > note.taken_in_at or (position == note.size and at != note.taken_in_at):
+                yield f"{whole.name} was taken in at another time than the head that was signed allows"
 
     def _offices(self) -> Iterator[str]:
         """Say which envelopes belong to another office without cause: those of a lease that came from there have one.
@@ -303,11 +317,27 @@ class _Chain:
             void = sum("void_since" in line for line in file["timeline"])
             if void:
                 lines.append(f"entries that the service that told them lost in a restore, and holds no more: {void}")
+        lines += self._left_out()
         if "waits" in file:
             lines.append("WHEN THIS FILE WAS MADE THE LEDGER WAS SHORTER THAN WITNESSED: IT WAS RESTORED FROM A BACKUP")
         if any(one.envelope.get("clock") == "simulated" for one in self.whole.values()):
             lines.append("SIMULATED CLOCK: THIS FILE WAS MADE TO TRY OUT THE PLATFORM AND PROVES NOTHING")
         return lines
+
+    def _left_out(self) -> Iterator[str]:
+        """Say before which entries something is missing that its service told of the same thing.
+
+        It is the office's to explain: what it never took in (a dead letter that was closed) is not in its ledger.
+        """
+        if not self.shows_all_of_a_lease and self.before[0] > 0:
+            return  # it may stand in front of this stretch
+        shown: dict[tuple[Any, Any], set[Any]] = {}
+        for whole in self.whole.values():
+            of, previous = whole.envelope.get("stream"), whole.envelope.get("streamprevious")
+            versions = shown.setdefault((whole.entry["service"], str(of)), {0, None})
+            if not isinstance(previous, int) or previous not in versions:
+                yield f"LEFT OUT: WHAT WAS TOLD OF {of} BEFORE {whole.name}"
+            versions.add(whole.envelope.get("streamversion"))
 
 
 # -- court file -------------------------------------------------------------------------------------------------------
@@ -315,12 +345,20 @@ class _Chain:
 
 def _court_file(file: Mapping[str, Any], chain: _Chain, note: _Note) -> Iterator[str]:
     lease = _text(file, "lease")
+    for member in sorted(READING - file.keys()):
+        yield f"the file has no {member}"
     if (file["ledger_position"], file["as_known_at"]) != (note.size, note.taken_in_at):
         yield "the file says it is pinned to another place in the ledger than was signed"
     lines = {"timeline": dict[int, Any](), "rules": dict[int, Any]()}
     for member, found in lines.items():
+        before = 0
         for line in file[member]:
-            found[_number(line, "position")] = line
+            position = _number(line, "position")
+            if position in found:
+                yield f"the {member} tells of entry {position} twice"
+            elif position < before:
+                yield f"the {member} tells of entry {position} after one that it stands in front of"
+            found[position], before = line, position
     for position, whole in chain.whole.items():
         about = whole.envelope.get("subject")
         if about == f"lease/{lease}":

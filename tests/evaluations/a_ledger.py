@@ -37,6 +37,7 @@ class ALedger:
     entries: list[Entry] = field(default_factory=list)
     key: DataKey = field(default_factory=lambda: DataKey(OFFICE, bytes(32)))
     simulated: bool = False
+    versions: dict[tuple[str, str], int] = field(default_factory=dict)  # how far each stream has come
 
     def __post_init__(self) -> None:
         self.ledger._heads[OFFICE] = BEGINNING
@@ -44,11 +45,18 @@ class ALedger:
     def seal(self, name: str, text: str, category: str = "B") -> Sealed:
         return self.key.seal(f"{category}-key", name, text)
 
-    def add(self, contract: Any, *, service: str = "visits", on: date = DAY, **beside: Any) -> Entry:
-        """Take in one published contract."""
+    def add(
+        self, contract: Any, *, service: str = "visits", on: date = DAY, stream: str | None = None, **beside: Any
+    ) -> Entry:
+        """Take in one published contract; by default it is the first of its stream."""
         position = len(self.entries) + 1
         at = MONDAY + timedelta(minutes=position)
-        whole = recorded(contract, on=on, at=at, actor="fatma", id=f"event-{position}", version=position, **beside)
+        stream = stream or f"thing/{position}"
+        previous = self.versions.get((service, stream), 0)
+        version = self.versions[(service, stream)] = previous + 1
+        whole = recorded(
+            contract, on=on, at=at, actor="fatma", id=f"event-{position}", stream=stream, version=version, **beside
+        )
         sent = envelope(
             service,
             OFFICE,
@@ -56,8 +64,8 @@ class ALedger:
             contract,
             position=position,
             epoch=1,
-            stream_version=position,
-            previous=position - 1,
+            stream_version=version,
+            previous=previous,
             versions=[1],
             correlation_id="c-1",
             causation_id=None,

@@ -2,11 +2,14 @@
 
 import ast
 import base64
+import hashlib
 import json
 import os
 import random
 import subprocess
 import sys
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +21,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 import verifier
-from services.evaluations.ledger import Head, exported
+from services.evaluations.ledger import Head, exported, hash_of_details, hash_of_entry, origin
 from shared.contracts.evaluations import MandateGivenV1
 from shared.contracts.referrals import OcmwAnsweredV1, ReferralOfferedV1
 from shared.contracts.visits import FindingDiscussedV1, FindingEstablishedV1
-from tests.evaluations.a_ledger import LEASE, MONDAY, OTHER_LEASE, ALedger
+from tests.evaluations.a_ledger import LEASE, MONDAY, OFFICE, OTHER_LEASE, ALedger
 from verifier import canonical
 from verifier.__main__ import main
 from verifier.checks import NotGenuine, NotReadable, Report, verify
@@ -248,6 +251,120 @@ def give_another_key(file: Any) -> None:
 )
 def test_a_lie_that_was_signed_anew_is_found_where_the_file_contradicts_itself(change: Any) -> None:
     assert found(signed_anew(COURT_FILE, change))[0] == 1
+
+
+def tell_twice(file: Any) -> None:
+    lie = json.loads(json.dumps(file["timeline"][0]))
+    lie["what"]["what_seen"] = "Alles in orde."
+    file["timeline"].insert(0, lie)
+
+
+def tell_in_another_order(file: Any) -> None:
+    file["timeline"].reverse()
+
+
+def leave_the_count_out(file: Any) -> None:
+    del file["standing"]
+
+
+def say_it_was_known_earlier(file: Any) -> None:
+    file["as_known_at"] = "2026-03-02T09:02:00.000000Z"
+
+
+def say_it_was_known_later(file: Any) -> None:
+    file["as_known_at"] = "2026-03-12T09:00:00.000000Z"
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (tell_twice, "the timeline tells of entry 2 twice"),
+        (tell_in_another_order, "the timeline tells of entry 2 after one that it stands in front of"),
+        (leave_the_count_out, "the file has no standing"),
+        (say_it_was_known_earlier, "entry 4 (FindingEstablished of visits) was taken in at another time than the head"),
+        (say_it_was_known_later, "entry 6 (OcmwAnswered of referrals) was taken in at another time than the head"),
+    ],
+)
+def test_who_signs_a_file_cannot_let_it_say_more_or_less_than_its_entries(change: Any, named: str) -> None:
+    code, said, _ = found(signed_anew(COURT_FILE, change))
+    assert code == 1
+    assert any(line.startswith(named) for line in said), said
+
+
+def hidden(file: Any, position: int) -> None:
+    """Show an entry as one about somebody else is shown: the chain still holds."""
+    entries = file.get("entries") or file["items"]
+    shown = next(entry for entry in entries if entry["position"] == position)
+    details = {
+        "envelope_sha256": hashlib.sha256(base64.b64decode(shown["envelope"])).hexdigest(),
+        **{name: shown[name] for name in ("epoch", "event", "service", "service_position", "taken_in_at", "type")},
+    }
+    digest = hashlib.sha256(rfc8785.dumps(details)).hexdigest()
+    entries[entries.index(shown)] = {"position": position, "details": digest, "hash": shown["hash"]}
+    if "timeline" in file:
+        file["timeline"] = [line for line in file["timeline"] if line["position"] != position]
+
+
+def test_an_export_shows_all_of_its_entries() -> None:
+    code, said, _ = found(signed_anew(EXPORT, lambda file: hidden(file, 4)))
+    assert (code, said) == (1, ["entry 4 is not shown, and an export shows all of its entries"])
+
+
+def test_a_chain_in_which_time_runs_back_is_found() -> None:
+    ledger = made_ledger()
+    later = [
+        replace(entry, taken_in_at=entry.taken_in_at + timedelta(hours=entry.position == 3)) for entry in ledger.entries
+    ]
+    previous, chained = origin(OFFICE), []
+    for entry in later:
+        details = hash_of_details(
+            **{name: getattr(entry, name) for name in ("event", "type", "service", "epoch", "service_position")},
+            taken_in_at=entry.taken_in_at,
+            envelope=entry.envelope,
+        )
+        previous = hash_of_entry(position=entry.position, details=details, previous=previous)
+        chained.append(replace(entry, details_hash=details, hash=previous))
+    ledger.entries = chained
+    code, said, _ = found(ledger.exported())
+    assert code == 1
+    assert said[0] == (
+        "entry 4 (FindingEstablished of visits) says it was taken in before one that stands in front of it"
+    )
+
+
+def of_one_finding() -> bytes:
+    """Return the file of a lease of which three things were told about one finding, and one about another lease's."""
+    ledger = made_ledger()
+    for lease, stream in (
+        (LEASE, "finding/f-1"),
+        (OTHER_LEASE, "finding/f-2"),
+        (LEASE, "finding/f-1"),
+        (LEASE, "finding/f-1"),
+    ):
+        fact = FindingDiscussedV1(lease=lease, finding=stream[8:], discussed_with=("renter",), discussed_on=DAY)
+        ledger.add(fact, stream=stream)
+    return ledger.court_file()
+
+
+def test_what_was_left_out_before_something_of_the_same_thing_is_said() -> None:
+    content = of_one_finding()
+    assert not any(line.startswith("LEFT OUT") for line in found(content)[1])
+    for position in (7, 9):
+        code, said, _ = found(signed_anew(content, lambda file, position=position: hidden(file, position)))
+        assert code == 0
+        left_out = [line for line in said if line.startswith("LEFT OUT")]
+        next_one = {7: 9, 9: 10}[position]
+        assert left_out == [
+            f"LEFT OUT: WHAT WAS TOLD OF finding/f-1 BEFORE entry {next_one} (FindingDiscussed of visits)"
+        ]
+
+
+def test_an_export_of_a_stretch_says_nothing_of_what_stands_in_front_of_it() -> None:
+    ledger = made_ledger()
+    for _ in range(2):
+        fact = FindingDiscussedV1(lease=LEASE, finding="f-1", discussed_with=("renter",), discussed_on=DAY)
+        ledger.add(fact, stream="finding/f-1")
+    assert not any(line.startswith("LEFT OUT") for line in found(ledger.exported(8))[1])
 
 
 def test_a_key_that_is_known_must_be_the_one_that_signed() -> None:

@@ -17,6 +17,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
@@ -28,6 +29,7 @@ from verifier import canonical
 LEDGER, COURT_FILE = "huurspoor ledger 1", "huurspoor court file 1"
 RULES = frozenset({"OfficeFounded", "PolicyAdopted", "ChecklistPublished", "MandateGiven", "MandateEnded"})
 READING = frozenset({"parts", "strands", "standing", "versions"})  # how the office reads the timeline; it has to say
+LATE = timedelta(hours=1)
 _HASH = re.compile("[0-9a-f]{64}")
 _KEY = re.compile(r"(huurspoor/[^+\s]+\+[0-9a-f]{8}\+)?[A-Za-z0-9+/]{44}")
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
@@ -372,16 +374,25 @@ def _court_file(file: Mapping[str, Any], chain: _Chain, note: _Note) -> Iterator
         if line is None:
             yield f"{whole.name} is missing in the {member}"
         else:
-            yield from _line(line, whole, member)
+            yield from _line(line, whole, member, office=chain.office)
     for member, left in lines.items():
         for position in left:
             yield f"the {member} tells of entry {position}, which is not shown"
     simulated = any(whole.envelope.get("clock") == "simulated" for whole in chain.whole.values())
-    if (file["clock"] == "simulated") is not simulated or simulated is not ("warning" in file):
+    if file["clock"] != ("simulated" if simulated else "system") or simulated is not ("warning" in file):
         yield "the file does not say truly on which clock it was made"
 
 
-def _line(line: Mapping[str, Any], whole: _Whole, member: str) -> Iterator[str]:
+def _waited(whole: _Whole) -> timedelta:
+    """Return how long it took from when something was recorded until it was taken in."""
+    return _instant(whole.entry["taken_in_at"]) - _instant(whole.envelope["time"])
+
+
+def _instant(written: str) -> datetime:
+    return datetime.fromisoformat(written).astimezone(UTC)
+
+
+def _line(line: Mapping[str, Any], whole: _Whole, member: str, *, office: str) -> Iterator[str]:
     envelope = whole.envelope
     told = {
         "type": whole.entry.get("type"),
@@ -396,6 +407,7 @@ def _line(line: Mapping[str, Any], whole: _Whole, member: str) -> Iterator[str]:
     }
     if "office" in line:  # files of earlier versions do not name it
         told["office"] = envelope.get("office")
+        told["arrived_late"] = envelope.get("office") == office and _waited(whole) > LATE
     for name, value in told.items():
         if line.get(name) != value:
             yield f"{whole.name}: the {member} shows another {name}"

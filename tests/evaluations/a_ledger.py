@@ -46,7 +46,14 @@ class ALedger:
         return self.key.seal(f"{category}-key", name, text)
 
     def add(
-        self, contract: Any, *, service: str = "visits", on: date = DAY, stream: str | None = None, **beside: Any
+        self,
+        contract: Any,
+        *,
+        service: str = "visits",
+        on: date = DAY,
+        stream: str | None = None,
+        arrives_after: timedelta = timedelta(seconds=1),
+        **beside: Any,
     ) -> Entry:
         """Take in one published contract; by default it is the first of its stream."""
         position = len(self.entries) + 1
@@ -84,7 +91,7 @@ class ALedger:
                 subject=told["subject"],
                 occurred_on=on,
                 recorded_at=at,
-                taken_in_at=at + timedelta(seconds=1),
+                taken_in_at=at + arrives_after,
                 actor="fatma",
                 mandate=None,
                 envelope=sent.body,

@@ -275,9 +275,27 @@ def say_it_was_known_later(file: Any) -> None:
     file["as_known_at"] = "2026-03-12T09:00:00.000000Z"
 
 
+def call_it_late(file: Any) -> None:
+    file["timeline"][0]["arrived_late"] = True
+
+
+def leave_open_whether_it_was_late(file: Any) -> None:
+    del file["timeline"][0]["arrived_late"]
+
+
+def name_no_clock(file: Any) -> None:
+    file["clock"] = "none"
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [
+        (call_it_late, "entry 2 (FindingEstablished of visits): the timeline shows another arrived_late"),
+        (
+            leave_open_whether_it_was_late,
+            "entry 2 (FindingEstablished of visits): the timeline shows another arrived_late",
+        ),
+        (name_no_clock, "the file does not say truly on which clock it was made"),
         (tell_twice, "the timeline tells of entry 2 twice"),
         (tell_in_another_order, "the timeline tells of entry 2 after one that it stands in front of"),
         (leave_the_count_out, "the file has no standing"),
@@ -365,6 +383,21 @@ def test_an_export_of_a_stretch_says_nothing_of_what_stands_in_front_of_it() -> 
         fact = FindingDiscussedV1(lease=LEASE, finding="f-1", discussed_with=("renter",), discussed_on=DAY)
         ledger.add(fact, stream="finding/f-1")
     assert not any(line.startswith("LEFT OUT") for line in found(ledger.exported(8))[1])
+
+
+def test_what_arrived_late_is_called_so() -> None:
+    ledger = made_ledger()
+    fact = FindingDiscussedV1(lease=LEASE, finding="f-1", discussed_with=("renter",), discussed_on=DAY)
+    for minutes in (60, 61):
+        ledger.add(fact, arrives_after=timedelta(minutes=minutes))
+    content = ledger.court_file()
+    assert [line["arrived_late"] for line in json.loads(content)["timeline"]][-2:] == [False, True]
+    assert found(content)[0] == 0
+
+    def hide_it(file: Any) -> None:
+        file["timeline"][-1]["arrived_late"] = False
+
+    assert found(signed_anew(content, hide_it))[0] == 1
 
 
 def test_a_key_that_is_known_must_be_the_one_that_signed() -> None:

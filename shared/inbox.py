@@ -443,8 +443,11 @@ class Inbox:
     async def _have_its_effect(self, told: Told[Any], known: Known | None) -> None:
         if known is None:
             known = await self._rows.known_of(told)
+        assert told.message is not None
         progress, letters = self.progress[told.publisher], self.dead_letters
         began = self.waiting.serial
+        is_it = known.digest == told.message.digest
+        waited_for = known.waits_for if is_it else None
         if letters.states and letters.hold(letter_id(told.subject, told.envelope)):
             self._count(told, "repeat")
             return
@@ -452,14 +455,16 @@ class Inbox:
             await self._came_too_late(told, known)
             return
         if self.epochs.is_ahead(told.publisher, told.epoch) and told.type != ANNOUNCEMENT:
-            await self.waiting.park(told, waits_for=_epoch_named(told.publisher, told.epoch))
+            named = _epoch_named(told.publisher, told.epoch)
+            await self.waiting.park(told, waits_for=named, waited_for=waited_for)
             return
-        if known.state in ("taken", "closed"):
+        if known.state is not None:
             # Of an event published in several versions we may have taken another one before an upgrade.
-            assert told.message is not None
-            if known.digest != told.message.digest and len(told.versions) == 1:
+            if not is_it and len(told.versions) == 1:
                 await self._contradicts(told, known.digest)
                 return
+            told.message = msgspec.structs.replace(told.message, waited=True)
+        if known.state in ("taken", "closed"):
             progress.settled(told.position, told.type)
             self._count(told, "repeat")
             return
@@ -468,14 +473,11 @@ class Inbox:
             if any(row["office"] != told.office for row in others):
                 await self._contradicts(told, others[0]["digest"])
                 return
-        if known.state is not None:
-            assert told.message is not None
-            told.message = msgspec.structs.replace(told.message, waited=True)
         if not await self._follows(told, known):
-            await self.waiting.park(told, waits_for=stream_of(told))
+            await self.waiting.park(told, waits_for=stream_of(told), waited_for=waited_for)
             self.waiting.release_if_moved(told.office, stream_of(told), began)
             return
-        await self._react_and_note(told, began)
+        await self._react_and_note(told, began, waited_for=waited_for)
 
     async def _follows(self, told: Told[Any], known: Known) -> bool:
         """Whether what comes before a message in its stream has had its effect, here or where its lease came from."""
@@ -492,12 +494,15 @@ class Inbox:
         told.message = msgspec.structs.replace(told.message, released=True)
         return True
 
-    async def _react_and_note(self, told: Told[Any], began: int) -> None:
-        """React to a message whose turn it is, and note what came of it."""
+    async def _react_and_note(self, told: Told[Any], began: int, *, waited_for: str | None = None) -> None:
+        """React to a message whose turn it is, and note what came of it.
+
+        :param waited_for: what it was parked for.
+        """
         try:
             outcome = await self._react(told)
         except TooEarly as early:
-            await self.waiting.park(told, waits_for=early.waits_for)
+            await self.waiting.park(told, waits_for=early.waits_for, waited_for=waited_for)
             self.waiting.release_if_moved(told.office, early.waits_for, began)
         except Exception as why:
             await self._took_not(told, why)

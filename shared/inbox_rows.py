@@ -58,12 +58,16 @@ class Itself:
 
 @dataclass(frozen=True)
 class Known:
-    """What the store holds about a message that arrives; or, not looked up, what is known of its stream here."""
+    """What the store holds about a message that arrives; or, not looked up, what is known of its stream here.
+
+    :ivar waits_for: what it waits for, parked.
+    """
 
     state: str | None
     digest: bytes | None
     applied: int
     looked_up: bool = True
+    waits_for: str | None = None
 
 
 class InboxRows:
@@ -91,7 +95,7 @@ class InboxRows:
         if not told:
             return {}
         rows = await self.read(
-            "select i.state, i.digest, coalesce(s.version, 0) as applied"
+            "select i.state, i.digest, i.waits_for, coalesce(s.version, 0) as applied"
             " from unnest($1::text[], $2::text[], $3::int[], $4::bigint[], $5::text[])"
             " with ordinality x(office, publisher, epoch, position, stream, number)"
             " left join inbox i on i.office = x.office and i.publisher = x.publisher and i.epoch = x.epoch"
@@ -105,7 +109,7 @@ class InboxRows:
             [one.stream for one in told],
         )
         return {
-            (one.office, place_of(one)): Known(row["state"], row["digest"], row["applied"])
+            (one.office, place_of(one)): Known(row["state"], row["digest"], row["applied"], waits_for=row["waits_for"])
             for one, row in zip(told, rows, strict=True)
         }
 

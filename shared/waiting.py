@@ -95,12 +95,18 @@ class Waiting:
 
     # -- parking and releasing ----------------------------------------------------------------------------------------
 
-    async def park(self, told: Told[Any], *, waits_for: str | None, reason: str | None = None) -> None:
-        """Keep a message until its time has come."""
-        await self._rows.keep(told.office, parked_row(told, waits_for, reason))
+    async def park(
+        self, told: Told[Any], *, waits_for: str | None, waited_for: str | None = None, reason: str | None = None
+    ) -> None:
+        """Keep a message until its time has come.
+
+        :param waited_for: what it was parked for before: when that is the same, it is kept already.
+        """
+        if waits_for is None or waits_for != waited_for:
+            await self._rows.keep(told.office, parked_row(told, waits_for, reason))
+            MESSAGES.labels(told.publisher, "parked").inc()
         self.is_parked(told, waits_for)
         PARKED.labels(told.publisher).set(len(self._progress[told.publisher].parked))
-        MESSAGES.labels(told.publisher, "parked").inc()
 
     def is_parked(self, told: Told[Any], waits_for: str | None) -> None:
         """Note a message that is parked in the store."""

@@ -399,6 +399,60 @@ def test_what_comes_before_its_predecessor_waits_for_it(server: Server, here: Gr
     run(story)
 
 
+def test_what_waits_is_not_replaced_by_another_message_at_its_position(server: Server, here: Ground) -> None:
+    async def story() -> None:
+        async with two(server, here) as (_visits, referrals):
+            waits = message("l", position=5002, streamversion=2, streamprevious=1)
+            await inject(server, waits)
+            await until(lambda: referrals.post.inbox.progress["visits"].parked)
+            await inject(server, {**waits, "data": {"lease": "l", "due_on": NEXT_DAY.isoformat()}})
+            await until(lambda: letters(referrals))
+            assert [letter["reason"] for letter in await letters(referrals)] == ["conflict"]
+            await inject(server, message("l", position=5001))
+            await until(lambda: both(referrals))
+            assert await referrals.noticed("l") == (A_DAY, A_DAY)
+
+    async def both(referrals: Small) -> bool:
+        return len(await referrals.noticed("l")) == 2
+
+    run(story)
+
+
+def test_what_must_wait_longer_is_looked_at_and_not_stored_again(
+    server: Server, here: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.waiting.SWEEP_SECONDS", 0.05)
+    early = Reactions()
+
+    @early.to(FirstVisitDueV1)
+    async def when_due(told: Told[FirstVisitDueV1], _store: EventStore) -> None:
+        if told.data.lease == "early":
+            raise TooEarly("visits:lease/there")
+
+    async def story() -> None:
+        async with two(server, here, early) as (_visits, referrals):
+            waiting = referrals.post.inbox.waiting
+            await inject(server, message("there", position=5001))
+            await inject(server, message("there", position=5003, streamversion=3, streamprevious=2))
+            await inject(server, message("early", position=6001))
+            await until(lambda: len(referrals.post.inbox.progress["visits"].parked) == 2)
+            stored, rerun, tried = await rows(referrals), waiting._rerun, list[int]()
+
+            async def counted(row: Mapping[str, Any]) -> bool:
+                went = await rerun(row)
+                tried.append(row["position"])
+                return went
+
+            waiting._rerun = counted
+            await until(lambda: tried.count(5003) > 2 and tried.count(6001) > 2)
+            assert await rows(referrals) == stored
+
+    async def rows(referrals: Small) -> list[Any]:
+        return await referrals.sql("select xmin::text, position from inbox where state = 'parked' order by position")
+
+    run(story)
+
+
 def test_a_dead_letter_holds_back_its_own_stream_until_somebody_closes_it(server: Server, here: Ground) -> None:
     async def story() -> None:
         async with two(server, here) as (_visits, referrals):

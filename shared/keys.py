@@ -525,16 +525,14 @@ _SCHEMA = (
     #variable_conflict use_column
     begin
         perform set_config('app.office', in_office, true);
-        return query select k.id, k.wrapped from data_key k
-            where k.office = in_office and k.subject = of_subject and k.category = of_category
-            and k.destroyed_at is null;
-        if not found then
-            insert into data_key (office, id, subject, category, wrapped)
-                values (in_office, made_id, of_subject, of_category, made) on conflict do nothing;
+        loop -- who made one first may have destroyed it since
             return query select k.id, k.wrapped from data_key k
                 where k.office = in_office and k.subject = of_subject and k.category = of_category
                 and k.destroyed_at is null;
-        end if;
+            exit when found;
+            insert into data_key (office, id, subject, category, wrapped)
+                values (in_office, made_id, of_subject, of_category, made) on conflict do nothing;
+        end loop;
     end $$
     """,
     """

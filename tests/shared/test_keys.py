@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
-from operate.postgres import Postgres
+from operate.postgres import SUPERUSER, Postgres
 from shared.keys import (
     MasterKeyUnreadable,
     MayNotSeal,
@@ -268,6 +268,49 @@ def once_answered(
 
     monkeypatch.setattr(seals, "_ask", ask_and_wait)
     return asked
+
+
+# What another process does while this one asks for a key: it makes one first, and destroys it at once.
+QUICKER_AND_GONE = """
+create table quicker (done boolean);
+grant select on quicker to public;
+create function make_first() returns trigger language plpgsql security definer as $$ begin
+    if not exists (select from quicker) then
+        insert into quicker values (true);
+        insert into data_key (office, id, subject, category, wrapped)
+            values ('kantoor-noord', 'B-theirs', 'lease-1', 'B', 'x');
+    end if;
+    return null;
+end $$;
+create function destroy_it() returns trigger language plpgsql security definer as $$ begin
+    update data_key set wrapped = null, destroyed_at = now() where id = 'B-theirs' and destroyed_at is null
+        and (select count(*) from quicker) = 2;  -- once the other one has looked
+    insert into quicker values (true);
+    return null;
+end $$;
+create trigger make_first before insert on data_key for each statement execute function make_first();
+create trigger destroy_it after insert on data_key for each statement execute function destroy_it();
+"""
+
+
+async def test_a_key_that_another_process_makes_first_and_destroys_is_made_again(
+    seals_of: Opener, keys: ScratchDatabase
+) -> None:
+    seals = await seals_of("visits")
+    await seals.prepare(NOORD, [("lease-2", "A")])  # the office has its own key by then
+    server = keys.server
+    password = server.state.password(SUPERUSER).read_text()
+    superuser = await asyncpg.connect(server.url(keys.name, SUPERUSER), password=password)
+    await superuser.execute("delete from data_key")
+    await superuser.execute(QUICKER_AND_GONE)
+    try:
+        made = await sealed(seals)
+        assert await seals.open(NOORD, "what_seen", made) == WORDS
+        assert made.key != "B-theirs"
+        assert await superuser.fetchval("select destroyed_at is not null from data_key where id = 'B-theirs'")
+    finally:
+        await superuser.execute("drop function make_first, destroy_it cascade; drop table quicker")
+        await superuser.close()
 
 
 @pytest.mark.parametrize(

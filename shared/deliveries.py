@@ -104,7 +104,7 @@ class Connection(Client):
     def _write(self, *commands: bytes) -> None:
         """Write at once, behind what already waits to be written. :raises OSError: not connected, or no longer."""
         writer = self._to_server
-        if writer is None or writer.is_closing():
+        if writer is None or writer.is_closing() or not self.is_connected:
             raise ConnectionResetError("not connected")
         waiting, self._pending, self._pending_data_size = self._pending, [], 0
         writer.writelines([*waiting, *filter(None, commands)])
@@ -141,8 +141,6 @@ class Connection(Client):
             return
         said = "".join([f"PUB {reply}  0\r\n\r\n" for reply in replies]).encode()
         try:
-            if not self.is_connected:
-                raise ConnectionResetError("not connected")
             self._write(said)
         except OSError:  # over the next connection
             self._pending.append(said)

@@ -290,12 +290,16 @@ class _Next(NamedTuple):
 
     after: int
     last: int
-    messages: int
     rows: Sequence[_Row]
-    batch: Batch | None
+    batch: Batch | None = None
+
+    @property
+    def messages(self) -> int:
+        """How many they are."""
+        return len(self.rows) if self.batch is None else self.batch.size
 
 
-_NOTHING = _Next(0, 0, 0, (), None)
+_NOTHING = _Next(0, 0, ())
 
 
 @dataclass(frozen=True)
@@ -587,8 +591,8 @@ class Relay:
             return _NOTHING
         rows, last = self._as_told(rows), rows[-1].position
         if stream.takes_batches and len(rows) > FEW:
-            return _Next(after, last, len(rows), (), batch_of(_messages(rows)))
-        return _Next(after, last, len(rows), rows, None)
+            return _Next(after, last, (), batch_of(_messages(rows)))
+        return _Next(after, last, rows)
 
     async def _read_next(self, after: int) -> list[_Row]:
         """Read the rows behind ``after``; first, where none are known of, how far they reach now."""

@@ -315,7 +315,7 @@ class Writer:
         return min(self._largest, (waiting + 1) // 2 if waiting >= WORTH_HALVING else waiting)
 
     def _decide_ahead(self) -> None:
-        if self._deciding_ahead is None and (self._ahead is None or len(self._ahead.asked) < self._largest):
+        if self._deciding_ahead is None and self._room_ahead > 0:
             self._deciding_ahead = asyncio.create_task(self._decide_on_top_of(self._storing))
 
     async def _decide_on_top_of(self, below: Batch | None) -> None:
@@ -323,15 +323,17 @@ class Writer:
 
         What came of that batch may be known before this begins: then nothing is put on top of it.
         """
-        while self._queue and self._storing is below:
+        while self._queue and self._room_ahead > 0 and self._storing is below:
             if self._ahead is None:
                 self._ahead = self._begin(below)
                 self._under_way.append(self._ahead)
-            ahead = self._ahead
-            if len(ahead.asked) >= self._largest:
-                break
-            await self._deciding.decide(self._queue.take(self._largest - len(ahead.asked)), ahead)
+            await self._deciding.decide(self._queue.take(self._room_ahead), self._ahead)
         self._deciding_ahead = None
+
+    @property
+    def _room_ahead(self) -> int:
+        """So many acts more may be decided ahead."""
+        return self._largest - (0 if self._ahead is None else len(self._ahead.asked))
 
     def _begin(self, below: Batch | None = None) -> Batch:
         """Begin a batch that follows what is committed, or the one that is being committed."""

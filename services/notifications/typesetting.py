@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from struct import unpack_from
 from typing import Any, Final, Literal
+from unicodedata import category
 
 import typst
 
@@ -86,7 +87,8 @@ class Sheet:
 def set_in_type(sheet: Sheet) -> bytes:
     """Return the bytes of the letter; the same sheet gives the same bytes, always.
 
-    A character for which the letterhead has no glyph is shown as a box: PDF/A allows no gap in its place.
+    A character for which the letterhead has no glyph, or that means something in one font only, is shown as a box:
+    PDF/A allows neither a gap in its place nor what no reader can name.
     """
     subject, summary, blocks = parts_of(sheet.text)
     letter: dict[str, Any] = {
@@ -124,9 +126,10 @@ def set_in_type(sheet: Sheet) -> bytes:
 
 @cache
 def _glyphs() -> frozenset[int]:
-    """Return the characters that every font of the letterhead can show."""
+    """Return the characters that every font of the letterhead can show, those for private use left aside."""
     fonts = sorted((LETTERHEAD / "fonts").glob("*.ttf"))
-    return frozenset.intersection(*(_characters_of(font.read_bytes()) for font in fonts))
+    shown = frozenset.intersection(*(_characters_of(font.read_bytes()) for font in fonts))
+    return frozenset(char for char in shown if category(chr(char)) != "Co")
 
 
 def _characters_of(font: bytes) -> frozenset[int]:

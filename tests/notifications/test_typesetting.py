@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
+
+import pikepdf
 
 from services.notifications.freezing import from_letters, in_letters
 from services.notifications.typesetting import Block, Recipient, Sheet, Translation, parts_of, set_in_type
@@ -43,6 +46,20 @@ def test_an_annex_in_any_script_does_not_stop_a_letter() -> None:
         )
     )
     assert set_in_type(replace(SHEET, annexes=annexes)).startswith(b"%PDF-1.7")
+
+
+def test_a_character_that_means_something_in_one_font_only_does_not_stop_a_letter() -> None:
+    assert set_in_type(replace(SHEET, text="# Brief\n> Kort.\n\nEerst \uf400, dan \uf0b7.")).startswith(b"%PDF-1.7")
+
+
+def test_a_word_that_is_wider_than_the_paper_goes_on_on_the_next_line(tmp_path: Path) -> None:
+    def lines(word: str) -> int:
+        made = tmp_path / "letter.pdf"
+        made.write_bytes(set_in_type(replace(SHEET, office_lines=(word,), text=f"# Brief\n> Kort.\n\n{word}")))
+        with pikepdf.open(made) as letter:
+            return sum(str(one.operator) == "Tm" for one in pikepdf.parse_content_stream(letter.pages[0]))
+
+    assert lines("x" * 300) >= lines("x" * 20) + 12  # in the letter four lines, in half its width nine
 
 
 def test_a_letter_has_a_subject_a_summary_and_blocks() -> None:

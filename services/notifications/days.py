@@ -17,6 +17,8 @@ from services.notifications.rules.communication import (
     Communication,
     approve_reminder,
     draft_from_fact,
+    drop_for,
+    is_for_nobody,
     send_reminder,
 )
 from services.notifications.rules.following import Opening, task_events
@@ -114,6 +116,9 @@ async def _remind(
     if (await store.found(COMMUNICATION, id, by=day)).version:
         return
     facts = await facts_of(store, lease, by=day, on=day.date)
+    addressees = addressees_of(facts.file, kind="L-16", on=day.date)
+    if not addressees:
+        return
     drafted = await drafted_from_fact(
         store,
         by=day,
@@ -121,7 +126,7 @@ async def _remind(
         kind="L-16",
         about_kind=about_kind,
         about_id=about_id,
-        addressees=addressees_of(facts.file, kind="L-16", on=day.date),
+        addressees=addressees,
         told=told,
     )
     await store.decide(COMMUNICATION, id, partial(draft_from_fact, drafted=drafted), by=day.about(f"draft {id}"))
@@ -185,6 +190,8 @@ def _approved_and_sent(
     file: LeaseFile,
 ) -> list[Any]:
     approved: list[Any] = list(approve_reminder(letter, frozen=frozen))
+    if approved and is_for_nobody(letter, file=file, on=on):
+        return list(drop_for(letter, because="addressees_changed"))
     if not approved or method is None:
         return approved
     sent = send_reminder(letter, method=method, on=on, file=file)

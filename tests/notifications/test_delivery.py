@@ -35,6 +35,8 @@ from shared.contracts.visits import (
     ContactPointV1,
     CounsellorAssignedV1,
     LeaseRegisteredV1,
+    PartyAddedV1,
+    PartyLeftV1,
     PartyV1,
     VisitAnnouncedV1,
     VisitPlannedV1,
@@ -45,7 +47,7 @@ from shared.writer.loop import Writer
 from tests.conftest import ScratchDatabases, settings_of
 from tests.notifications.carriers import SECRET, Counted, Post, free_port, gateway, mail_server
 from tests.notifications.conftest import Notifications, at_work
-from tests.notifications.test_doors import AN, FATMA, KAREL, LEASE, POLICY, TOM, VISIT, reason, recorded
+from tests.notifications.test_doors import AN, BERT, FATMA, KAREL, LEASE, POLICY, TOM, VISIT, reason, recorded
 from tests.one_service import laid_out
 from tests.shared.shop import Issuer
 
@@ -573,6 +575,39 @@ async def test_a_reminder_leaves_once_whatever_is_told_or_done_again(
         await carried(delivery)
     assert len(post.arrived) == 1
     assert (await sending(notifications))["state"] == "sent"
+
+
+async def test_a_reminder_to_who_left_is_dropped_and_keeps_no_other_back(
+    notifications: Notifications, delivery: Delivery, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(days, "channels_here", lambda: ("email", "sms", "whatsapp"))
+    await a_lease(notifications)
+    communicated = EvaluationCommunicatedV1(
+        lease=LEASE,
+        evaluation=str(uuid4()),
+        communication=str(uuid4()),
+        communicated_on=notifications.today,
+        contest_until=notifications.today + timedelta(days=30),
+        late_registered=False,
+    )
+    bert = PartyV1(
+        id=BERT,
+        name=await notifications.seal("name", "Bert Wouters", LEASE, "A"),
+        role="renter",
+        language="nl",
+        contacts=(ContactPointV1(kind="email", value=await notifications.seal("value", AT["email"], LEASE, "A")),),
+    )
+    await notifications.told(
+        communicated,
+        PartyAddedV1(lease=LEASE, party=bert, joined_on=notifications.today),
+        PartyLeftV1(lease=LEASE, party=AN, left_on=notifications.today),
+    )
+    await a_visit_soon(notifications)
+    await notifications.day(notifications.today + timedelta(days=1))
+    states = {one["about"]["kind"]: one["state"] for one in await notifications.letters(LEASE, kind="L-16")}
+    assert states == {"evaluation": "dropped", "visit": "sent"}
+    await carried(delivery)
+    assert len(post.arrived) == 1
 
 
 async def test_without_carriers_people_send(notifications: Notifications) -> None:

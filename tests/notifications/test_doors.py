@@ -838,6 +838,23 @@ async def test_nothing_is_sent_to_somebody_who_died(notifications: Notifications
     assert (await notifications.letter(LEASE, kind="L-01"))["state"] == "dropped"
 
 
+async def test_who_died_is_reminded_of_nothing(notifications: Notifications) -> None:
+    await a_lease(notifications)
+    await decided_negative(notifications)
+    communicated = EvaluationCommunicatedV1(
+        lease=LEASE,
+        evaluation=EVALUATION,
+        communication=str(uuid4()),
+        communicated_on=notifications.today,
+        contest_until=notifications.today + timedelta(days=5),
+        late_registered=False,
+    )
+    died = LeaseEndedV1(lease=LEASE, mode="by_law", ground="death_last_renter", ended_on=notifications.today)
+    await notifications.told(communicated, died)
+    await notifications.days_until(notifications.today + timedelta(days=2))
+    assert [letter["state"] for letter in await notifications.letters(LEASE, kind="L-16")] == ["dropped"]
+
+
 # Tasks
 
 

@@ -365,20 +365,19 @@ def post_with_notice(
 def _leave(
     communication: Communication, *, method: Method, on: date, file: LeaseFile, tracking: Sealed | None
 ) -> list[CommunicationEvent]:
-    addressed = {one.to.addressee for one in communication.addressed}
     if communication.kind in OFFICIAL:
+        addressed = {one.to.addressee for one in communication.addressed}
         absent = [one for one in required_on(file, on) if one.addressee not in addressed]
         if absent:
             raise AddresseeMissing(*(Named(one.role, values={"addressee": one.addressee}) for one in absent))
-    left_out = _left_out(communication, file=file, on=on)
-    if addressed <= set(left_out):
+    if is_for_nobody(communication, file=file, on=on):
         raise AddresseeMissing
     return [
         CommunicationSent(
             method=method,
             sent_on=on,
             required=_required(communication, file=file, on=on),
-            left_out=left_out,
+            left_out=_left_out(communication, file=file, on=on),
             tracking=tracking,
         )
     ]
@@ -389,6 +388,11 @@ def _required(communication: Communication, *, file: LeaseFile, on: date) -> tup
         return ()
     required = {one.addressee for one in required_on(file, on)}
     return tuple(one.to.addressee for one in communication.addressed if one.to.addressee in required)
+
+
+def is_for_nobody(communication: Communication, *, file: LeaseFile, on: date) -> bool:
+    """Whether none of its addressees is to get it on a day, since they left the lease, or died."""
+    return {one.to.addressee for one in communication.addressed} <= set(_left_out(communication, file=file, on=on))
 
 
 def _left_out(communication: Communication, *, file: LeaseFile, on: date) -> tuple[str, ...]:

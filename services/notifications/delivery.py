@@ -606,12 +606,11 @@ def settled_or_asked(
     sending: Sending, *, decision: Callable[..., Any], id: str, lease: str | None, task: str, today: Any, held: Any
 ) -> list[Any]:
     """Decide about a sending; a person is asked where nobody knows or nothing helps, until it is known after all."""
-    opening = to_settle(id, today=today)
+    opening, closing = to_settle(id, today=today), Closing(kind="message_to_settle", about_id=id)
     return and_tasks(
         sending,
         decision=decision,
-        opens=lambda events: (opening,) if needs_person(events) else (),
-        closes=lambda events: () if needs_person(events) else (Closing(kind="message_to_settle", about_id=id),),
+        follows=lambda _sending, events: ((opening,), ()) if needs_person(events) else ((), (closing,)),
         lease=lease,
         named=task_named,
         tasks={task: held},

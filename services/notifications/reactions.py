@@ -387,8 +387,7 @@ def _with_office_task(
     return and_tasks(
         state,
         decision=lambda _state: [told],
-        opens=lambda _events: opens,
-        closes=lambda _events: closes,
+        follows=lambda _state, _events: (opens, closes),
         lease=None,
         named=task_named,
         tasks={**{id: held_others[f"held_{number}"] for number, id in enumerate(others)}, task: held},

@@ -327,7 +327,8 @@ async def due_on(
         " and g.to_office is not null)"  # of a lease that went to another office the draft is that one's
         " union all select distinct 'unheard', communication, lease, sent_on from addressed"
         " where office = $1 and state = 'sent' and required and sent_on <= $5 and not exists (select from tasks"
-        " where tasks.office = $1 and tasks.kind = 'letter_not_delivered' and tasks.about = communication)"
+        " where tasks.office = $1 and tasks.kind = 'letter_not_delivered' and tasks.about = communication"
+        " and tasks.state <> 'closed')"  # closed for another addressee
         " union all select distinct 'parked', waits_for, null, null::date from inbox"
         " where office = $1 and state = 'parked' and waits_for is not null and taken_at < ($6::date + 1)"
         " and not exists (select from tasks where tasks.office = $1 and tasks.kind = 'parked_too_long'"

@@ -421,6 +421,24 @@ async def test_both_spouses_must_be_reached(notifications: Notifications) -> Non
     assert (await notifications.read(path)).json()["communicated_on"] == day.isoformat()
 
 
+async def test_a_task_stays_open_until_nobody_is_left_whom_the_letter_has_yet_to_reach(
+    notifications: Notifications,
+) -> None:
+    letter = await sent(notifications, married=True)
+    path, day = f"/communications/{letter['id']}", notifications.today
+    await notifications.act(f"{path}/not-collected", outcome(BERT, day), **TOM)
+    other = await notifications.act(f"{path}/delivered", outcome(AN, day, proof=RECEIPT), **TOM)
+    assert recorded(other) == ["CommunicationDelivered"]
+    assert await notifications.to_do(lease=LEASE) == ["letter_not_delivered"]
+    mistaken = {"addressee": AN, "outcome": "returned", "on": day.isoformat(), "why": "van een andere brief"}
+    assert recorded(await notifications.act(f"{path}/correct-proof", mistaken, **TOM)) == ["ProofCorrected"]
+    only = {"method": "handover", "addressees": [AN]}
+    assert "TaskClosed" not in recorded(await notifications.act(f"{path}/send-again", only, **TOM))
+    again = await notifications.act(f"{path}/send-again", {**only, "addressees": [BERT]}, **TOM)
+    assert recorded(again)[-1] == "TaskClosed"
+    assert await notifications.to_do(lease=LEASE) == []
+
+
 async def test_proofs_are_refused_that_prove_nothing(notifications: Notifications) -> None:
     letter = await sent(notifications)
     path, day = f"/communications/{letter['id']}/delivered", notifications.today
@@ -910,6 +928,19 @@ async def test_an_official_letter_of_which_nothing_is_heard_becomes_a_task(notif
     await notifications.days_until(notifications.today + timedelta(days=21))
     (task,) = await notifications.tasks(lease=LEASE, state="open")
     assert (task["kind"], task["owner_role"]) == ("letter_not_delivered", "administration")
+
+
+async def test_silence_of_one_spouse_is_a_task_also_after_the_letter_was_sent_again_to_the_other(
+    notifications: Notifications,
+) -> None:
+    letter = await sent(notifications, married=True)
+    path, day = f"/communications/{letter['id']}", notifications.today
+    await notifications.act(f"{path}/not-collected", outcome(BERT, day), **TOM)
+    again = (await notifications.act(f"{path}/send-again", {"method": "handover"}, **TOM)).json()["again"][0]
+    await notifications.act(f"/communications/{again}/delivered", outcome(BERT, day, proof=RECEIPT), **TOM)
+    await notifications.days_until(day + timedelta(days=21))
+    (task,) = await notifications.tasks(lease=LEASE, state="open")
+    assert (task["kind"], task["about"]["id"]) == ("letter_not_delivered", letter["id"])
 
 
 # The office

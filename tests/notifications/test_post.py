@@ -79,6 +79,20 @@ async def test_the_carriers_file_is_taken_in_once_and_row_by_row(notifications: 
 
 
 @pytest.mark.asyncio(loop_scope="module")
+async def test_a_later_file_with_a_receipt_leaves_the_task_about_another_open(notifications: Notifications) -> None:
+    _, batch = await a_batch(notifications)
+    day, path = notifications.today.isoformat(), f"/post-batches/{batch['id']}/take-file"
+    missed = await notifications.act(path, {"file": file_of(batch, **{BERT: f"not_collected;{day};;"})}, **TOM)
+    assert recorded(missed) == ["CarrierFileTaken", "CommunicationNotCollected", "TaskOpened"]
+    received = file_of(batch, **{AN: f"delivered;{day};RR1BE;addressee"})
+    assert recorded(await notifications.act(path, {"file": received}, **TOM)) == [
+        "CarrierFileTaken",
+        "CommunicationDelivered",
+    ]
+    assert await notifications.to_do(lease=LEASE) == ["letter_not_delivered"]
+
+
+@pytest.mark.asyncio(loop_scope="module")
 async def test_a_letter_is_communicated_when_the_file_shows_that_all_have_it(notifications: Notifications) -> None:
     _, batch = await a_batch(notifications)
     day = notifications.today.isoformat()

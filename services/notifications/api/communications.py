@@ -16,7 +16,7 @@ from services.notifications.freezing import from_letters, frozen
 from services.notifications.letters import wishes_of
 from services.notifications.names import sending_named
 from services.notifications.rules.communication import COMMUNICATION, Communication, approve, drop, send, send_again
-from services.notifications.rules.following import Closing
+from services.notifications.rules.following import Closing, tasks_of_reach
 from services.notifications.rules.kinds import category_of
 from services.notifications.rules.lease_file import LEASE_FILE
 from services.notifications.rules.preferences import Wishes, preferred
@@ -75,7 +75,7 @@ async def approve_communication(
         letter,
         decision,
         by=by.under(policy=policy.version if policy else None),
-        closes=lambda _: (Closing(kind="letter_to_approve", about_id=communication),),
+        follows=lambda _letter, _events: ((), (Closing(kind="letter_to_approve", about_id=communication),)),
     )
 
 
@@ -150,10 +150,7 @@ async def send_letter_again(
         partial(_and_leave_again, decision=decision, again=again),
         by=by.on(body.on),
         reads={"already": one(COMMUNICATION, again)},
-        closes=lambda _: (
-            Closing(kind="letter_not_delivered", about_id=communication),
-            Closing(kind="notice_not_given", about_id=communication),
-        ),
+        follows=partial(tasks_of_reach, id=communication, today=by.today),
     )
 
 
@@ -172,7 +169,7 @@ async def drop_letter(
         letter,
         decision,
         by=by,
-        closes=lambda _: (Closing(kind="letter_to_approve", about_id=communication),),
+        follows=lambda _letter, _events: ((), (Closing(kind="letter_to_approve", about_id=communication),)),
     )
 
 

@@ -1,7 +1,7 @@
 """What the doors of notifications have in common: who may come in, and how an act on a letter is recorded."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any, Final
 
@@ -11,7 +11,7 @@ from services.notifications.letters import OFFICE, languages
 from services.notifications.names import task_named
 from services.notifications.rules.attempts import ATTEMPTS, attempt_refused
 from services.notifications.rules.communication import COMMUNICATION, Communication
-from services.notifications.rules.following import Closing, Opening, and_tasks
+from services.notifications.rules.following import Follows, and_tasks
 from services.notifications.rules.kinds import POLICIES, policy_in_force
 from services.notifications.rules.lease_file import LEASE_FILE, LeaseFile
 from services.notifications.rules.task import TASK
@@ -57,15 +57,14 @@ async def act_on(
     *,
     by: Caller,
     reads: Mapping[str, Any] | None = None,
-    opens: Callable[[list[Any]], Iterable[Opening]] = lambda _: (),
-    closes: Callable[[list[Any]], Iterable[Closing]] = lambda _: (),
+    follows: Callable[[Communication, list[Any]], Follows] = lambda _letter, _events: ((), ()),
 ) -> Acted:
     """Do something with a letter, and open and close the tasks that follow; a refusal is remembered for the file."""
     lease = letter.lease or ""
     return await store.decide(
         COMMUNICATION,
         id,
-        partial(and_tasks, decision=decision, opens=opens, closes=closes, lease=lease, named=task_named),
+        partial(and_tasks, decision=decision, follows=follows, lease=lease, named=task_named),
         by=by,
         reads={**(reads or {}), "tasks": every(TASK, lease)},
         refused=remembered(lease, by.act or "", id),

@@ -89,7 +89,7 @@ async def draft_communication(
         partial(
             and_tasks,
             decision=partial(draft, drafted=drafted, official=body.kind in OFFICIAL, missing=missing, unknown=unknown),
-            opens=lambda events: to_approve(id, events[0], today=by.today),
+            follows=lambda _letter, events: (to_approve(id, events[0], today=by.today), ()),
             lease=body.lease,
             named=task_named,
         ),

@@ -65,7 +65,7 @@ async def adopt_office_details(
         partial(
             and_tasks,
             decision=partial(adopt_details, details=details),
-            closes=lambda _: (Closing(kind="office_details_missing", about_id=by.office),),
+            follows=lambda _adopted, _events: ((), (Closing(kind="office_details_missing", about_id=by.office),)),
             lease=None,
             named=task_named,
             tasks={missing: await store.state(TASK, missing, by=by)},

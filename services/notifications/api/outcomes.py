@@ -1,8 +1,8 @@
 """What became of a letter at each addressee: proofs, and their corrections."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from services.notifications.api.door import POSTERS, Name, act_on, api, plain
 from services.notifications.rules.communication import (
@@ -15,7 +15,7 @@ from services.notifications.rules.communication import (
     record_refused,
     record_returned,
 )
-from services.notifications.rules.following import Closing, Opening, tasks_of_outcome
+from services.notifications.rules.following import tasks_of_reach
 from services.notifications.rules.kinds import category_of
 from services.notifications.rules.lease_file import LEASE_FILE, LeaseFile
 from shared.contracts.notifications import Outcome, ProofKind, TrustLevel
@@ -146,31 +146,16 @@ async def _not_delivered(
 async def _outcome(
     store: Store, id: str, letter: Communication, decision: Callable[..., list[Any]], *, by: Caller
 ) -> Acted:
-    """Record what became of a letter: a task opens where it did not arrive, and closes where it did."""
-    lease = letter.lease or ""
-
-    def follows(events: list[Any]) -> tuple[list[Opening], list[Closing]]:
-        state = COMMUNICATION_STATES.get(type(events[0]).__name__) or getattr(events[0], "outcome", None)
-        return tasks_of_outcome(letter, id=id, addressee=events[0].addressee, state=state, today=by.today)
-
+    """Record what became of a letter: a task opens where it did not arrive, and closes once nobody is left to reach."""
     return await act_on(
         store,
         id,
         letter,
         decision,
         by=by,
-        opens=lambda events: follows(events)[0],
-        closes=lambda events: follows(events)[1],
-        reads={"letters": every(COMMUNICATION, lease)},
+        follows=partial(tasks_of_reach, id=id, today=by.today),
+        reads={"letters": every(COMMUNICATION, letter.lease or "")},
     )
-
-
-COMMUNICATION_STATES: Final[Mapping[str, str]] = {
-    "CommunicationDelivered": "delivered",
-    "CommunicationNotCollected": "not_collected",
-    "CommunicationRefused": "refused",
-    "CommunicationReturned": "returned",
-}
 
 
 async def _proof(given: ProofBody | None, letter: Communication, by: Caller) -> Proof | None:

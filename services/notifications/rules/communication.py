@@ -110,6 +110,7 @@ class Communication:
     first: str | None = None  # the communication that was approved, where this one repeats it
     after: str | None = None
     again: tuple[str, ...] = ()  # communications that repeat this one
+    sent_again_to: tuple[str, ...] = ()  # addressees to whom one of those goes
     reached: LetterReached | None = None
     reached_by: str | None = None  # id of the event that says so
 
@@ -125,6 +126,16 @@ class Communication:
     def of(self, addressee: str) -> Addressed | None:
         """Return the addressee with this id."""
         return next((one for one in self.addressed if one.to.addressee == addressee), None)
+
+    def yet_to_reach(self) -> tuple[Addressed, ...]:
+        """Return those at whom it did not arrive, and to whom it was not sent again; copies left aside."""
+        return tuple(
+            one
+            for one in self.addressed
+            if one.state in ("not_collected", "returned")
+            and not one.to.copy
+            and one.to.addressee not in self.sent_again_to
+        )
 
     def document_for(self, addressee: str) -> str | None:
         """Return the hash of the bytes that an addressee gets; None before approval."""
@@ -667,7 +678,7 @@ def _reached_then(
 ) -> list[CommunicationEvent | Elsewhere]:
     """Return what is to be said about the whole letter once ``event`` has happened to this communication."""
     first_id = communication.first or id
-    after = _with_outcome(communication, event)
+    after = with_outcome(communication, event)
     first = after if first_id == id else letters.get(first_id)
     if first is None or first.sent_on is None:
         return []
@@ -782,16 +793,15 @@ def evolve(communication: Communication, recorded: Recorded[CommunicationEvent])
                 first=event.first,
                 after=event.after,
             )
-        case CommunicationSentAgain():
-            return replace(communication, again=(*communication.again, event.again))
         case (
             CommunicationDelivered()
             | CommunicationNotCollected()
             | CommunicationRefused()
             | CommunicationReturned()
             | ProofCorrected()
+            | CommunicationSentAgain()
         ):
-            return _with_outcome(communication, event)
+            return with_outcome(communication, event)
         case CommunicationDropped():
             return replace(_all(communication, "dropped"), stage="dropped")
         case LetterReached():
@@ -800,7 +810,8 @@ def evolve(communication: Communication, recorded: Recorded[CommunicationEvent])
             assert_never(event)
 
 
-def _with_outcome(communication: Communication, event: CommunicationEvent) -> Communication:
+def with_outcome(communication: Communication, event: CommunicationEvent) -> Communication:
+    """Return the communication once ``event`` tells what became of it, or that it is sent again."""
     match event:
         case CommunicationDelivered():
             return _one(
@@ -827,6 +838,12 @@ def _with_outcome(communication: Communication, event: CommunicationEvent) -> Co
                 proof_kind=event.proof_kind,
                 reference=event.reference,
                 trust_level=event.trust_level,
+            )
+        case CommunicationSentAgain():
+            return replace(
+                communication,
+                again=(*communication.again, event.again),
+                sent_again_to=(*communication.sent_again_to, *event.addressees),
             )
         case _:
             return communication

@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
 
-from services.notifications.events import CommunicationDrafted, OwnerRole, TaskKind, TaskOpened
+from services.notifications.events import CommunicationDrafted, CommunicationSentAgain, OwnerRole, TaskKind, TaskOpened
 from services.notifications.rules.communication import (
     COMMUNICATION,
+    Addressed,
     Communication,
     Letters,
     draft_from_fact,
     drop_for,
     take_back_for_new_landlord,
+    with_outcome,
 )
 from services.notifications.rules.kinds import OFFICIAL
 from services.notifications.rules.lease_file import LEASE_FILE, EvaluationTold, LeaseFile, Note
@@ -77,6 +79,10 @@ NameOf = Callable[[TaskKind, str], str]  # the id of the task of a kind about a 
 LATE_CONTEST, GATE_OPEN = "CONTEST_TOO_LATE", "GATE_OPEN"
 WORKING_DAYS_TO_ACT = 5
 WORKING_DAYS_TO_SEND_AGAIN = 2
+TO_REACH: tuple[TaskKind, ...] = (
+    "letter_not_delivered",
+    "notice_not_given",
+)  # open while somebody is still to be reached
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +106,9 @@ class Closing:
 
     kind: TaskKind
     about_id: str | None
+
+
+Follows = tuple[Iterable[Opening], Iterable[Closing]]  # the tasks that open, and those that close
 
 
 def take_in(
@@ -182,24 +191,24 @@ def to_approve(id: str, letter: CommunicationDrafted | Communication, *, today: 
     ]
 
 
-def tasks_of_outcome(
-    letter: Communication, *, id: str, addressee: str, state: str | None, today: date
-) -> tuple[list[Opening], list[Closing]]:
-    """Return the task that opens where a letter did not arrive at an addressee, else those that close where it did."""
-    addressed = letter.of(addressee)
-    if state not in ("not_collected", "returned") or addressed is None or addressed.to.copy:
-        kinds: tuple[TaskKind, ...] = ("letter_not_delivered", "notice_not_given")
-        return [], [Closing(kind=kind, about_id=id) for kind in kinds]
-    not_given = letter.kind == "L-09" and state == "returned"
-    return [
-        Opening(
-            kind="notice_not_given" if not_given else "letter_not_delivered",
-            about_kind="communication",
-            about_id=id,
-            owner_role="administration",
-            due_on=add_working_days(today, WORKING_DAYS_TO_SEND_AGAIN),
-        )
-    ], []
+def tasks_of_reach(letter: Communication, events: list[Any], *, id: str, today: date) -> Follows:
+    """Return the task that opens where a letter did not arrive, and those that close once it has nobody left to reach.
+
+    :param events: what became of the letter, first.
+    """
+    told = events[0]
+    left = {one.to.addressee: _task_to_reach(letter, one) for one in with_outcome(letter, told).yet_to_reach()}
+    due = add_working_days(today, WORKING_DAYS_TO_SEND_AGAIN)
+    opens = [
+        Opening(kind=kind, about_kind="communication", about_id=id, owner_role="administration", due_on=due)
+        for addressee, kind in left.items()
+        if not isinstance(told, CommunicationSentAgain) and addressee == told.addressee
+    ]
+    return opens, [Closing(kind=kind, about_id=id) for kind in TO_REACH if kind not in left.values()]
+
+
+def _task_to_reach(letter: Communication, one: Addressed) -> TaskKind:
+    return "notice_not_given" if letter.kind == "L-09" and one.state == "returned" else "letter_not_delivered"
 
 
 def task_events(
@@ -272,12 +281,11 @@ def no_longer_to_deliver(told: Any, letters: Letters) -> list[Closing]:
             kinds, about = ("L-08", "L-09"), told.termination
         case _:
             return []
-    asked: tuple[TaskKind, ...] = ("letter_not_delivered", "notice_not_given")
     return [
         Closing(kind=kind, about_id=id)
         for id, letter in letters.items()
         if letter.kind in kinds and letter.about_id == about
-        for kind in asked
+        for kind in TO_REACH
     ]
 
 
@@ -428,18 +436,18 @@ def and_tasks(
     state: Any,
     *,
     decision: Callable[..., list[Any]],
-    opens: Callable[[list[Any]], Iterable[Opening]] = lambda _events: (),
-    closes: Callable[[list[Any]], Iterable[Closing]] = lambda _events: (),
+    follows: Callable[[Any, list[Any]], Follows] = lambda _state, _events: ((), ()),
     lease: str | None,
     named: NameOf,
     tasks: Tasks,
     **reads: Any,
 ) -> list[Any]:
-    """Decide, and open and close the tasks that follow from what is recorded."""
+    """Decide, and open and close the tasks that follow from what is recorded.
+
+    :param follows: which those are, given the state before and the events.
+    """
     events = list(decision(state, **reads))
     if not events:
         return events
-    return [
-        *events,
-        *task_events(opens(events), closes(events), lease=lease, tasks=tasks, named=named, told=events[0]),
-    ]
+    opens, closes = follows(state, events)
+    return [*events, *task_events(opens, closes, lease=lease, tasks=tasks, named=named, told=events[0])]

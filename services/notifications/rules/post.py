@@ -15,7 +15,7 @@ from services.notifications.rules.communication import (
     record_refused,
     record_returned,
 )
-from services.notifications.rules.following import NameOf, task_events, tasks_of_outcome
+from services.notifications.rules.following import NameOf, task_events, tasks_of_reach
 from services.notifications.rules.sending import AT_ONCE
 from services.notifications.rules.task import TASK
 from shared.decisions import Elsewhere, Recorded, Refusal, Stream
@@ -107,7 +107,7 @@ def take_file(
     accepted: list[str] = []
     rejected: list[RowRejected] = []
     follows: list[Elsewhere] = []
-    # What did not arrive comes last: its task stays open beside another addressee's receipt.
+    # Who got it comes first: of two rows on one envelope the one that says otherwise is named.
     for row in sorted(rows, key=lambda row: OUTCOMES.index(row.outcome) if row.outcome else 0):
         item = batch.items.get(row.reference)
         if item is None or row.outcome is None or row.on is None:
@@ -122,9 +122,7 @@ def take_file(
         if not told:
             continue
         letter = letters[item.lease][item.communication]
-        opens, closes = tasks_of_outcome(
-            letter, id=item.communication, addressee=item.addressee, state=row.outcome, today=today
-        )
+        opens, closes = tasks_of_reach(letter, [one.event for one in told], id=item.communication, today=today)
         own = tasks[item.lease]
         asked = task_events(opens, closes, lease=item.lease, tasks=own, named=named, told=told[0].event)
         for one in told:

@@ -47,7 +47,7 @@ from services.notifications.rules.refusals import (
     NotBadNewsSender,
     TranslationMissing,
 )
-from shared.contracts.visits import PartyLeftV1
+from shared.contracts.visits import LeaseEndedV1, PartyLeftV1
 from shared.decisions import Elsewhere
 from shared.refusals import DateOrder, NoProof, ReasonMissing, SelfApproval, Unknown, WrongState
 from tests.notifications.letters import (
@@ -88,6 +88,14 @@ BY_TOM: dict[str, Any] = {"by": TOM, "policy": "coordinator"}
 TOLD: dict[str, Any] = {"id": LETTER, "letters": {}}
 REACHED_AN = Reached(addressee=AN, party=AN, outcome="delivered", on=HANDED_OVER)
 LETTER_REACHED = LetterReached(addressees=(REACHED_AN,), communicated_on=HANDED_OVER, sent_on=SENT)
+ANEW: dict[str, Any] = {
+    "id": LETTER,
+    "again": AGAIN,
+    "already": Communication(),
+    "file": file_of(),
+    "method": "handover",
+    "on": date(2026, 6, 1),
+}
 
 
 # Draft
@@ -491,16 +499,10 @@ def test_of_a_notice_that_was_not_collected_a_copy_goes_by_ordinary_post() -> No
 def test_a_notice_that_came_back_leaves_again_only_while_the_dates_it_states_hold() -> None:
     notice = drafted(kind="L-09", about_kind="termination", about_id="t-1")
     back = CommunicationReturned(addressee=AN, returned_on=date(2026, 5, 20))
-    again: dict[str, Any] = {
-        "id": LETTER,
-        "again": AGAIN,
-        "already": Communication(),
-        "method": "registered_electronic",
-        "post_until": date(2026, 5, 26),
-    }
+    again: dict[str, Any] = {**ANEW, "method": "registered_electronic", "post_until": date(2026, 5, 26)}
     base = given(COMMUNICATION, notice, APPROVED, sent(), back)
-    base.when(send_again, **again, on=date(2026, 5, 26)).then_it_holds(lambda events: len(events) == 2)
-    base.when(send_again, **again, on=date(2026, 5, 27)).then_refused(ContentMissing, "notice_dates")
+    base.when(send_again, **{**again, "on": date(2026, 5, 26)}).then_it_holds(lambda events: len(events) == 2)
+    base.when(send_again, **{**again, "on": date(2026, 5, 27)}).then_refused(ContentMissing, "notice_dates")
 
 
 # Corrected proofs
@@ -579,13 +581,6 @@ REPEATED = CommunicationRepeated(
     sent_on=date(2026, 6, 1),
     required=(AN,),
 )
-ANEW: dict[str, Any] = {
-    "id": LETTER,
-    "again": AGAIN,
-    "already": Communication(),
-    "method": "handover",
-    "on": date(2026, 6, 1),
-}
 
 
 def test_what_was_not_collected_is_sent_again_as_a_communication_of_its_own() -> None:
@@ -621,6 +616,12 @@ def test_again_does_not_mean_by_chat_nor_earlier_nor_to_who_has_it() -> None:
     base.when(send_again, **{**ANEW, "method": "sms"}).then_refused(ChannelNotAllowed)
     base.when(send_again, **{**ANEW, "on": date(2026, 5, 27)}).then_refused(DateOrder)
     given(COMMUNICATION, drafted(), APPROVED, sent(), delivered()).when(send_again, **ANEW).then_refused(WrongState)
+
+
+def test_again_means_to_nobody_who_died() -> None:
+    base = given(COMMUNICATION, drafted(), APPROVED, sent(), MISSED)
+    died = LeaseEndedV1(lease=LEASE, mode="by_law", ground="death_last_renter", ended_on=date(2026, 5, 30))
+    base.when(send_again, **{**ANEW, "file": file_of(registered(), died)}).then_refused(AddresseeMissing)
 
 
 def test_the_delivery_of_the_second_sending_makes_the_first_letter_reach() -> None:

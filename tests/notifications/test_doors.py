@@ -439,6 +439,16 @@ async def test_a_task_stays_open_until_nobody_is_left_whom_the_letter_has_yet_to
     assert await notifications.to_do(lease=LEASE) == []
 
 
+async def test_what_did_not_arrive_is_not_sent_again_to_who_died(notifications: Notifications) -> None:
+    letter = await sent(notifications)
+    path = f"/communications/{letter['id']}"
+    await notifications.act(f"{path}/not-collected", outcome(AN, notifications.today), **TOM)
+    died = LeaseEndedV1(lease=LEASE, mode="by_law", ground="death_last_renter", ended_on=notifications.today)
+    await notifications.told(died)
+    again = await notifications.act(f"{path}/send-again", {"method": "handover"}, **TOM)
+    assert reason(again) == (409, "addressee-missing")
+
+
 async def test_proofs_are_refused_that_prove_nothing(notifications: Notifications) -> None:
     letter = await sent(notifications)
     path, day = f"/communications/{letter['id']}/delivered", notifications.today

@@ -27,6 +27,7 @@ from tests.notifications.letters import (
     PROOF,
     SENT,
     drafted,
+    file_of,
     sent,
     to,
     words,
@@ -84,7 +85,8 @@ def test_a_letter_is_communicated_on_the_latest_day_of_those_who_must_be_reached
         day = SENT + timedelta(days=after)
         for id in tuple(letters.states):
             if act == "again" and id == LETTER and AGAIN not in letters.states:
-                letters.do(id, send_again, again=AGAIN, already=Communication(), method="handover", on=day)
+                anew = {"again": AGAIN, "already": Communication(), "file": file_of()}
+                letters.do(id, send_again, **anew, method="handover", on=day)
             elif act == "correct":
                 letters.do(
                     id,

@@ -149,8 +149,8 @@ async def send_letter_again(
         letter,
         partial(_and_leave_again, decision=decision, again=again),
         by=by.on(body.on),
-        reads={"already": one(COMMUNICATION, again)},
         follows=partial(tasks_of_reach, id=communication, today=by.today),
+        reads={"already": one(COMMUNICATION, again), "file": one(LEASE_FILE, lease)},
     )
 
 

@@ -550,6 +550,7 @@ def send_again(
     id: str,
     again: str,
     already: Communication,
+    file: LeaseFile,
     method: Method,
     on: date,
     addressees: tuple[str, ...] = (),
@@ -559,11 +560,12 @@ def send_again(
 ) -> list[CommunicationEvent | Elsewhere]:
     """Send the frozen letter again to those whom it did not reach, as a communication of its own.
 
-    :param again: the id of the new communication. :param already: what there is under that id.
+    :param again: the id of the new communication; ``already`` is what there is under it.
     :param addressees: only these; empty: all whom it did not reach.
     :param addresses: new addresses, by addressee.
     :param post_until: the last day on which the dates of a notice hold; one that came back was not given (9.3).
-    :raises WrongState: it reached everybody, or nothing is known yet; or the id is another letter's, or its own.
+    :raises WrongState: it reached everybody, or nothing is known yet; or there is another letter under this id.
+    :raises AddresseeMissing: it would go to somebody who died.
     :raises ChannelNotAllowed: this kind may not go this way.
     :raises DateOrder: before the outcome it answers.
     :raises AddressUnchanged: it came back, and would go the same way to the same address.
@@ -579,6 +581,8 @@ def send_again(
     ]
     if not failed or already.lease is not None:
         raise WrongState
+    if file.died and any(one.to.party is not None for one in failed):
+        raise AddresseeMissing
     allowed = channels_of(communication.kind, communication.about_kind)
     if communication.kind == "L-09" and all(one.state == "not_collected" for one in failed):
         allowed = allowed | {"letter"}  # the presumption stands; a copy goes by ordinary post (9.3)

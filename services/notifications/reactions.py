@@ -138,6 +138,8 @@ reactions = Reactions()
 Because = Literal["count_restated", "addressees_changed", "landlord_changed", "cause_gone"]
 _KEPT = events_of(LEASE_FILE)
 _DAYS_TO_ACT = 5
+_OF_AN_EVALUATION: tuple[Kind, ...] = ("L-05", "L-07", "L-16")  # that it is so, that it stays, until when to contest it
+_OF_A_TERMINATION: tuple[Kind, ...] = ("L-08", "L-09")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -634,9 +636,9 @@ async def when_evaluation_upheld(told: Told[EvaluationUpheldV1], store: EventSto
 
 @reactions.to(EvaluationAnnulledV1)
 async def when_evaluation_annulled(told: Told[EvaluationAnnulledV1], store: EventStore) -> None:
-    """Tell it (L-07); a letter about the evaluation that was not sent is dropped."""
+    """Tell it (L-07); a letter about the evaluation that was not sent, also one that it stays, is dropped."""
     letters: Letters = await store.every(COMMUNICATION, told.data.lease, by=told)
-    unsent = _unsent(letters, "L-05", "L-16", about=told.data.evaluation)
+    unsent = _unsent(letters, *_OF_AN_EVALUATION, about=told.data.evaluation)
     await follow(
         told,
         store,
@@ -647,9 +649,9 @@ async def when_evaluation_annulled(told: Told[EvaluationAnnulledV1], store: Even
 
 @reactions.to(EvaluationWithdrawnV1)
 async def when_evaluation_withdrawn(told: Told[EvaluationWithdrawnV1], store: EventStore) -> None:
-    """Drop the letter about it that was not sent."""
+    """Drop the letters about it that were not sent."""
     letters: Letters = await store.every(COMMUNICATION, told.data.lease, by=told)
-    unsent = _unsent(letters, "L-05", "L-16", about=told.data.evaluation)
+    unsent = _unsent(letters, *_OF_AN_EVALUATION, about=told.data.evaluation)
     await follow(told, store, dropped={id: ("cause_gone", None) for id, _ in unsent})
 
 

@@ -265,14 +265,14 @@ def keep_dates(file: LeaseFile, recorded: Recorded[Any]) -> Iterable[Row]:
     lease = recorded.stream.partition("/")[2]
     evaluation = getattr(recorded.event, "evaluation", None)
     if evaluation is not None and (told := file.evaluations.get(evaluation)) is not None:
-        over = told.contested or told.upheld or told.annulled
+        over = told.contested or told.upheld or told.is_gone
         yield Row(
             CONTEST_TERM,
             {
                 "evaluation": evaluation,
                 "lease": lease,
                 "until": told.contest_until,
-                "running": told.contest_until is not None and over is None,
+                "running": told.contest_until is not None and not over,
             },
         )
     for visit in (getattr(recorded.event, "visit", None), getattr(recorded.event, "new_visit", None)):

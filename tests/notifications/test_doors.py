@@ -20,6 +20,7 @@ from shared.contracts.evaluations import (
     EvaluationDecidedNegativeV1,
     EvaluationRecordedV1,
     EvaluationUpheldV1,
+    EvaluationWithdrawnV1,
     GroundsConfirmedV1,
     GroundsDoubtfulV1,
     GroundToldOfV1,
@@ -44,6 +45,7 @@ from shared.contracts.visits import (
     CounsellorAssignedV1,
     CounsellorCardMadeV1,
     FindingEstablishedV1,
+    FindingReattributedV1,
     LeaseEndedV1,
     LeaseRegisteredV1,
     PartyAddedV1,
@@ -734,6 +736,56 @@ async def test_the_contest_term_is_told_and_reminded_of(notifications: Notificat
     begins, ends = await notifications.letters(LEASE, kind="L-16")
     assert (begins["state"], begins["approved_by"], ends["state"]) == ("approved", "SYS", "approved")
     assert "evaluatie" not in ends["text_nl"]  # a reminder says that there is a letter, not what it is about
+
+
+async def test_of_a_withdrawn_evaluation_nobody_is_told_until_when_it_can_be_contested(
+    notifications: Notifications,
+) -> None:
+    await a_lease(notifications)
+    await decided_negative(notifications)
+    until = notifications.today + timedelta(days=10)
+    communicated = EvaluationCommunicatedV1(
+        lease=LEASE,
+        evaluation=EVALUATION,
+        communication=str(uuid4()),
+        communicated_on=notifications.today,
+        contest_until=until,
+        late_registered=False,
+    )
+    why = await notifications.seal("why", "Een andere woning.", LEASE)
+    withdrawn = EvaluationWithdrawnV1(lease=LEASE, evaluation=EVALUATION, why=why, by="karel")
+    await notifications.told(communicated, withdrawn)
+    await notifications.days_until(until)
+    assert [letter["state"] for letter in await notifications.letters(LEASE, kind="L-16")] == ["dropped"]
+    await notifications.rebuild()
+    reattributed = FindingReattributedV1(
+        lease=LEASE, finding=FINDING, item="ONH-02", to="owner", previously="renter", why=why
+    )
+    await notifications.told(reattributed)
+    assert await notifications.tasks(kind="annul_formally") == []
+
+
+@pytest.mark.parametrize("gone", ["annulled", "withdrawn"])
+async def test_a_decision_on_a_contest_that_holds_no_more_is_not_told(notifications: Notifications, gone: str) -> None:
+    await a_lease(notifications)
+    await decided_negative(notifications)
+    words = await notifications.seal("why", "Het dak lekt.", LEASE)
+    outcome_of: dict[str, Any] = {
+        "lease": LEASE,
+        "evaluation": EVALUATION,
+        "reasons": words,
+        "grounds_struck": (),
+        "in_name_of": None,
+        "threshold": 3,
+    }
+    heard = Heard(on=notifications.today, invited_on=None)
+    upheld = EvaluationUpheldV1(**outcome_of, heard=heard, decided_by="wim", count_after=1)
+    annulled = EvaluationAnnulledV1(**outcome_of, heard=None, own_motion=True, decided_by="karel", count_after=0)
+    withdrawn = EvaluationWithdrawnV1(lease=LEASE, evaluation=EVALUATION, why=words, by="karel")
+    await notifications.told(upheld, annulled if gone == "annulled" else withdrawn)
+    first, *others = await notifications.letters(LEASE, kind="L-07")
+    assert first["state"] == "dropped"
+    assert [letter["bad_news"] for letter in others] == ([False] if gone == "annulled" else [])
 
 
 # Good news, visits, notes

@@ -384,7 +384,7 @@ def tasks_of(told: Any, *, file: LeaseFile, today: date) -> tuple[list[Opening],
                 Opening(kind="annul_formally", about_kind="evaluation", about_id=id, owner_role="coordinator",
                         due_on=soon)
                 for id, one in file.evaluations.items()
-                if _rests_on(one, told.finding) and one.annulled is None
+                if _rests_on(one, told.finding) and not one.is_gone
             ], []  # fmt: skip
         case AttemptRefusedV1() if told.code == LATE_CONTEST:
             evaluation = told.about.removeprefix("evaluation/")

@@ -15,6 +15,7 @@ from shared.contracts.evaluations import (
     EvaluationDecidedNegativeV1,
     EvaluationRecordedV1,
     EvaluationUpheldV1,
+    EvaluationWithdrawnV1,
     LateContestAdmittedV1,
     NoticePostedV1,
     NoticeWithdrawnV1,
@@ -88,6 +89,7 @@ FileEvent = (
     | LateContestAdmittedV1
     | EvaluationUpheldV1
     | EvaluationAnnulledV1
+    | EvaluationWithdrawnV1
     | TerminationDecidedV1
     | TerminationNotPursuedV1
     | NoticePostedV1
@@ -175,6 +177,12 @@ class EvaluationTold:
     contested: EvaluationContestedV1 | LateContestAdmittedV1 | None = None
     upheld: EvaluationUpheldV1 | None = None
     annulled: EvaluationAnnulledV1 | None = None
+    withdrawn: EvaluationWithdrawnV1 | None = None
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the office took it back, on a contest or of its own motion: nothing more follows from it."""
+        return self.annulled is not None or self.withdrawn is not None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -422,6 +430,8 @@ def evolve(file: LeaseFile, event: FileEvent) -> LeaseFile:
             return _with_evaluation(file, event.evaluation, upheld=event)
         case EvaluationAnnulledV1():
             return _with_evaluation(file, event.evaluation, annulled=event)
+        case EvaluationWithdrawnV1():
+            return _with_evaluation(file, event.evaluation, withdrawn=event)
         case TerminationDecidedV1():
             return _with_termination(file, event.termination, decided=event)
         case NoticePostedV1():

@@ -700,16 +700,26 @@ async def when_notice_posted(told: Told[NoticePostedV1], store: EventStore) -> N
     await store.decide(
         LEASE_FILE,
         lease,
-        partial(_posted, told=told.data, tracking=sealed),
+        partial(_posted, told=told.data, tracking=sealed, today=told.today),
         by=told,
-        reads={"letters": every(COMMUNICATION, lease)},
+        reads={"letters": every(COMMUNICATION, lease), "tasks": every(TASK, lease)},
     )
 
 
-def _posted(file: LeaseFile, *, told: NoticePostedV1, tracking: Mapping[str, Any], letters: Letters) -> list[Any]:
+def _posted(
+    file: LeaseFile,
+    *,
+    told: NoticePostedV1,
+    tracking: Mapping[str, Any],
+    today: date,
+    letters: Letters,
+    tasks: Tasks,
+) -> list[Any]:
     method: Any = told.method
     return [
-        told,
+        *take_in(
+            file, told=told, kept=True, lease=told.lease, today=today, letters=letters, tasks=tasks, named=task_named
+        ),
         *(
             Elsewhere(COMMUNICATION, id, event)
             for id in told.communications
@@ -722,15 +732,23 @@ def _posted(file: LeaseFile, *, told: NoticePostedV1, tracking: Mapping[str, Any
 
 @reactions.to(NoticeWithdrawnV1, TerminationNotPursuedV1)
 async def when_lease_goes_on(told: Told[NoticeWithdrawnV1 | TerminationNotPursuedV1], store: EventStore) -> None:
-    """Tell the renters (L-10); a notice that was not posted is dropped."""
+    """Tell the renters (L-10); an invitation that was not sent, or a notice that was not posted, is dropped."""
     letters: Letters = await store.every(COMMUNICATION, told.data.lease, by=told)
-    unsent = _unsent(letters, "L-09", about=told.data.termination)
+    unsent = _unsent(letters, *_OF_A_TERMINATION, about=told.data.termination)
     await follow(
         told,
         store,
         Wanted(kind="L-10", about_kind="termination", about_id=told.data.termination),
         dropped={id: ("cause_gone", None) for id, _ in unsent},
     )
+
+
+@reactions.to(TerminationLapsedV1)
+async def when_termination_lapsed(told: Told[TerminationLapsedV1], store: EventStore) -> None:
+    """Drop the invitation and the notice that were not sent: the lease has ended without them."""
+    letters: Letters = await store.every(COMMUNICATION, told.data.lease, by=told)
+    unsent = _unsent(letters, *_OF_A_TERMINATION, about=told.data.termination)
+    await follow(told, store, dropped={id: ("cause_gone", None) for id, _ in unsent})
 
 
 @reactions.to(OcmwConsultedV1)
@@ -772,7 +790,6 @@ async def when_claim_filed(told: Told[ClaimFiledV1], store: EventStore) -> None:
     TerminationProposedV1,
     GroundsDoubtfulV1,
     GroundsConfirmedV1,
-    TerminationLapsedV1,
     TerminationClosedV1,
     ReferralFellSilentV1,
     ReferralConsentGivenV1,

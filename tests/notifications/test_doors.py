@@ -11,6 +11,7 @@ import pytest
 
 from services.notifications.rules.content import missing_in
 from shared.contracts.evaluations import (
+    AttemptRefusedV1,
     ChecklistItem,
     ChecklistPublishedV1,
     EvaluationAnnulledV1,
@@ -33,6 +34,7 @@ from shared.contracts.evaluations import (
     PolicyAdoptedV1,
     TerminationDecidedV1,
     TerminationGround,
+    TerminationLapsedV1,
 )
 from shared.contracts.referrals import OcmwConsultedV1
 from shared.contracts.visits import (
@@ -638,6 +640,40 @@ async def test_a_notice_is_approved_by_the_director_and_posted_by_evaluations(no
     )
     assert recorded(returned) == ["CommunicationReturned", "TaskOpened"]
     assert await notifications.to_do(lease=LEASE) == ["notice_not_given"]
+
+
+async def test_a_notice_that_was_posted_after_all_is_blocked_no_more(notifications: Notifications) -> None:
+    await a_lease(notifications)
+    await decided_termination(notifications)
+    blocked = AttemptRefusedV1(
+        lease=LEASE, act="post_notice", about=f"termination/{TERMINATION}", code="GATE_OPEN", named=("G5",)
+    )
+    await notifications.told(blocked)
+    assert await notifications.to_do(lease=LEASE) == ["notice_blocked"]
+    posted = NoticePostedV1(
+        lease=LEASE,
+        termination=TERMINATION,
+        posted_on=notifications.today,
+        method="registered_paper",
+        communications=(),
+        tracking=(),
+        posted_on_closed_day=False,
+    )
+    await notifications.told(posted)
+    assert await notifications.to_do(lease=LEASE) == []
+
+
+async def test_a_notice_and_an_invitation_whose_file_lapsed_are_dropped(notifications: Notifications) -> None:
+    await a_lease(notifications)
+    await decided_termination(notifications)
+    day = notifications.today + timedelta(days=14)
+    about = {"kind": "termination", "id": TERMINATION}
+    text = f"Wij nodigen u uit op {day:%d/%m/%Y} in ons kantoor. Wij stelden vast dat de keuken vuil bleef."
+    body = {"kind": "L-08", "lease": LEASE, "about": about, "text_nl": text}
+    assert (await notifications.act("/communications", body, **KAREL)).status_code == 201
+    await notifications.told(TerminationLapsedV1(lease=LEASE, termination=TERMINATION))
+    assert [(await notifications.letter(LEASE, kind=kind))["state"] for kind in ("L-08", "L-09")] == ["dropped"] * 2
+    assert await notifications.tasks(lease=LEASE, kind="letter_to_approve", state="open") == []
 
 
 async def test_a_notice_whose_row_has_passed_is_not_approved(notifications: Notifications) -> None:

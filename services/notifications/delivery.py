@@ -43,6 +43,7 @@ from services.notifications.rules.lease_file import LEASE_FILE, LeaseFile, conta
 from services.notifications.rules.office import OFFICE_CARD, OFFICE_DETAILS, OfficeCard, current
 from services.notifications.rules.preferences import in_their_language
 from services.notifications.rules.sending import (
+    LONGEST_TRY,
     SENDING,
     Sending,
     begin,
@@ -70,7 +71,6 @@ DELAYS: Final = tuple(
 AT_ONCE: Final = 4  # messages of a channel on their way at a time
 LOOK_SECONDS: Final = 0.5
 CARRIER_SECONDS: Final = 30.0  # for each step of the conversation
-LONGEST_SECONDS: Final = 120.0  # for all of it: a carrier that answers byte by byte holds no hand for ever
 MOST_AT_A_LOOK: Final = 50
 LONGEST_ANSWER: Final = 64 * 1024  # of a gateway; the rest is not read
 SECONDS_TO_FINISH: Final = 8.0
@@ -477,7 +477,7 @@ class Delivery:
             if isinstance(message, NotSent):
                 raise message
             fail_points.reach("before the send")
-            async with asyncio.timeout(LONGEST_SECONDS):
+            async with asyncio.timeout(LONGEST_TRY.total_seconds()):
                 reference = await self._carriers[channel].hand_over(message)
             fail_points.reach("after the send")
             outcome, told = partial(succeed, attempt=attempt, reference=reference), "sent"

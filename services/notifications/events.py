@@ -424,6 +424,7 @@ class SendingSettled:
 
     outcome: SettledAs
     why: Sealed
+    again_at: datetime | None = None  # when it goes again at the earliest; None: at once
 
 
 @dataclass(frozen=True, kw_only=True)

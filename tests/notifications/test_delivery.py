@@ -659,6 +659,27 @@ async def test_what_was_under_way_becomes_unknown_also_where_no_carrier_is_set_a
     assert (await sending(notifications))["state"] == "unknown"
 
 
+async def test_what_a_displaced_process_may_still_hold_leaves_again_only_once_it_must_have_let_go(
+    notifications: Notifications, delivery: Delivery, post: Post
+) -> None:
+    await a_lease(notifications)
+    await sent(notifications)
+    held = await sending(notifications)
+    by = Day(office=notifications.office, date=notifications.today).of("the other process")
+    await notifications.store.decide(SENDING, held["id"], partial(begin, now=notifications.clock.now()), by=by)
+    await carried(delivery)
+    assert (await sending(notifications))["because"] == "ended"
+    body = {"outcome": "send_again", "why": "De huurder kreeg niets."}
+    answer = await notifications.act(f"/sendings/{held['id']}/settle", body, **TOM)
+    assert answer.json()["again_at"] is not None
+    later(notifications, seconds=119)  # as long as the other process may take
+    await carried(delivery)
+    assert ((await sending(notifications))["state"], len(post.arrived)) == ("queued", 0)
+    later(notifications, seconds=30)
+    await carried(delivery)
+    assert ((await sending(notifications))["state"], len(post.arrived)) == ("sent", 1)
+
+
 async def test_the_platform_hands_the_settings_of_carriers_to_the_service() -> None:
     told = {"HUURSPOOR_SMTP": "smtp://m", "HUURSPOOR_GATEWAY_SECRET_FILE": "f", "HUURSPOOR_PORT": "1", "PATH": "/bin"}
     assert carriers(told) == {"HUURSPOOR_SMTP": "smtp://m", "HUURSPOOR_GATEWAY_SECRET_FILE": "f"}

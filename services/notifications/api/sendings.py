@@ -37,7 +37,7 @@ async def settle_sending(
         sending,
         partial(
             settled_or_asked,
-            decision=partial(settle, outcome=body.outcome, why=said.why),
+            decision=partial(settle, outcome=body.outcome, why=said.why, now=by.at),
             id=sending,
             lease=lease,
             task=task,

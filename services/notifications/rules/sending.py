@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
-from typing import Any, Literal, assert_never
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final, Literal, assert_never
 
 from services.notifications.events import (
     CommunicationRepeated,
@@ -28,6 +28,8 @@ from shared.sealed import Sealed
 SendingState = Literal["queued", "sending", "sent", "failed", "unknown", "given_up"]
 # Not the moment it was queued: a clock that is set back keeps nothing waiting.
 AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
+LONGEST_TRY: Final = timedelta(seconds=120)  # a carrier that answers byte by byte holds no hand for ever
+LET_GO_AFTER: Final = LONGEST_TRY + timedelta(seconds=30)  # a hand begins its try a moment after it is recorded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,8 +180,11 @@ def doubt(sending: Sending) -> list[SendingEvent]:
     return [SendingUnknown(attempt=sending.attempt, because="restored")]
 
 
-def settle(sending: Sending, *, outcome: SettledAs, why: Sealed | None) -> list[SendingEvent]:
+def settle(sending: Sending, *, outcome: SettledAs, why: Sealed | None, now: datetime) -> list[SendingEvent]:
     """Let a person say what holds: it arrived, it shall go again, or it is given up.
+
+    What was under way when its process went is begun again only once no process can have that try in its hand any
+    more: one that was displaced, and did not end, gives it up by then.
 
     :raises WrongState: its outcome is known, or still to come.
     :raises ReasonMissing: no reason given.
@@ -190,7 +195,8 @@ def settle(sending: Sending, *, outcome: SettledAs, why: Sealed | None) -> list[
         raise WrongState
     if why is None:
         raise ReasonMissing
-    return [SendingSettled(outcome=outcome, why=why)]
+    held = outcome == "send_again" and sending.because == "ended"
+    return [SendingSettled(outcome=outcome, why=why, again_at=now + LET_GO_AFTER if held else None)]
 
 
 def needs_person(events: list[SendingEvent]) -> bool:
@@ -235,7 +241,7 @@ def evolve(sending: Sending, recorded: Recorded[SendingEvent]) -> Sending:
                 sending,
                 state=_after(event.outcome),
                 since_settled=0,
-                due_at=AT_ONCE,
+                due_at=event.again_at or AT_ONCE,
                 settled_by=recorded.actor,
                 why=event.why,
             )

@@ -4,6 +4,7 @@ PDF/A-3a and PDF/UA-1 by the pinned typst, with the fonts that lie beside the fr
 """
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from functools import cache
@@ -16,6 +17,7 @@ import typst
 
 LETTERHEAD: Final = Path(__file__).parent / "letterhead"
 _FRAME: Final = (LETTERHEAD / "letter.typ").read_bytes()
+_AS_WORDS: Final = re.compile(r"^\\(?=(#|>|##) )")
 _NO_GLYPH: Final = "\u25a1"
 _FONTS: Final = typst.Fonts(include_system_fonts=False, font_paths=[LETTERHEAD / "fonts"])
 
@@ -166,7 +168,7 @@ def parts_of(text: str) -> tuple[str, tuple[str, ...], tuple[Block, ...]]:
         elif words.startswith("- "):
             blocks.append(Block(kind="item", text=words[2:]))
         elif words:
-            blocks.append(Block(kind="text", text=words))
+            blocks.append(Block(kind="text", text=_AS_WORDS.sub("", words)))
     return subject or "Brief", tuple(summary), tuple(blocks)
 
 

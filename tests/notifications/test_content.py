@@ -25,6 +25,7 @@ from services.notifications.rules.content import (
 from services.notifications.rules.in_words import keeps_dutch
 from services.notifications.rules.refusals import ContentMissing
 from services.notifications.rules.template import TEMPLATES, adopt, fields_of, fill, in_force, open_marks, with_marks
+from services.notifications.typesetting import parts_of
 from shared.contracts.notifications import Kind
 from shared.refusals import DateOrder
 from tests.specification import given, state_of
@@ -125,6 +126,27 @@ def test_a_template_is_filled_and_names_what_is_missing() -> None:
 
 def test_words_in_braces_of_a_renter_stay_as_they_are() -> None:
     assert fill("{said}", {"said": "ik zei {office}", "office": "Noord"}).text == "ik zei {office}\n"
+
+
+def test_somebodys_own_words_are_no_subject_no_summary_and_no_heading() -> None:
+    words = "Omdat:\n> de keuken\n # vuil\n## bleef\n- en de gang"
+    text = fill("# Brief\n> Kort.\n\n## Waarom\n{reasons}\n{last}", {"reasons": words, "last": "> Klaar."}).text
+    subject, summary, blocks = parts_of(text)
+    assert (subject, summary) == ("Brief", ("Kort.",))
+    assert [(one.kind, one.text) for one in blocks] == [
+        ("heading", "Waarom"),
+        ("text", "Omdat:"),
+        ("text", "> de keuken"),
+        ("text", "# vuil"),
+        ("text", "## bleef"),
+        ("item", "en de gang"),
+        ("text", "> Klaar."),
+    ]
+
+
+def test_of_a_persons_words_nothing_is_lost_that_is_marked_like_a_second_subject() -> None:
+    whole = dressed("# Uitnodiging\n> Kort.\nDag.\n# Waar\nIn ons kantoor.", "L-08", frame="", standing={})
+    assert whole == "# Uitnodiging\n> Kort.\n\nDag.\n## Waar\nIn ons kantoor.\n"
 
 
 def test_marks_are_filled_at_approval() -> None:

@@ -168,10 +168,13 @@ def dressed(text: str, kind: Kind, *, frame: str, standing: Mapping[str, str]) -
     :param standing: sentences by part; one is added where its part is not said.
     """
     lines = text.splitlines()
-    top = [line for line in lines if line.startswith(("# ", "> "))]
-    rest = [line for line in lines if not line.startswith(("# ", "> "))]
-    subject = [line for line in top if line.startswith("# ")][:1] or _marked(frame, "# ")[:1]
-    summary = [line for line in top if line.startswith("> ")] or _marked(frame, "> ")
+    own = next((line for line in lines if line.startswith("# ")), None)
+    # A letter has one subject; what is marked like another is a heading.
+    rest = [
+        f"#{line}" if line.startswith("# ") else line for line in lines if line != own and not line.startswith("> ")
+    ]
+    subject = [own] if own is not None else _marked(frame, "# ")[:1]
+    summary = _marked(text, "> ") or _marked(frame, "> ")
     body = "\n".join(rest).strip()
     added = [standing[part] for part in unsaid(text, standing)]
     return "\n".join((*subject, *summary, "", body, "", *added)).strip() + "\n"

@@ -2,6 +2,8 @@
 
 A template has a subject (``# ``), a summary of at most five lines (``> ``), headings (``## ``), list items (``- ``) and
 paragraphs. ``{name}`` stands for what each letter fills in; a line with ``{name?}`` is left out where there is nothing.
+What somebody wrote is never subject, summary or heading of a letter: such a line gets a ``\\`` before it, which is not
+printed.
 """
 
 import re
@@ -18,6 +20,8 @@ from shared.refusals import DateOrder
 
 MARKS = frozenset({"letter_date", "signed_by", "notice_start", "notice_end", "post_until", "exit_inspection"})
 """What becomes known at approval only."""
+
+MARKS_OF_A_LINE = ("# ", "> ", "## ")  # subject, summary, heading
 
 _FIELD = re.compile(r"\{([a-z_]+)(\?)?\}")
 _NOTHING = "…"
@@ -40,8 +44,19 @@ def fill(template: str, values: Mapping[str, str | None]) -> Filled:
         if any(optional and not values.get(name) for name, optional in names):
             continue
         missing += [name for name, optional in names if not optional and not values.get(name)]
-        lines.append(_FIELD.sub(lambda found: values.get(found[1]) or _NOTHING, line))
+        lines.append(_as_words(line, _FIELD.sub(lambda found: values.get(found[1]) or _NOTHING, line)))
     return Filled(text=_without_empty_headings(lines), missing=tuple(dict.fromkeys(missing)))
+
+
+def _as_words(line: str, filled: str) -> str:
+    """Return a line of a template with its values, of which none begins with a mark; items of a list may."""
+    first, *further = filled.splitlines() or [""]
+    own = line.startswith(MARKS_OF_A_LINE)
+    return "\n".join((first if own else _unmarked(first), *(_unmarked(words) for words in further)))
+
+
+def _unmarked(words: str) -> str:
+    return f"\\{words.lstrip()}" if words.lstrip().startswith(MARKS_OF_A_LINE) else words
 
 
 def fields_of(template: str) -> frozenset[str]:

@@ -80,6 +80,7 @@ from shared.contracts.referrals import (
     OcmwConsultedV1,
     ReferralAccompaniedV1,
     ReferralBrokenOffV1,
+    ReferralConsentAskedV1,
     ReferralConsentGivenV1,
     ReferralConsentRefusedV1,
     ReferralConsentWithdrawnV1,
@@ -585,7 +586,11 @@ async def when_visit_cancelled(told: Told[VisitCancelledV1], store: EventStore) 
 
 @reactions.to(ReportFixedV1)
 async def when_report_fixed(told: Told[ReportFixedV1], store: EventStore) -> None:
-    """Send the renters the report (L-03)."""
+    """Send the renters the report (L-03), once all is known that was seen: it would say that nothing was."""
+    file: LeaseFile = await store.state(LEASE_FILE, told.data.lease, by=told)
+    unknown = next((finding for finding in told.data.findings if finding not in file.findings), None)
+    if unknown is not None:
+        raise TooEarly(f"visits:finding/{unknown}")
     await follow(told, store, Wanted(kind="L-03", about_kind="visit", about_id=told.data.visit))
 
 
@@ -792,6 +797,7 @@ async def when_claim_filed(told: Told[ClaimFiledV1], store: EventStore) -> None:
     GroundsConfirmedV1,
     TerminationClosedV1,
     ReferralFellSilentV1,
+    ReferralConsentAskedV1,
     ReferralConsentGivenV1,
     ReferralConsentRefusedV1,
     ReferralConsentWithdrawnV1,

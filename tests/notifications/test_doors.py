@@ -59,6 +59,7 @@ from shared.contracts.visits import (
     VisitRecordedV1,
     VisitRescheduledV1,
 )
+from shared.decisions import TooEarly
 from tests.notifications.conftest import Notifications
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -915,6 +916,35 @@ async def test_other_letters_are_drafted_with_all_they_must_say(notifications: N
     assert "text_nl" in withheld.json()["withheld"]
     pdf = await notifications.read(f"/communications/{letters['L-03']['id']}.pdf", **TOM)
     assert pdf.status_code == 403
+
+
+async def test_a_report_that_arrives_before_what_was_seen_does_not_say_that_nothing_was(
+    notifications: Notifications,
+) -> None:
+    await a_lease(notifications)
+    fixed = ReportFixedV1(
+        lease=LEASE,
+        visit=VISIT,
+        visit_on=notifications.today,
+        fixed_on=notifications.today,
+        late=False,
+        findings=(FINDING,),
+        goes_well=await notifications.seal("goes_well", "De huur is altijd op tijd.", LEASE, "B"),
+    )
+    with pytest.raises(TooEarly, match=f"visits:finding/{FINDING}"):
+        await notifications.told(fixed)
+    seen = FindingEstablishedV1(
+        lease=LEASE,
+        finding=FINDING,
+        item="ONH-02",
+        checklist_version="CL-1",
+        seen_on=notifications.today,
+        source="visit",
+        what_seen=await notifications.seal("what_seen", "Het fornuis is vuil.", LEASE, "B"),
+        visit=VISIT,
+    )
+    await notifications.told(seen, fixed)
+    assert "Het fornuis is vuil." in (await notifications.letter(LEASE, kind="L-03"))["text_nl"]
 
 
 async def test_what_was_drafted_about_a_moved_visit_is_dropped(notifications: Notifications) -> None:

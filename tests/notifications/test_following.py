@@ -8,6 +8,7 @@ from typing import Any, get_args
 import pytest
 
 from services.notifications.events import CommunicationDropped, TaskClosed, TaskKind, TaskOpened
+from services.notifications.reactions import reactions
 from services.notifications.rules import following
 from services.notifications.rules.communication import COMMUNICATION, Communication
 from services.notifications.rules.following import take_in, tasks_of
@@ -30,6 +31,7 @@ from shared.contracts.evaluations import (
 from shared.contracts.referrals import (
     BridgeFigureRequestedV1,
     IntakeConfirmedV1,
+    ReferralConsentAskedV1,
     ReferralConsentWithdrawnV1,
     ReferralFellSilentV1,
 )
@@ -430,6 +432,12 @@ def test_ec_24_doubtful_grounds_are_a_task_and_withdraw_nothing() -> None:
         lease=LEASE, termination=TERMINATION, why="count_below_threshold", findings=(), evaluations=(EVALUATION,)
     )
     assert opened(doubtful) == [("grounds_doubtful", TERMINATION, "director", None, date(2026, 3, 2))]
+
+
+def test_a_silence_ends_with_the_question_for_consent_too() -> None:
+    asked = ReferralConsentAskedV1(lease=LEASE, referral="r-1", asked_on=TODAY)
+    assert closed(asked) == [("referral_silent", "r-1")]
+    assert ReferralConsentAskedV1 in reactions.heard
 
 
 def test_ec_32_a_partner_is_told_to_stop_and_the_silence_is_no_task_any_more() -> None:

@@ -45,6 +45,7 @@ from shared.contracts.referrals import (
     IntakeConfirmedV1,
     ReferralAccompaniedV1,
     ReferralBrokenOffV1,
+    ReferralConsentAskedV1,
     ReferralConsentGivenV1,
     ReferralConsentRefusedV1,
     ReferralConsentWithdrawnV1,
@@ -345,7 +346,8 @@ def tasks_of(told: Any, *, file: LeaseFile, today: date) -> tuple[list[Opening],
             over = [Closing(kind="referral_silent", about_id=told.referral)]
             return [stop] if told.tell_partner else [], over
         case (
-            ReferralConsentGivenV1()
+            ReferralConsentAskedV1()
+            | ReferralConsentGivenV1()
             | ReferralConsentRefusedV1()
             | ContactDetailsGivenV1()
             | CalledTogetherV1()

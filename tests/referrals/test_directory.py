@@ -211,6 +211,13 @@ def test_ec_27_a_minor_never_interprets() -> None:
     ).then_refused(InterpreterIsMinor)
 
 
+def test_ec_27_who_turns_out_to_be_a_minor_is_not_taken_for_the_entry_that_is_there() -> None:
+    a_friend = InterpreterListed(kind="informal_adult", name=words("Can"))
+    facts = {"kind": "informal_adult", "name": words("Can"), "age_over_18": False}
+    for decision in (list_interpreter, change_interpreter):
+        given(INTERPRETER, a_friend).when(decision, **facts).then_refused(InterpreterIsMinor)
+
+
 def test_of_an_acquaintance_somebody_must_have_said_that_they_are_an_adult() -> None:
     given(INTERPRETER).when(list_interpreter, kind="informal_adult", name=words("Ayse")).then_refused(
         InterpreterIsMinor

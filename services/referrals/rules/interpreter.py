@@ -43,6 +43,7 @@ def list_interpreter(
     :raises WrongState: the directory has another entry under this id.
     """
     entry = InterpreterListed(kind=kind, name=name, phone=phone, languages=languages)
+    _must_be_no_minor(age_over_18)
     if interpreter.entry is not None and is_the_same(interpreter.entry, entry):
         return []
     _must_be_adult(kind, age_over_18)
@@ -66,6 +67,7 @@ def change_interpreter(
     :raises WrongState: never listed, or retired.
     """
     entry = InterpreterListed(kind=kind, name=name, phone=phone, languages=languages)
+    _must_be_no_minor(age_over_18)
     if interpreter.entry is not None and is_the_same(interpreter.entry, entry):
         return []
     _must_be_adult(kind, age_over_18)
@@ -99,9 +101,15 @@ def evolve(interpreter: Interpreter, event: InterpreterEvent) -> Interpreter:
             assert_never(event)
 
 
+def _must_be_no_minor(age_over_18: bool | None) -> None:
+    # Asked before "already so": who reads like an entry that is there is a child all the same.
+    if age_over_18 is False:
+        raise InterpreterIsMinor
+
+
 def _must_be_adult(kind: InterpreterKind, age_over_18: bool | None) -> None:
     # Of an agency's interpreter nobody asks the age; of a friend on the phone somebody must have.
-    if age_over_18 is False or (kind == "informal_adult" and age_over_18 is None):
+    if kind == "informal_adult" and age_over_18 is None:
         raise InterpreterIsMinor
 
 

@@ -672,13 +672,17 @@ async def when_evaluation_communicated(told: Told[EvaluationCommunicatedV1], sto
 async def when_evaluation_communication_corrected(
     told: Told[EvaluationCommunicationCorrectedV1], store: EventStore
 ) -> None:
-    """Tell the renters the corrected last day to contest, if there is one still to come (L-16)."""
+    """Tell the renters the corrected last day to contest, if there is one still to come (L-16), and not the earlier."""
+    letters: Letters = await store.every(COMMUNICATION, told.data.lease, by=told)
+    unsent = _unsent(letters, "L-16", about=told.data.evaluation)
     until = told.data.contest_until
-    if until is None or until < told.today:
-        await follow(told, store)
-        return
-    term = ContestTerm(until=until, begins=True)
-    await follow(told, store, Wanted(kind="L-16", about_kind="evaluation", about_id=told.data.evaluation, told=term))
+    terms = () if until is None or until < told.today else (ContestTerm(until=until, begins=True),)
+    await follow(
+        told,
+        store,
+        *(Wanted(kind="L-16", about_kind="evaluation", about_id=told.data.evaluation, told=term) for term in terms),
+        dropped={id: ("cause_gone", None) for id, _ in unsent},
+    )
 
 
 # -- terminations -----------------------------------------------------------------------------------------------------

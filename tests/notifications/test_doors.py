@@ -16,6 +16,7 @@ from shared.contracts.evaluations import (
     ChecklistPublishedV1,
     EvaluationAnnulledV1,
     EvaluationCommunicatedV1,
+    EvaluationCommunicationCorrectedV1,
     EvaluationContestedV1,
     EvaluationCountRestatedV1,
     EvaluationDecidedNegativeV1,
@@ -773,6 +774,35 @@ async def test_the_contest_term_is_told_and_reminded_of(notifications: Notificat
     begins, ends = await notifications.letters(LEASE, kind="L-16")
     assert (begins["state"], begins["approved_by"], ends["state"]) == ("approved", "SYS", "approved")
     assert "evaluatie" not in ends["text_nl"]  # a reminder says that there is a letter, not what it is about
+
+
+@pytest.mark.parametrize("still", [True, False])
+async def test_of_a_term_that_was_corrected_before_it_was_told_the_renter_hears_the_right_day_only(
+    notifications: Notifications, still: bool
+) -> None:
+    await a_lease(notifications)
+    await decided_negative(notifications)
+    day, letter = notifications.today, str(uuid4())
+    until = day + timedelta(days=40)
+    communicated = EvaluationCommunicatedV1(
+        lease=LEASE,
+        evaluation=EVALUATION,
+        communication=letter,
+        communicated_on=day,
+        contest_until=day + timedelta(days=30),
+        late_registered=False,
+    )
+    corrected = EvaluationCommunicationCorrectedV1(
+        lease=LEASE,
+        evaluation=EVALUATION,
+        communication=letter,
+        communicated_on=day if still else None,
+        contest_until=until if still else None,
+    )
+    await notifications.told(communicated, corrected)
+    await notifications.day(day + timedelta(days=1))
+    first, *others = await notifications.letters(LEASE, kind="L-16")
+    assert (first["state"], [one["state"] for one in others]) == ("dropped", ["approved"] if still else [])
 
 
 async def test_of_a_withdrawn_evaluation_nobody_is_told_until_when_it_can_be_contested(

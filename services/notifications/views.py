@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal, Protocol
 
-from services.notifications.events import CommunicationApprovalTakenBack, CommunicationApproved, PostBatchMade
+from services.notifications.events import (
+    CommunicationApprovalTakenBack,
+    CommunicationApproved,
+    CommunicationRepeated,
+    CommunicationSent,
+    PostBatchMade,
+)
 from services.notifications.rules.calendar import CALENDAR, Calendar
 from services.notifications.rules.communication import COMMUNICATION, Addressed, Communication
 from services.notifications.rules.lease_file import LEASE_FILE, LeaseFile
@@ -462,8 +468,24 @@ def keep_posted(_batch: PostBatch, recorded: Recorded[Any]) -> Iterable[Row]:
             yield Row(POSTED, {"communication": communication})
 
 
+def keep_posted_elsewhere(_letter: Communication, recorded: Recorded[Any]) -> Iterable[Row]:
+    """Which letters were sent by the office that a lease comes from: those are its own to print."""
+    if recorded.office is not None and isinstance(recorded.event, CommunicationSent | CommunicationRepeated):
+        yield Row(POSTED, {"communication": recorded.stream.partition("/")[2]})
+
+
+async def leases_gone(store: Asked, leases: Sequence[str], *, by: Any) -> frozenset[str]:
+    """Return which of these leases have gone to another office."""
+    found = await store.rows(
+        "select lease from lease_office where office = $1 and lease = any ($2) and to_office is not null",
+        list(leases),
+        by=by,
+    )
+    return frozenset(row["lease"] for row in found)
+
+
 async def letters_to_post(store: Asked, *, most: int, by: Any) -> list[str]:
-    """Return the letters noted as sent registered on paper that are in no batch yet, the oldest first."""
+    """Return the letters that this office sent registered on paper and that are in no batch yet, the oldest first."""
     found = await store.rows(
         "select id from communications c where office = $1 and state = 'sent'"
         " and body->>'method' = 'registered_paper' and not exists"
@@ -612,6 +634,7 @@ RESOURCES: tuple[Resource, ...] = (COMMUNICATIONS, SENDINGS, POST_BATCHES, CONTA
 VIEWS: tuple[View, ...] = (
     View(COMMUNICATION, keep_bytes, (LETTER_BYTES,), stays=True),
     View(COMMUNICATION, keep_addressed, (ADDRESSED,)),
+    View(COMMUNICATION, keep_posted_elsewhere, (POSTED,)),
     View(LEASE_FILE, keep_dates, (CONTEST_TERM, APPOINTMENT)),
     View(LEASE_FILE, keep_policies_told, (GUIDED, POLICY_TOLD)),
     View(CALENDAR, keep_address, (CALENDAR_ADDRESS,)),

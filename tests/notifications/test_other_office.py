@@ -23,6 +23,7 @@ from tests.notifications.test_doors import (
     decided_negative,
     outcome,
     reason,
+    recorded,
     sent,
 )
 
@@ -129,3 +130,25 @@ async def test_what_comes_late_from_the_office_before_is_drafted_by_the_one_that
     await decided_negative(other)
     assert [one["state"] for one in await other.letters(LEASE, kind="L-05")] == ["draft"]
     assert await notifications.letters(LEASE, kind="L-05") == []
+
+
+async def test_the_carriers_file_names_the_letter_of_a_lease_that_went_and_takes_the_others_in(
+    notifications: Notifications,
+) -> None:
+    await sent(notifications)
+    batch = (await notifications.act("/post-batches", {}, **TOM)).json()
+    (item,) = batch["items"]
+    await goes(notifications)
+    file = f"reference;outcome;on;tracking;signed_by\n{item['reference']};not_collected;{notifications.today};;\n"
+    answer = await notifications.act(f"/post-batches/{batch['id']}/take-file", {"file": file}, **TOM)
+    assert recorded(answer) == ["CarrierFileTaken"]
+    assert answer.json()["files"][0]["rejected"] == [{"reference": item["reference"], "code": "WITH_ANOTHER_OFFICE"}]
+
+
+async def test_what_the_office_before_posted_is_not_printed_and_posted_again(notifications: Notifications) -> None:
+    await sent(notifications)
+    other = await goes(notifications)
+    assert reason(await other.act("/post-batches", {}, **TOM)) == (409, "wrong-state")
+    await notifications.rebuild()
+    assert reason(await other.act("/post-batches", {}, **TOM)) == (409, "wrong-state")
+    assert recorded(await notifications.act("/post-batches", {}, **TOM)) == ["PostBatchMade"]

@@ -73,7 +73,15 @@ async def take_carrier_file(
     return await store.decide(
         POST_BATCH,
         batch,
-        partial(take_file, file=sha256_of(body.file), rows=rows, leases=leases, named=task_named, today=by.today),
+        partial(
+            take_file,
+            file=sha256_of(body.file),
+            rows=rows,
+            leases=leases,
+            gone=await views.leases_gone(store, leases, by=by),
+            named=task_named,
+            today=by.today,
+        ),
         by=by,
         reads={**letters, **tasks},
     )

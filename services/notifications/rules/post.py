@@ -1,6 +1,6 @@
 """Registered letters in batches: what is printed and posted together, and what the carrier tells of each afterwards."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Literal, assert_never
@@ -88,6 +88,7 @@ def take_file(
     file: str,
     rows: Iterable[Told],
     leases: tuple[str, ...],
+    gone: Collection[str] = (),
     named: NameOf,
     today: date,
     **held: Any,
@@ -95,6 +96,7 @@ def take_file(
     """Record what the carrier tells of each letter; a row that cannot be is named, and keeps no other back.
 
     :param file: SHA-256 of the file; one that was taken before is taken once.
+    :param gone: leases that have gone to another office, where the outcome of their letters is noted.
     :param leases: of the letters; ``held`` has the letters and tasks of each as ``letters_0``, ``tasks_0`` and on.
     :raises WrongState: there is no such batch.
     """
@@ -112,6 +114,9 @@ def take_file(
         item = batch.items.get(row.reference)
         if item is None or row.outcome is None or row.on is None:
             rejected.append(RowRejected(reference=row.reference[:40], code="UNKNOWN" if item is None else "MALFORMED"))
+            continue
+        if item.lease in gone:
+            rejected.append(RowRejected(reference=row.reference, code="WITH_ANOTHER_OFFICE"))
             continue
         try:
             told = _recorded(row, row.outcome, row.on, item, letters[item.lease])

@@ -238,6 +238,11 @@ async def test_the_ocmw_is_asked_by_the_coordinator(referrals: Referrals) -> Non
     await referrals.told(registered(), started())
     question = {"lease": LEASE, "on": TODAY, "ground": "arrears", "told_renter_on": TODAY}
     assert (await referrals.act("/ocmw-consultations", question)).status_code == 403
+    to_come = {**question, "told_renter_on": "2026-12-31"}
+    assert reason(await referrals.act("/ocmw-consultations", to_come, role="coordinator")) == (
+        409,
+        "occurred-in-future",
+    )
     asked = await referrals.act("/ocmw-consultations", question, role="coordinator")
     assert recorded(asked) == ["OcmwConsulted"]
     early = {"occurred_on": "2026-03-01", "answer": "dossier geopend"}

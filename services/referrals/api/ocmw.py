@@ -35,7 +35,14 @@ async def consult(body: ConsultOcmw, by: Annotated[Caller, may("consult_ocmw", "
     return await store.begin(
         OCMW_CONSULTATION,
         body.id,
-        partial(consult_ocmw, of_lease=body.lease, ground=body.ground, on=body.on, told_renter_on=body.told_renter_on),
+        partial(
+            consult_ocmw,
+            of_lease=body.lease,
+            ground=body.ground,
+            on=body.on,
+            today=by.today,
+            told_renter_on=body.told_renter_on,
+        ),
         by=by.on(body.on),
         reads={"lease": one(LEASE, body.lease)},
     )

@@ -8,7 +8,7 @@ from services.referrals.events import ConsultationEvent, OcmwAnswered, OcmwConsu
 from services.referrals.rules.lease import Lease, must_not_be_over
 from shared.contracts.referrals import OcmwGround
 from shared.decisions import Stream
-from shared.refusals import DateOrder, WrongState
+from shared.refusals import DateOrder, OccurredInFuture, WrongState
 from shared.sealed import Sealed, is_the_same
 
 
@@ -27,11 +27,13 @@ def consult_ocmw(
     of_lease: str,
     ground: OcmwGround,
     on: date,
+    today: date,
     told_renter_on: date | None = None,
 ) -> list[ConsultationEvent]:
     """Ask the OCMW. For arrears of a social lease this needs no consent; the renter is told of it.
 
     :raises WrongState: the lease has ended, or there is another consultation under this id.
+    :raises OccurredInFuture: the renter would have been told on a day to come; the letter to the OCMW says that day.
     """
     consulted = OcmwConsulted(lease=of_lease, consulted_on=on, ground=ground, told_renter_on=told_renter_on)
     if consultation.consulted is not None:
@@ -39,6 +41,8 @@ def consult_ocmw(
             return []
         raise WrongState
     must_not_be_over(lease)
+    if told_renter_on is not None and told_renter_on > today:
+        raise OccurredInFuture
     return [consulted]
 
 

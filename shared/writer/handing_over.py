@@ -84,6 +84,7 @@ class HandingOver:
             one.stream and one.stream.kind in self._stays
         ):
             return
+        comes = {event.lease for event in events if isinstance(event, HandOver) and event.to_office == one.office}
         for event in events:
             stream, id, what = one.stream, one.id, event
             if isinstance(event, HandOver) or (isinstance(event, Elsewhere) and event.office not in (None, one.office)):
@@ -95,7 +96,7 @@ class HandingOver:
                 continue
             lease = self._memory.stream(batch, one.office, stream, id).lease or lease_of(stream.kind, id, what)
             gone = self._memory.gone_from(batch, one.office, lease) if lease is not None else None
-            if gone is None or gone.to_office is None:
+            if gone is None or gone.to_office is None or lease in comes:
                 continue
             if one.by.message is None and one.by.actor != SYSTEM:
                 raise WrongState(Named("WITH_ANOTHER_OFFICE"))

@@ -526,6 +526,22 @@ async def test_a_lease_that_comes_back_has_all_and_its_work_is_here_again(shed: 
     assert [tuple(row) for row in await shed.sql("select * from open_defects order by 1, 2")] == before
 
 
+async def test_a_lease_comes_back_where_the_office_that_it_comes_to_is_told_so(shed: Shed) -> None:
+    """As the other services learn of it: by what visits tells under that office."""
+    lease = await shed.let()
+    early = await shed.see(lease)
+    await shed.goes(lease)
+    late = await shed.see(lease, office=shed.new)
+    back = HandOver(lease=lease, from_office=shed.new, to_office=shed.old)
+    old = Itself(office=shed.old)
+    await shed.store.decide(LEASE, lease, lambda _said: [back, Came(from_office=shed.new)], by=old)
+    assert set(await shed.store.every(DEFECT, lease, by=old)) == {early, late}
+    assert (await shed.store.state(LEASE, lease, by=old))[-1] == "Came"
+    await shed.says(DEFECT, late, Mended())
+    with pytest.raises(WrongState):
+        await shed.says(DEFECT, early, Mended(), office=shed.new)
+
+
 async def test_what_is_told_late_under_the_old_office_belongs_with_the_new_one(shed: Shed) -> None:
     lease = await shed.let()
     defect = await shed.see(lease)

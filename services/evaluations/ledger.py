@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from shared.decisions import HandOver
 from shared.event_sourcing import Change, OfOffice
 from shared.views import Table
-from shared.writer.companions import CompanionBatch, Entered
+from shared.writer.companions import Along, CompanionBatch, Entered
 
 LEDGER = Table(
     name="ledger",
@@ -149,8 +149,11 @@ class OfficeLedger:
                 )
             self._heads[office] = Head(*row) if row is not None else Head(0, origin(office), LONG_AGO)
 
-    async def leaving(self, connection: Any, going: HandOver) -> list[Entered]:
-        """Return the entries about a lease that goes to another office: they enter that one's ledger as they are."""
+    async def leaving(self, connection: Any, going: HandOver) -> Along:
+        """Return the entries about a lease that goes to another office: they enter that one's ledger as they are.
+
+        Once: where the lease was there before, that ledger holds what it brought and took along then.
+        """
         async with connection.transaction():
             await connection.fetch("select set_config('app.office', $1, true)", going.from_office)
             found = await connection.fetch(
@@ -158,7 +161,13 @@ class OfficeLedger:
                 going.from_office,
                 going.lease,
             )
-        return [
+            await connection.fetch("select set_config('app.office', $1, true)", going.to_office)
+            there = await connection.fetch(
+                "select service, epoch, service_position from ledger where office = $1 and lease = $2",
+                going.to_office,
+                going.lease,
+            )
+        entries = [
             Entered(
                 office=going.to_office,
                 publisher=row["service"],
@@ -176,6 +185,7 @@ class OfficeLedger:
             )
             for row in found
         ]
+        return Along(entries, frozenset(tuple(row) for row in there))
 
     def forget(self) -> None:
         """Somebody else wrote."""

@@ -14,7 +14,7 @@ from shared.decisions import HandOver
 from shared.hand_over import Gone, Leaving
 from shared.log import INBOX_STREAM, OFFICE, STREAM_OF_LEASE
 from shared.writer.acts import Change, Decided
-from shared.writer.companions import CompanionBatch, Entered
+from shared.writer.companions import Along, CompanionBatch, Entered
 from shared.writer.queue import Asked
 
 
@@ -115,7 +115,7 @@ class Batch(Leaves, kw_only=True, eq=False):
     entered: list[Entered] = []
     outcomes: list[tuple[Asked, Decided | BaseException]] = []
     leaving: dict[HandOver, Leaving] = {}
-    along: dict[HandOver, list[Entered]] = {}
+    along: dict[HandOver, list[Along]] = {}
     taken: list[tuple[str, str, int, datetime, int, str, int, str, bytes, int]] = []
     before: list[tuple[dict[Any, Any], Any, Any]] = []
 

@@ -1,13 +1,15 @@
 """Companions of the writer: tables of their own, chained over what is published and taken in, in the same commit."""
 
 from datetime import date, datetime
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
 from shared.decisions import HandOver
 from shared.views import Table
 from shared.writer.acts import Change
+
+Place = tuple[str, int, int]  # publisher, epoch, position
 
 
 class Entered(msgspec.Struct, frozen=True, gc=False):
@@ -26,6 +28,22 @@ class Entered(msgspec.Struct, frozen=True, gc=False):
     actor: str
     mandate: str | None
     envelope: bytes
+
+    @property
+    def place(self) -> Place:
+        """Where its publisher told of it."""
+        return self.publisher, self.epoch, self.position
+
+
+class Along(NamedTuple):
+    """What goes along with a lease.
+
+    :ivar entries: all of the office that it leaves, in their order.
+    :ivar there: what of the lease the office has that it goes to, where it was there before.
+    """
+
+    entries: list[Entered]
+    there: frozenset[Place]
 
 
 class CompanionBatch(Protocol):
@@ -55,5 +73,5 @@ class Companion(Protocol):
 class GoesAlong(Protocol):
     """A companion whose rows about a lease go along to the office that the lease goes to."""
 
-    async def leaving(self, connection: Any, going: HandOver) -> list[Entered]:
-        """Return what enters the other office's chain, in its order; each office is read within its wall."""
+    async def leaving(self, connection: Any, going: HandOver) -> Along:
+        """Return what may enter the other office's chain; each office is read within its wall."""

@@ -31,7 +31,7 @@ from shared.hand_over import (
 from shared.refusals import WrongState
 from shared.writer.acts import Change
 from shared.writer.batch import Batch, Held
-from shared.writer.companions import Companion, GoesAlong
+from shared.writer.companions import Companion, Entered, GoesAlong
 from shared.writer.look import Look
 from shared.writer.memory import Memory
 from shared.writer.queue import Asked
@@ -123,10 +123,9 @@ class HandingOver:
         await self.widen(going.from_office, going.to_office, keys)
         batch.leaving[going] = leaving
         batch.along[going] = [
-            entered
+            await companion.leaving(self._look.connection, going)
             for companion in self._companions
             if isinstance(companion, GoesAlong)
-            for entered in await companion.leaving(self._look.connection, going)
         ]
         for companion in self._companions:
             await companion.load(self._look.connection, {going.from_office, going.to_office})
@@ -161,16 +160,23 @@ class HandingOver:
             stream = f"{going.to_office}/{name}"
             if stream in there:
                 self._look_anew(going.to_office, stream, leaving.there.get(stream, ()), batch)
-        about = (going.from_office, f"lease/{going.lease}")
-        fresh = [entered for entered in batch.entered if (entered.office, entered.subject) == about]
         batch.entered += [
-            replace(one, office=going.to_office, taken_in_at=batch.moment) for one in (*batch.along[going], *fresh)
+            replace(one, office=going.to_office, taken_in_at=batch.moment) for one in self._new_there(going, batch)
         ]
         came_from = gone.from_office if gone is not None else None
         self._know_gone(going.from_office, going.lease, Gone(going.to_office, came_from), batch)
         self._know_gone(going.to_office, going.lease, Gone(None, going.from_office), batch)
         del batch.leaving[going]  # if it comes back and goes again in this batch, other streams may be there
         return True
+
+    def _new_there(self, going: HandOver, batch: Batch) -> list[Entered]:
+        """Return what was told of a lease that goes and did not enter the new office's ledger when it was there."""
+        subject, along = f"lease/{going.lease}", batch.along[going]
+        leaving = [entered for one in along for entered in one.entries]
+        leaving += [one for one in batch.entered if (one.office, one.subject) == (going.from_office, subject)]
+        there = {place for one in along for place in one.there}
+        there |= {one.place for one in batch.entered if (one.office, one.subject) == (going.to_office, subject)}
+        return [one for one in leaving if one.place not in there]
 
     def _ids_there(self, leaving: Leaving, going: HandOver, batch: Batch) -> Mapping[str, set[str]]:
         """Return the events that lie in the new office's streams, also where this batch put them, by stream."""

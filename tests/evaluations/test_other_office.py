@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+from dataclasses import replace
 from datetime import date
 from itertools import permutations
 from typing import Any
@@ -28,7 +29,7 @@ from shared.decisions import Recorded
 from shared.inbox_rows import Itself
 from tests.evaluations.a_lease import ALease, morning
 from tests.evaluations.conftest import OFFICE, Evaluations
-from tests.evaluations.test_doors import KAREL, OPERATOR, Lease, an_office, reason, recorded
+from tests.evaluations.test_doors import KAREL, OPERATOR, RITA, Lease, an_office, reason, recorded
 from tests.evaluations.test_edge_cases import from_visits, inbox_of
 from verifier.checks import Report, verify
 
@@ -55,6 +56,17 @@ async def goes(lease: Lease, *, on: date = GOES_ON, again: bool = False) -> None
     came = OfficeChangedV1(lease=lease.id, to_office=ZUID, starts_on=on, from_office=OFFICE)
     await lease.it.told(left, publisher="visits", stream=f"lease/{lease.id}", again=again)
     await lease.it.told(came, publisher="visits", stream=f"lease/{lease.id}", office=ZUID, again=again)
+
+
+async def comes_back(lease: Lease, *, on: date) -> None:
+    """Let both offices tell that the lease came back."""
+    stream = f"lease/{lease.id}"
+    left = OfficeChangedV1(lease=lease.id, to_office=OFFICE, starts_on=on)
+    came = OfficeChangedV1(lease=lease.id, to_office=OFFICE, starts_on=on, from_office=ZUID)
+    here = lease.it.versions[stream] - 1  # the last thing told of it under the office that it comes back to
+    await lease.it.told(left, publisher="visits", stream=stream, office=ZUID)
+    lease.it.versions[stream] = here
+    await lease.it.told(came, publisher="visits", stream=stream)
 
 
 async def two_evaluations(it: Evaluations, lease: Lease) -> list[str]:
@@ -202,6 +214,27 @@ async def test_the_past_is_answered_as_it_was_and_as_it_was_known(evaluations: E
     assert ids
 
 
+async def test_a_lease_that_comes_back_has_each_entry_once_in_the_ledger(evaluations: Evaluations) -> None:
+    it = evaluations
+    lease = await begun(it)
+    await two_evaluations(it, lease)
+    await it.days_until(GOES_ON.isoformat())
+    await goes(lease)
+    await _visit_there(lease, "2026-06-02")
+    await it.days_until("2026-07-01")
+    await comes_back(lease, on=date(2026, 7, 1))
+    timeline = (await it.read(f"/dossiers/{lease.id}?limit=200", **KAREL)).json()["entries"]
+    told = [one["event"] for one in timeline]
+    assert len(told) == len(set(told))
+    there = [one["event"] for one in (await it.read(f"/dossiers/{lease.id}?limit=200", **PIM)).json()["entries"]]
+    assert set(told) > set(there)
+    issued = await it.act(f"/dossiers/{lease.id}/court", {}, **RITA)
+    file = (await it.read(f"{issued.headers['location']}.json", **RITA)).content
+    report = Report()
+    verify(file, key=None, report=report)
+    assert not any(line.startswith("LEFT OUT") for line in report.lines)
+
+
 async def test_a_milder_office_takes_the_threshold_up_at_once(evaluations: Evaluations) -> None:
     it = evaluations
     lease = await begun(it, threshold_n=5)
@@ -324,10 +357,10 @@ async def test_in_whatever_order_it_arrives_the_office_that_has_it_knows_all(eva
 # -- the rules that come along ----------------------------------------------------------------------------------------
 
 
-def version(event: Any, *, at: date) -> Recorded[Any]:
+def version(event: Any, *, at: date, of: str = "own") -> Recorded[Any]:
     return Recorded(
         event=event,
-        id=f"{event.version} of {at}",
+        id=f"{event.version} of {at} ({of})",
         stream="policies/office",
         version=1,
         occurred_on=at,
@@ -341,12 +374,15 @@ FIRST = first_policy(in_force_from=date(2015, 1, 1))
 LONG_AGO: dict[str, Any] = {"version": "P-1", "in_force_from": date(2015, 1, 1)}
 FIVE = drafted(FIRST, version="P-2", in_force_from=date(2026, 9, 1), threshold_n=5)
 OWN = (version(FIRST, at=date(2015, 1, 1)), version(FIVE, at=date(2026, 8, 1)))
-THEIRS = (version(drafted(FIRST, **LONG_AGO, threshold_n=4), at=date(2015, 1, 1)),)
+THEIRS = (version(drafted(FIRST, **LONG_AGO, threshold_n=4), at=date(2015, 1, 1), of="noord"),)
 CHECKLIST = (version(first_checklist(in_force_from=date(2015, 1, 1)), at=date(2015, 1, 1)),)
+THEIR_CHECKLIST = (replace(CHECKLIST[0], id="CL-1 (noord)"),)
 
 
 def taken_over(*, from_office: str = "noord", on: date = GOES_ON) -> Recorded[Any]:
-    rules = take_rules_over(lease="L1", from_office=from_office, starts_on=on, policies=THEIRS, checklists=CHECKLIST)
+    rules = take_rules_over(
+        lease="L1", from_office=from_office, starts_on=on, policies=THEIRS, checklists=THEIR_CHECKLIST
+    )
     return Recorded(
         event=rules,
         id="t",

@@ -4,7 +4,7 @@ import asyncio
 import json
 import random
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from itertools import permutations
 from typing import Any
 from uuid import uuid4
@@ -212,6 +212,44 @@ async def test_the_past_is_answered_as_it_was_and_as_it_was_known(evaluations: E
     ]
     assert {one["office"] for one in basis[1]["policies"]} == {OFFICE}
     assert ids
+
+
+async def with_a_policy_to_come(it: Evaluations) -> tuple[Lease, list[str]]:
+    """Let two evaluations count, and a stricter threshold be adopted that takes force once the lease has gone."""
+    lease = await begun(it, threshold_n=2, cure_days=60)
+    await two_evaluations(it, lease)
+    await it.days_until("2026-05-01")
+    later = {"in_force_from": "2026-09-01", "threshold_n": 5}
+    assert recorded(await it.act("/policies", later, **RITA)) == ["PolicyAdopted"]
+    it.clock.at += timedelta(seconds=1)
+    then = it.clock.now().isoformat().replace("+", "%2B")
+    days = ("2026-03-20", "2026-06-02", "2026-09-02")
+    return lease, [f"/dossiers/{lease.id}/standing?on={on}&known_at={then}" for on in days]
+
+
+async def test_what_was_known_of_days_to_come_is_the_same_in_both_offices(evaluations: Evaluations) -> None:
+    it = evaluations
+    lease, asked = await with_a_policy_to_come(it)
+    before = [(await it.read(path, **KAREL)).json() for path in asked]
+    assert [one["threshold"] for one in before] == [3, 3, 5]
+    await it.days_until(GOES_ON.isoformat())
+    await goes(lease)
+    for path, here in zip(asked, before, strict=True):
+        there = (await it.read(path, **PIM)).json()
+        for name in ("count", "threshold", "tracks", "counted", "policy_version", "next_expiry"):
+            assert there[name] == here[name], (here["on"], name)
+
+
+async def test_what_was_known_stays_as_it_was_once_the_lease_has_come_back(evaluations: Evaluations) -> None:
+    it = evaluations
+    lease, asked = await with_a_policy_to_come(it)
+    before = [(await it.read(path, **KAREL)).json() for path in asked]
+    await it.days_until(GOES_ON.isoformat())
+    await goes(lease)
+    await it.days_until("2026-07-01")
+    await comes_back(lease, on=date(2026, 7, 1))
+    assert [(await it.read(path, **KAREL)).json() for path in asked] == before
+    assert len((await lease.standing())["counted"]) == 2
 
 
 async def test_a_lease_that_comes_back_has_each_entry_once_in_the_ledger(evaluations: Evaluations) -> None:

@@ -70,10 +70,11 @@ async def _known_with(store: WebStore, entry: Any, event: str, by: Caller) -> tu
     for termination in whole.terminations:
         events += known(await store.history(TERMINATION, termination, by=by))
     events += known(await store.history(STANDING, lease, by=by))
+    rules = whole.as_known(at)
     file = LeaseFile(
         lease=lease,
-        policies=tuple(known(whole.policies)),
-        checklists=tuple(known(whole.checklists)),
+        policies=tuple(told for told in rules.policies if told.id not in later),
+        checklists=tuple(told for told in rules.checklists if told.id not in later),
         evaluations={},
         terminations={},
     )

@@ -40,25 +40,27 @@ def take_rules_over(
     )
 
 
-def policies_of_lease(own: Adopted, before: Before) -> Adopted:
-    """Return the policies as they hold for a lease: those of each office for as long as it was competent."""
-    return _as_they_hold(own, before, lambda rules: [_policy(kept, rules.from_office) for kept in rules.policies])
+def policies_of_lease(own: Adopted, before: Before, *, known_at: datetime | None = None) -> Adopted:
+    """Return the policies as they hold for a lease: those of each office for as long as it was competent.
+
+    :param known_at: as it was known at an instant: where the lease had not gone yet, nothing limits its office's.
+    """
+    return _as_they_hold(
+        own, before, lambda rules: [_kept(kept, POLICIES.kind, kept.policy) for kept in rules.policies], known_at
+    )
 
 
-def checklists_of_lease(own: Published, before: Before) -> Published:
-    """Return the checklists as they hold for a lease: those of each office for as long as it was competent."""
-    return _as_they_hold(own, before, lambda rules: [_checklist(kept, rules.from_office) for kept in rules.checklists])
+def checklists_of_lease(own: Published, before: Before, *, known_at: datetime | None = None) -> Published:
+    """Return the checklists as they hold for a lease: those of each office for as long as it was competent.
+
+    :param known_at: as it was known at an instant: where the lease had not gone yet, nothing limits its office's.
+    """
+    return _as_they_hold(
+        own, before, lambda rules: [_kept(kept, CHECKLISTS.kind, kept.checklist) for kept in rules.checklists], known_at
+    )
 
 
-def _policy(kept: PolicyKept, office: str) -> Recorded[Any]:
-    return _kept(kept, POLICIES.kind, kept.policy, office)
-
-
-def _checklist(kept: ChecklistKept, office: str) -> Recorded[Any]:
-    return _kept(kept, CHECKLISTS.kind, kept.checklist, office)
-
-
-def _kept(kept: PolicyKept | ChecklistKept, kind: str, event: Any, office: str) -> Recorded[Any]:
+def _kept(kept: PolicyKept | ChecklistKept, kind: str, event: Any) -> Recorded[Any]:
     return Recorded(
         event=event,
         id=kept.event,
@@ -68,19 +70,31 @@ def _kept(kept: PolicyKept | ChecklistKept, kind: str, event: Any, office: str) 
         recorded_at=kept.recorded_at,
         taken_in_at=kept.taken_in_at,
         actor="",
-        office=office,
     )
 
 
 def _as_they_hold(
-    own: tuple[Recorded[Any], ...], before: Before, of: Callable[[RulesTakenOver], Iterable[Recorded[Any]]]
+    own: tuple[Recorded[Any], ...],
+    before: Before,
+    of: Callable[[RulesTakenOver], Iterable[Recorded[Any]]],
+    known_at: datetime | None,
 ) -> tuple[Recorded[Any], ...]:
+    ours = {told.id for told in own}  # also where they came back with the lease
+
+    def brought(told: Recorded[RulesTakenOver]) -> list[Recorded[Any]]:
+        office = told.event.from_office
+        return [replace(one, office=None if one.id in ours else office) for one in of(told.event)]
+
+    if known_at is not None:
+        came = sum(told.taken_in_at <= known_at for told in before)
+        competent = own if came == len(before) else brought(before[came])
+        own, before = tuple(told for told in competent if told.taken_in_at <= known_at), before[:came]
     if not before:
         return own
     found: list[Recorded[Any]] = []
     since, known = date.min, None
     for told in before:
-        found += _while_competent(of(told.event), since=since, until=told.event.starts_on, known=known)
+        found += _while_competent(brought(told), since=since, until=told.event.starts_on, known=known)
         since, known = told.event.starts_on, told.taken_in_at
     return (*found, *_while_competent(own, since=since, until=NEVER, known=known))
 

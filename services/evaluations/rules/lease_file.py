@@ -66,11 +66,18 @@ class Act:
 
 @dataclass(frozen=True, kw_only=True)
 class LeaseFile:
-    """The whole file of one lease, with the policies and checklists of the office."""
+    """The whole file of one lease, with the policies and checklists of the office.
+
+    :ivar before: the rules of the offices that the lease came from; ``own_…``: what those of the office itself are
+        then, as ``policies`` and ``checklists`` hold both.
+    """
 
     lease: str
     policies: Adopted = ()
     checklists: Published = ()
+    before: Before = ALWAYS_HERE
+    own_policies: Adopted = ()
+    own_checklists: Published = ()
     case: Case = NOTHING_TOLD
     evaluations: Mapping[str, Evaluation]
     terminations: Mapping[str, Termination]
@@ -82,9 +89,16 @@ class LeaseFile:
 
         :param before: the rules of the offices that the lease came from.
         """
-        policies = policies_of_lease(read.pop("policies", ()), before)
-        checklists = checklists_of_lease(read.pop("checklists", ()), before)
-        return cls(lease=lease, policies=policies, checklists=checklists, **read)
+        policies, checklists = read.pop("policies", ()), read.pop("checklists", ())
+        return cls(
+            lease=lease,
+            policies=policies_of_lease(policies, before),
+            checklists=checklists_of_lease(checklists, before),
+            before=before,
+            own_policies=policies,
+            own_checklists=checklists,
+            **read,
+        )
 
     def came(
         self,
@@ -152,10 +166,15 @@ class LeaseFile:
                     state = EVALUATION.after(state, told)
             if state.history:
                 evaluations[id] = state
+        policies = tuple(told for told in self.policies if told.taken_in_at <= at)
+        checklists = tuple(told for told in self.checklists if told.taken_in_at <= at)
+        if self.before:
+            policies = policies_of_lease(self.own_policies, self.before, known_at=at)
+            checklists = checklists_of_lease(self.own_checklists, self.before, known_at=at)
         return replace(
             self,
-            policies=tuple(told for told in self.policies if told.taken_in_at <= at),
-            checklists=tuple(told for told in self.checklists if told.taken_in_at <= at),
+            policies=policies,
+            checklists=checklists,
             case=self.case.known(at),
             evaluations=evaluations,
         )

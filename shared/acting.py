@@ -5,6 +5,7 @@ import json
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -24,6 +25,8 @@ from shared.event_sourcing import (
 from shared.problems import NotYetKnown
 from shared.refusals import OccurredInFuture
 from shared.views import Resource
+
+COMMITS_SOON_SECONDS = 0.002
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,6 +242,23 @@ class WebStore:
     async def rows(self, sql: str, *values: Any, by: Caller) -> list[Any]:
         """Ask a view; the query names the office itself, as ``$1``."""
         return await self._store.rows(sql, *values, by=by)
+
+    def known_now(self, *, by: Caller) -> datetime:
+        """Return the latest instant of which it can be answered what was known, and answered again for ever."""
+        return self._store.writer.known_until(None, now=by.at)
+
+    async def until_known(self, at: datetime, *, by: Caller) -> datetime:
+        """Wait until all can be read that was known at an instant, and return it; of one that is to come, now.
+
+        :raises StoreBusy: what was being committed then is not yet.
+        """
+        try:
+            async with asyncio.timeout(SECONDS_TO_ANSWER):
+                while (until := self._store.writer.known_until(at, now=by.at)) < min(at, by.at):
+                    await asyncio.sleep(COMMITS_SOON_SECONDS)
+        except TimeoutError:
+            raise StoreBusy from None
+        return until
 
     async def note_read(self, by: Caller, leases: Sequence[str], what: str) -> None:
         """Log that somebody read of these leases; what cannot be logged is not shown.

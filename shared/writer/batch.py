@@ -92,6 +92,7 @@ class Batch(Leaves, kw_only=True, eq=False):
     :ivar follows: the id that the head holds before it; afterwards it holds ``id``.
     :ivar below: what the batch that is being committed leaves behind.
     :ivar moment: when what is decided now is decided; a batch that is decided ahead has several.
+    :ivar since: the first of them; None while nothing was decided.
     :ivar taken: messages that were new.
     :ivar leaving: of leases that go over to another office, what is stored about them; ``along``: of the ledger.
     :ivar before: what was overwritten in its dicts, newest last.
@@ -107,6 +108,7 @@ class Batch(Leaves, kw_only=True, eq=False):
     hash: bytes
     below: Leaves
     companions: Sequence[CompanionBatch]
+    since: datetime | None = None
     asked: list[Asked] = []
     sent_off: bool = False
     events: list[tuple[str, str, int, str, bytes, int]] = []

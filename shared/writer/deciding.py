@@ -4,6 +4,7 @@ One act's refusal, or a bug in its rule, takes out of the batch what that act pu
 """
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from time import perf_counter
 from traceback import format_tb
 from typing import Any
@@ -42,6 +43,7 @@ class Deciding:
     """Decides acts into batches.
 
     :param authority: the stream that holds the office's mandates, and its id.
+    :ivar told_until: what is decided from now on is dated later, whatever the clock says.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Deciding:
         clock: Clock,
         companions: Sequence[Companion],
     ) -> None:
+        self.told_until = datetime.fromtimestamp(0, UTC)
         self._memory = memory
         self._look = look
         self._recording = recording
@@ -79,7 +82,8 @@ class Deciding:
             await self._look.at_leases_gone(offices)
         for companion in self._companions:
             await companion.load(self._look.connection, offices)
-        batch.moment = max(self._clock.now(), batch.moment)
+        batch.moment = max(self._clock.now(), batch.moment, self.told_until + timedelta(microseconds=1))
+        batch.since = batch.since or batch.moment
         batch.today = local_date(batch.moment)
         started = perf_counter()
         entered = len(batch.entered)

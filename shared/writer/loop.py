@@ -21,7 +21,7 @@ What holds, and why:
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from time import perf_counter
 from typing import Any, cast
 
@@ -206,6 +206,22 @@ class Writer:
             return None
         return self.memory.streams.get(f"{office}/{stream.kind}/{id}")
 
+    def known_until(self, at: datetime | None, *, now: datetime) -> datetime:
+        """Return until when, at the latest until ``at``, all can be read that is or will be dated by then.
+
+        What is being committed is dated already, and cannot be read yet. What is decided from now on is dated later,
+        also when the clock was put back: so what is answered of that instant can be answered again for ever.
+
+        :param at: None: now, or what was written last where that is later.
+        """
+        latest = max(now, self._head.at)
+        until = min(latest if at is None else at, latest)
+        for batch in self._under_way:
+            if batch.since is not None:
+                until = min(until, batch.since - timedelta(microseconds=1))
+        self._deciding.told_until = max(self._deciding.told_until, until)
+        return until
+
     def look_again(self) -> None:
         """Let nothing more be written until it was vouched for."""
         self.ready.clear()
@@ -357,6 +373,7 @@ class Writer:
         while not await self._connection.fetchval(ONLY_WRITER):
             await asyncio.sleep(0.25)
         await self._read_head()
+        self._under_way = []  # of what was sent off the head tells by now what became of it
         self._look_again = False
         if self.vouch is not None:
             await self.vouch()

@@ -4,12 +4,16 @@ Any question about the past, asked again after more has happened, is answered by
 day is that of an outside reference, which is told only what was done and accepted.
 """
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any
 from urllib.parse import urlencode
 
+import asyncpg
 import httpx
 import pytest
 
@@ -312,3 +316,65 @@ async def test_both_dimensions_meet_in_one_question(evaluations: Evaluations) ->
     ):
         shown = (await it.read(f"/terminations/{file}?{urlencode(asked)}", **KAREL)).json()
         assert shown["doubtful"] is doubtful
+
+
+async def test_what_is_being_committed_is_in_every_answer_of_its_instant_or_in_none(evaluations: Evaluations) -> None:
+    """The database keeps a commit waiting; it is dated already, and known only once it is there."""
+    it = evaluations
+    await an_office(it)
+    lease = await Lease(it).begins()
+    await it.days_until("2026-01-05")
+    opened = {"lease": lease.id, "date": "2026-01-05", "about": "de huur", "why": "achterstand"}
+    async with held_up(it, "ledger"):
+        act = asyncio.create_task(it.act("/moments", opened, **KAREL))
+        await somebody_waits(it)
+        it.clock.at += timedelta(minutes=1)
+        known = it.clock.at.isoformat()
+        standing, timeline = f"/dossiers/{lease.id}/standing", f"/dossiers/{lease.id}"
+        then = [f"{path}?{urlencode({'known_at': known})}" for path in (timeline, standing)]
+        asked = [asyncio.create_task(it.read(path, **KAREL)) for path in then]
+        now = await it.read(standing, **KAREL)
+        assert (await it.read(timeline, **KAREL)).status_code == 200
+    assert (await act).status_code == 201
+    first = dict(zip(then, await asyncio.gather(*asked), strict=True))
+    first[f"{standing}?{urlencode({'known_at': now.json()['as_known_at']})}"] = now
+    for path, answer in first.items():
+        assert answer.status_code == 200
+        again = {**(await it.read(path, **KAREL)).json(), "as_known_at": None}  # one instant, in two time zones
+        assert again == {**answer.json(), "as_known_at": None}, path
+    assert first[then[0]].json()["entries"][-1]["type"] == "EvaluationMomentOpened"
+
+
+async def test_a_clock_that_is_put_back_adds_nothing_to_what_was_answered(evaluations: Evaluations) -> None:
+    it = evaluations
+    await an_office(it)
+    lease = await Lease(it).begins()
+    await it.days_until("2026-01-05")
+    known = it.clock.at.isoformat()
+    asked = f"/dossiers/{lease.id}?{urlencode({'known_at': known, 'limit': '200'})}"
+    before = await it.read(asked, **KAREL)
+    it.clock.at -= timedelta(hours=1)
+    opened = {"lease": lease.id, "date": "2026-01-05", "about": "de huur", "why": "achterstand"}
+    assert (await it.act("/moments", opened, **KAREL)).status_code == 201
+    assert (await it.read(asked, **KAREL)).content == before.content
+
+
+@asynccontextmanager
+async def held_up(it: Evaluations, table: str) -> AsyncIterator[None]:
+    """Let nobody write to a table of the service."""
+    owner = await asyncpg.connect(it.database.owner)
+    try:
+        async with owner.transaction():
+            await owner.execute(f"lock table {table} in exclusive mode")
+            yield
+    finally:
+        await owner.close()
+
+
+async def somebody_waits(it: Evaluations) -> None:
+    """Return once a commit waits for a table."""
+    owner = await asyncpg.connect(it.database.owner)
+    async with asyncio.timeout(5):
+        while not await owner.fetchval("select count(*) from pg_locks where not granted"):
+            await asyncio.sleep(0.01)
+    await owner.close()

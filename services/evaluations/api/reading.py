@@ -40,6 +40,8 @@ async def read_evaluation(
     known_at: KnownAt = None,
 ) -> Any:
     """One of the evaluations: as it is, or as it stood on a day and as known at an instant."""
+    if known_at is not None:
+        known_at = await store.until_known(known_at, by=by)
     state, version = await store.found(EVALUATION, evaluation, by=by)
     if valid_on is not None or known_at is not None:
         state, version = as_it_stood(EVALUATION, state.history, valid_on=valid_on, known_at=known_at)
@@ -63,6 +65,8 @@ async def read_termination(
     known_at: KnownAt = None,
 ) -> Any:
     """One of the terminations, with its gates as they stand today, or on a day and as known at an instant."""
+    if known_at is not None:
+        known_at = await store.until_known(known_at, by=by)
     state, version = await store.found(TERMINATION, termination, by=by)
     if valid_on is not None or known_at is not None:
         history = await store.history(TERMINATION, termination, by=by)

@@ -44,9 +44,11 @@ async def standing_of(
     store: WebStore, by: Caller, lease: str, on: date, known_at: datetime | None, *, language: str = "nl"
 ) -> Mapping[str, Any]:
     """Return the count in its fixed shape, one sentence for each evaluation, and what people must weigh beside it."""
-    head = await head_of(store, by=by) if known_at is None else await head_known_at(store, known_at, by=by)
-    # What is known now is what the ledger holds now; asked again for this instant, the answer is the same for ever.
-    at = max(by.at, head.taken_in_at) if known_at is None else min(known_at, max(by.at, head.taken_in_at))
+    # What is known now is what can be read now; asked again for this instant, the answer is the same for ever.
+    at = store.known_now(by=by) if known_at is None else await store.until_known(known_at, by=by)
+    head = await head_of(store, by=by)
+    if head.taken_in_at > at:
+        head = await head_known_at(store, at, by=by)
     file = (await read_file(store, lease, by=by)).as_known(at)
     if file.policy_or_none(on=on) is None or file.case.registered is None:
         raise problems.not_found()

@@ -136,6 +136,8 @@ def _add_timeline(api: Doors) -> None:
         cursors = reception_of(request).cursors
         shape = ["dossier", by.office, lease, str(valid_on), str(known_at)]
         after = int(cursors.read(cursor, shape)[0]) if cursor is not None else 0
+        if known_at is not None:
+            known_at = await store.until_known(known_at, by=by)
         reaches, found = await lines_about(
             store, lease, by=by, after=after, valid_on=valid_on, known_at=known_at, limit=limit + 1
         )
@@ -169,7 +171,7 @@ def _add_court_files(api: Doors, standing: StandingOf) -> None:
         head = (
             await head_of(store, by=by)
             if body.as_known_at is None
-            else await head_known_at(store, body.as_known_at, by=by)
+            else await head_known_at(store, await store.until_known(body.as_known_at, by=by), by=by)
         )
         entries = await entries_about(store, lease, until=head.position, limit=1, by=by)
         file = body.id or str(uuid4())

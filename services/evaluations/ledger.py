@@ -14,7 +14,7 @@ import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -350,10 +350,14 @@ async def entries_about(
     return [_entry(row) for row in found]
 
 
-_LINE = (
-    *("position", "event", "type", "service", "occurred_on", "recorded_at", "taken_in_at", "actor", "mandate"),
-    "void_since",
+_STORED = ("position", "event", "type", "service", "occurred_on", "recorded_at", "taken_in_at", "actor", "mandate")
+_LINE = (*_STORED, "void_since", "arrived_late")
+# What a lease brought along from another office was not late.
+_ARRIVED_LATE = (
+    "case when taken_in_at - recorded_at > $7 then convert_from(envelope, 'UTF8')::jsonb ->> 'office' = $1"
+    " else false end as arrived_late"
 )
+LATE = timedelta(hours=1)
 
 
 async def lines_about(
@@ -368,7 +372,7 @@ async def lines_about(
         " then (select position from ledger_head where office = $1)"
         " else (select max(position) from ledger where office = $1 and taken_in_at <= $5) end as reaches)"
         f" select coalesce(head.reaches, 0) as reaches, {', '.join(_LINE)} from head left join lateral"
-        f" (select {', '.join(_LINE[:-1])}, {_VOID_SINCE.format('$5')} from ledger"
+        f" (select {', '.join(_STORED)}, {_VOID_SINCE.format('$5')}, {_ARRIVED_LATE} from ledger"
         " where office = $1 and lease = $2 and position > $3"
         " and position <= head.reaches and ($4::date is null or occurred_on <= $4) order by position limit $6) lines"
         " on true order by position",
@@ -377,6 +381,7 @@ async def lines_about(
         valid_on,
         known_at,
         limit,
+        LATE,
         by=by,
     )
     lines = [dict(zip(_LINE, row[1:], strict=True)) for row in found if row["position"] is not None]

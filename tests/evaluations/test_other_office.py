@@ -318,6 +318,9 @@ async def test_the_court_file_of_the_new_office_holds_the_whole_history(evaluati
     assert ("EvaluationDecidedNegative", OFFICE) in offices
     assert "vuil fornuis" in file.decode()
     assert not [line for line in whole["timeline"] if line["arrived_late"] and line["office"] == OFFICE]
+    shown = (await it.read(f"/dossiers/{lease.id}?limit=200", **PIM)).json()["entries"]
+    late = [(line["position"], line["arrived_late"]) for line in whole["timeline"]]
+    assert [(line["position"], line["arrived_late"]) for line in shown] == late
     verify(file, key=None, report=Report())
 
 

@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 from starlette.responses import Response
 
-from services.evaluations.court.file import LATE, court_file, gathered
+from services.evaluations.court.file import court_file, gathered
 from services.evaluations.ledger import (
     checkpoint,
     entries_about,
@@ -279,7 +279,7 @@ def _issued(issued: Any) -> dict[str, Any]:
 
 
 def _line(row: Mapping[str, Any], summary: str, erased: Mapping[int, date]) -> dict[str, Any]:
-    line = {**row, "arrived_late": row["taken_in_at"] - row["recorded_at"] > LATE, "summary": summary}
+    line = {**row, "summary": summary}
     if row["position"] in erased:
         line["erased_on"] = erased[row["position"]]  # the bytes are gone; hash, date, author and reason stay
     return line

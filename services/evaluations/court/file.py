@@ -9,13 +9,13 @@ see that it says what the file shows (``shared.keys``).
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from services.evaluations.court.parts import OF_THE_OFFICE, PARTS, STRANDS
 from services.evaluations.ledger import (
+    LATE,
     Entry,
     Head,
     Rows,
@@ -37,7 +37,6 @@ WARNING = (
     "GESIMULEERDE KLOK: DIT DOSSIER IS GEMAAKT OM HET PLATFORM UIT TE PROBEREN. HET BEWIJST NIETS."
     " / SIMULATED CLOCK: MADE TO TRY OUT THE PLATFORM. THIS FILE PROVES NOTHING."
 )
-LATE = timedelta(hours=1)
 NOT_OPENED = frozenset({"referrals"})  # of help offered only dates are shown
 
 

@@ -1,5 +1,6 @@
 """The file of a lease answers how things stood on a day, as known at an instant."""
 
+from dataclasses import replace
 from datetime import date
 
 from services.evaluations.rules.case import Case, persistence
@@ -90,6 +91,14 @@ def test_a_chain_ends_at_a_link_that_was_resolved_mistaken_or_not_the_renters() 
     assert lasts(follow_up(chain(), "f2", "not_kept", date(2026, 4, 1))) == (True, 113, 3)
     assert lasts(chain().mistaken("f1", on=THIRD)) == (False, 56, 2)
     assert lasts(chain().reattribute("f3", to="owner", on=THIRD)) == (False, 0, 0)
+
+
+def test_nothing_lasts_by_a_day_that_is_in_doubt() -> None:
+    findings = chain().file.case.findings_on()
+    for doubted, found in (("f1", (False, 56, 2)), ("f2", (False, 0, 1)), ("f3", (False, 0, 0))):
+        known = {**findings, doubted: replace(findings[doubted], date_suspect=True)}
+        stands = persistence(known, "f3", lasting_after_days=60)
+        assert (stands.lasting, stands.days, stands.observations) == found
 
 
 def test_an_item_that_can_never_last_does_not() -> None:

@@ -470,6 +470,24 @@ def test_a_day_is_confirmed_with_a_reason_and_not_in_the_future() -> None:
     given(FINDING, ESTABLISHED).when(confirm_date, **_confirmation()).then_refused(WrongState)
 
 
+def test_nothing_lasts_by_a_day_that_is_in_doubt() -> None:
+    long_ago = replace(ESTABLISHED, seen_on=date(2025, 11, 10), source="letter", visit=None, date_suspect=True)
+    first, second = (long_ago, ATTRIBUTED), (ESTABLISHED, ATTRIBUTED)
+    asked = {"id": "f2", "earlier_finding": "f1", "checklists": CHECKLISTS}
+    linked = given(FINDING, *second).when(
+        link_repeat, **asked, findings={"f1": finding(*first), "f2": finding(*second)}
+    )
+    linked.then(
+        FindingLinkedAsRepeat(earlier="f1"), PersistenceComputed(observations=1, persistent_days=0, lasting=False)
+    )
+    repeats = finding(*second, *(linked.events or ()))
+    confirming = _confirmation(seen_on=date(2025, 11, 10), findings={"f1": finding(*first), "f2": repeats}, visits={})
+    lasts = PersistenceComputed(observations=2, persistent_days=63, lasting=True)
+    given(FINDING, *first).when(confirm_date, **confirming).then_it_holds(
+        lambda events: events[-1] == Elsewhere(FINDING, "f2", lasts)
+    )
+
+
 def test_what_was_seen_at_a_visit_is_confirmed_to_be_of_that_day() -> None:
     for seen_on in (date(2026, 1, 11), TODAY):
         given(FINDING, SUSPECT).when(confirm_date, **_confirmation(seen_on=seen_on)).then_refused(DateOrder)

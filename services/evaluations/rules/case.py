@@ -498,16 +498,19 @@ class Persistence:
 def persistence(findings: Mapping[str, Finding], finding: str, *, lasting_after_days: int | None) -> Persistence:
     """Return how long the shortcoming of a finding has lasted, back along its repeats.
 
-    The chain ends at a link that was resolved, beyond the renter's power, mistaken or not the renter's.
+    The chain ends at a link that was resolved, beyond the renter's power, mistaken, not the renter's, or of a day that
+    nobody has confirmed yet.
     """
     last = findings.get(finding)
-    if last is None or not last.is_renters:
+    if last is None or not last.is_renters or last.date_suspect:
         return Persistence(lasting=False, days=0, observations=0)
     first, observations = last, 1
     seen = {last.id}
     while first.repeats is not None and first.repeats not in seen:
         earlier = findings.get(first.repeats)
-        if earlier is None or not earlier.is_renters or earlier.settled or earlier.item != last.item:
+        if earlier is None or earlier.item != last.item:
+            break
+        if not earlier.is_renters or earlier.settled or earlier.date_suspect:
             break
         first, observations = earlier, observations + 1
         seen.add(first.id)

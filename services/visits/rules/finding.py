@@ -98,7 +98,7 @@ class Finding:
         return Seen(
             item=self.item,
             on=self.seen_on or date.max,
-            counts=self.to == "renter" and self.mistaken is None,
+            counts=self.to == "renter" and self.mistaken is None and not self.date_suspect,
             ends_chain=ends_chain,
             repeats=self.repeats,
         )

@@ -11,7 +11,8 @@ OBSERVATIONS_AT_LEAST = 2
 class Seen:
     """What of a finding persistence depends on.
 
-    :ivar counts: it is the renter's, and no mistake. :ivar ends_chain: it was resolved, or nobody could help it.
+    :ivar counts: it is the renter's, no mistake, and of a day that is not in doubt.
+    :ivar ends_chain: it was resolved, or nobody could help it.
     """
 
     item: str
@@ -33,8 +34,9 @@ class Persistence:
 def persistence(seen: Mapping[str, Seen], finding: str, *, lasting_after_days: int | None) -> Persistence:
     """Walk back from a finding along what it repeats, as far as the chain holds.
 
-    It holds over findings of one item that are the renter's and no mistake; one that was resolved, or that force
-    majeure excused, lies before the chain, not in it. The finding itself counts whatever became of it since.
+    It holds over findings of one item that are the renter's, no mistake, and of a day that is not in doubt; one that
+    was resolved, or that force majeure excused, lies before the chain, not in it. The finding itself counts whatever
+    became of it since.
 
     :param lasting_after_days: the item's days; None: this item is never lasting.
     """

@@ -426,6 +426,14 @@ def test_findings_of_one_day_do_not_repeat_each_other_in_a_circle() -> None:
     given(FINDING, ESTABLISHED, ATTRIBUTED).when(link_repeat, **_repeat(findings=known)).then_refused(RepeatMismatch)
 
 
+def test_what_was_established_under_another_office_s_checklist_can_last_here() -> None:
+    first, later = (replace(one, checklist_version="CL-7") for one in (ESTABLISHED, LATER))
+    known = {"f1": finding(first, ATTRIBUTED, ONCE), "f2": finding(later, ATTRIBUTED, ONCE)}
+    given(FINDING, later, ATTRIBUTED, ONCE).when(link_repeat, **_repeat(findings=known)).then(
+        FindingLinkedAsRepeat(earlier="f1"), PersistenceComputed(observations=2, persistent_days=63, lasting=True)
+    )
+
+
 def test_what_later_proves_another_s_no_longer_lasts() -> None:
     linked = (LATER, ATTRIBUTED, FindingLinkedAsRepeat(earlier="f1"))
     lasting = PersistenceComputed(observations=2, persistent_days=63, lasting=True)

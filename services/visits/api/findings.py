@@ -101,6 +101,7 @@ async def establish_finding(
 
 async def _of_one(store: Store, finding: str, by: Caller) -> tuple[Finding, dict[str, Any], Caller]:
     """The finding as it is, what its rules read besides, and the caller under its checklist."""
+    await checklists_known(store, by=by)
     known: Finding = await store.state(FINDING, finding, by=by)
     reads = {"findings": every(FINDING, known.lease), "checklists": OF_THE_CHECKLISTS}
     version = known.established.checklist_version if known.established else None

@@ -28,7 +28,7 @@ from services.visits.rules.contact import Contact
 from services.visits.rules.lease import Lease
 from services.visits.rules.persistence import Seen, persistence
 from services.visits.rules.photo import Photo
-from services.visits.rules.policy import Checklists, Policies, checklist_called, checklist_on, item_of, policy_on
+from services.visits.rules.policy import Checklists, Policies, checklist_on, item_of, policy_on
 from services.visits.rules.refusals import NotPermitted, NotSeen, RenterVoiceMissing
 from services.visits.rules.visit import Visit
 from shared.decisions import Elsewhere, Named, Refusal, Stream
@@ -470,8 +470,8 @@ def _persistence_after(
     for one, known in after.items():
         if id not in _chain(after, one):
             continue
-        version = known.established.checklist_version if known.established else ""
-        item = item_of(checklist_called(checklists, version), known.item)
+        # Not by the name of its version: the office that a lease came from names its own (CL-2 is not our CL-2).
+        item = item_of(checklist_on(checklists, on=known.as_seen.on), known.item)
         now = persistence(seen, one, lasting_after_days=item.lasting_after_days if item else None)
         computed = PersistenceComputed(
             observations=now.observations, persistent_days=now.persistent_days, lasting=now.lasting

@@ -41,14 +41,9 @@ def checklist_on(published: Checklists, *, on: date) -> ChecklistPublishedV1:
     return published[max(effective)[1]]
 
 
-def checklist_called(published: Checklists, version: str) -> ChecklistPublishedV1 | None:
-    """Return a version by its name, or None."""
-    return next((one for one in published if one.version == version), None)
-
-
-def item_of(checklist: ChecklistPublishedV1 | None, code: str) -> ChecklistItem | None:
+def item_of(checklist: ChecklistPublishedV1, code: str) -> ChecklistItem | None:
     """Return an item of a checklist by its code, or None."""
-    return next((item for item in checklist.items if item.code == code), None) if checklist else None
+    return next((item for item in checklist.items if item.code == code), None)
 
 
 def evolve_policies(adopted: Policies, event: PolicyAdoptedV1) -> Policies:

@@ -111,6 +111,8 @@ async def test_ec_18_the_only_renter_dies_and_what_was_open_lapses(visits: Visit
     lease, visit = await a_visited_lease(visits)
     finding = await a_discussed_finding(visits, lease, visit)
     note = await a_running_note(visits, lease, step("2026-02-16"))
+    asked = {"lease": lease, "date": "2026-02-09", "slot": "10:00", "purpose": "individual"}
+    planned = (await visits.done("/visits", asked))["id"]
     how = {"mode": "by_law", "ground": "death_last_renter", "on": VISITED}
     wrong = await visits.act(f"/leases/{lease}/end", {**how, "mode": "renter_notice"}, who="tom")
     assert reason(wrong) == (409, "mode-ground-mismatch")
@@ -118,6 +120,8 @@ async def test_ec_18_the_only_renter_dies_and_what_was_open_lapses(visits: Visit
     assert types(ended) == ["LeaseEnded", "AgreementLapsed"]
     assert ended["ended"]["registration_bar_until"] is None and ended["next_visit_due"] is None
     assert (await visits.seen(f"/agreements/{note}"))["state"] == "lapsed"
+    told = {"channel": "letter", "announced_on": VISITED, "purpose_told": True}
+    assert reason(await visits.act(f"/visits/{planned}/announce", told)) == (409, "wrong-state")
     late = {"commitment": str(uuid4()), "on": VISITED, "outcome": "not_kept", "seen_by": "fatma"}
     assert reason(await visits.act(f"/agreements/{note}/follow-up", late)) == (409, "wrong-state")
     assert (await visits.seen("/visits/due?by=2027-01-01"))["items"] == [

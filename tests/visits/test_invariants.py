@@ -133,6 +133,7 @@ class World:
                 purpose_told=True,
                 agreed_on=on if number % 2 else None,
                 today=on,
+                lease=lease,
                 policies=POLICIES,
             ),
             "record": partial(

@@ -214,6 +214,7 @@ VISIT_ACTS: Mapping[str, tuple[Decision, set[str]]] = {
             purpose_told=True,
             agreed_on=None,
             today=ON,
+            lease=lease(),
             policies=POLICIES,
         ),
         {"planned"},

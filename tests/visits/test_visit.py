@@ -9,6 +9,7 @@ import pytest
 from services.visits.events import (
     AccessRefused,
     AppointmentAgreed,
+    LeaseEnded,
     LeaseVisited,
     PartyAdded,
     PartyLeft,
@@ -101,11 +102,18 @@ def test_a_visit_is_planned_once() -> None:
 
 def _announcement(**other: Any) -> dict[str, Any]:
     asked = {"channel": "whatsapp", "on": date(2026, 1, 5), "purpose_told": True, "agreed_on": None}
-    return {**asked, "today": date(2026, 1, 11), "policies": POLICIES, **other}
+    return {**asked, "today": date(2026, 1, 11), "lease": lease(), "policies": POLICIES, **other}
 
 
 def test_a_visit_is_announced_seven_days_ahead() -> None:
     given(VISIT, PLANNED).when(announce, **_announcement()).then(ANNOUNCED)
+
+
+def test_nobody_is_told_of_a_visit_after_the_end_of_their_lease() -> None:
+    ended = LeaseEnded(mode="renter_notice", ground="moved_on", ended_on=date(2026, 1, 11))
+    given(VISIT, PLANNED).when(announce, **_announcement(lease=lease(ended))).then_refused(WrongState)
+    that_day = replace(ended, ended_on=VISIT_DAY)  # what happened before may still be typed in
+    given(VISIT, PLANNED).when(announce, **_announcement(lease=lease(that_day))).then(ANNOUNCED)
 
 
 def test_six_days_ahead_is_too_late() -> None:

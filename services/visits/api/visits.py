@@ -102,6 +102,7 @@ async def announce_visit(
 ) -> Acted:
     """Tell the renter of the visit, in time."""
     policies = await policies_known(store, by=by)
+    known: Visit = await store.state(VISIT, visit, by=by)
     decision = partial(
         rules.announce,
         channel=body.channel,
@@ -111,7 +112,8 @@ async def announce_visit(
         today=by.today,
     )
     stamped = by.on(body.announced_on).under(policy=policy_on(policies, on=body.announced_on).version)
-    return await store.decide(VISIT, visit, decision, by=stamped, reads={"policies": OF_THE_POLICIES})
+    reads = {"lease": one(LEASE, known.lease), "policies": OF_THE_POLICIES}
+    return await store.decide(VISIT, visit, decision, by=stamped, reads=reads)
 
 
 class RenterAgrees(Act):

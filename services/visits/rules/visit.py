@@ -156,11 +156,13 @@ def announce(
     purpose_told: bool,
     agreed_on: date | None,
     today: date,
+    lease: Lease,
     policies: Policies,
 ) -> list[VisitEvent]:
     """Tell the renter of the visit, so many days ahead as the office's policy says.
 
     :param on: the day the renter was told; :param agreed_on: the renter said yes, which allows a shorter notice.
+    :raises WrongState: the lease ended before the day of the visit.
     :raises AnnouncedTooLate: too few days ahead, without the renter's yes.
     :raises DateOrder: told, or agreed, after the day of the visit. :raises OccurredInFuture: agreed after today.
     """
@@ -170,6 +172,8 @@ def announce(
             raise WrongState
         if (told.channel, told.announced_on, told.purpose_told, told.agreed_on) == again:
             return []
+        raise WrongState
+    if lease.ended is not None and visit.visit_on > lease.ended.ended_on:
         raise WrongState
     if agreed_on is not None and agreed_on > today:
         raise OccurredInFuture

@@ -23,6 +23,7 @@ from shared.bodies import LARGEST, Body, DatedBody, Day, Line, is_uuid
 from shared.callers import Caller
 from shared.decisions import AnyStream, Refusal
 from shared.door import MOST_PARAMETERS
+from shared.keys import Category
 from shared.problems import Fault, Problem
 from shared.reception import ClockSkewOf, CounsellorOf, Reception, Shown, reception_of
 from shared.straight import DoorRoute
@@ -91,7 +92,7 @@ class UnguardedDoor(TypeError):
 class Doors(APIRouter):
     """The doors of one service: an ``APIRouter`` whose functions may answer ``Acted``, plain JSON values or a response.
 
-    :ivar readers: which roles read a collection, by its name.
+    :ivar readers: which roles read a collection, by its name. :ivar clear: of its fields that not all of them read.
     :ivar open_routes: paths that need no token. :ivar form_routes: paths that take a form instead of JSON.
     :ivar counsellor_of: answers who is the counsellor of a lease, for texts that only that person reads.
     """
@@ -100,6 +101,7 @@ class Doors(APIRouter):
         super().__init__(redirect_slashes=False, route_class=DoorRoute)
         self.service = service
         self.readers: dict[str, frozenset[str]] = {}
+        self.clear: dict[str, Mapping[str, Category]] = {}
         self.open_routes: set[str] = set()
         self.form_routes: set[str] = set()
         self.counsellor_of: CounsellorOf | None = None
@@ -127,6 +129,7 @@ class Doors(APIRouter):
         """
         allowed = frozenset(readers) | {"auditor"}
         self.readers[resource.collection] = allowed
+        self.clear[resource.collection] = resource.clear
         self.add_api_route(f"/{resource.collection}", _list_of(resource, allowed), methods=["GET"])
         if single:
             one_path = f"/{resource.collection}/{{id}}"

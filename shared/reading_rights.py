@@ -3,7 +3,8 @@
 A body holds sealed texts where ``show`` left them. For a caller each is opened, or left out and named in ``withheld``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
+from types import MappingProxyType
 from typing import Any, Final
 
 from shared.keys import CATEGORIES, Category, Seals, category_of
@@ -30,13 +31,15 @@ READS: Final[Mapping[str, frozenset[Category]]] = {
 READS_IN: Final[Mapping[tuple[str, str], frozenset[Category]]] = {
     ("administration", "communications"): _these("C"),
     ("administration", "templates"): _these("C"),
-    ("administration", "terminations"): _these("D"),  # the acts it records
+    ("administration", "leases"): _these("D"),  # the acts it records
+    ("administration", "terminations"): _these("D"),  # likewise
     ("technical", "findings"): _these("B"),
 }
 """What a role reads besides, in one collection."""
 
 SEVERAL: Final = (list, tuple)  # what was stored holds lists, what was just decided holds tuples
 
+NOTHING: Final[Mapping[str, Category]] = MappingProxyType({})
 OF_OWN_LEASE: Final[Category] = "F"  # what a referral is about: the counsellor of the lease and nobody else
 
 
@@ -59,10 +62,17 @@ def is_sealed(value: Any) -> bool:
 
 
 async def opened(
-    body: Any, *, seals: Seals, office: str, categories: frozenset[Category], own_lease: bool = False
+    body: Any,
+    *,
+    seals: Seals,
+    office: str,
+    categories: frozenset[Category],
+    own_lease: bool = False,
+    clear: Mapping[str, Category] = NOTHING,
 ) -> tuple[Any, list[str]]:
     """Return the body with every text that may be read, and the names of the fields that were left out.
 
+    :param clear: the category of fields that hold no text, and yet are not for everybody who reads the body.
     :param own_lease: whether the reader is the counsellor of the lease that the body is about.
     """
     if own_lease:
@@ -72,7 +82,8 @@ async def opened(
     may = [one for one in found if category_of(one.key) in categories]
     texts = {one: text.text for one, text in (await seals.open_all(office, may)).items()} if may else {}
     withheld: dict[str, None] = {}
-    return _shown(body, texts, "", withheld), list(withheld)
+    closed = {place for place, category in clear.items() if category not in categories}
+    return _shown(body, texts, "", withheld, closed), list(withheld)
 
 
 def _collect(value: Any, found: list[Sealed]) -> None:
@@ -87,7 +98,7 @@ def _collect(value: Any, found: list[Sealed]) -> None:
             _collect(held, found)
 
 
-def _shown(value: Any, texts: Mapping[Sealed, str], name: str, withheld: dict[str, None]) -> Any:
+def _shown(value: Any, texts: Mapping[Sealed, str], name: str, withheld: dict[str, None], closed: Set[str]) -> Any:
     if isinstance(value, dict):
         shown: dict[str, Any] = {}
         for key, held in value.items():
@@ -98,8 +109,10 @@ def _shown(value: Any, texts: Mapping[Sealed, str], name: str, withheld: dict[st
                     withheld[place] = None
                 else:
                     shown[key] = text
+            elif place in closed and held is not None:
+                withheld[place] = None
             else:
-                shown[key] = _shown(held, texts, place, withheld)
+                shown[key] = _shown(held, texts, place, withheld, closed)
         return shown
     if isinstance(value, SEVERAL):
         several = []
@@ -111,7 +124,7 @@ def _shown(value: Any, texts: Mapping[Sealed, str], name: str, withheld: dict[st
                 else:
                     several.append(text)
             else:
-                several.append(_shown(held, texts, name, withheld))
+                several.append(_shown(held, texts, name, withheld, closed))
         return several
     return value
 

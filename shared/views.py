@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from shared.decisions import AnyStream, Recorded
+from shared.keys import Category
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +59,7 @@ class Resource:
     :ivar show: the state as its JSON body (without ``id``), sealed texts left sealed; None hides the thing (404).
     :ivar filters: columns beside the body that lists can be filtered on, with their SQL types (``lease text``).
     :ivar filter_values: the values of those columns for a state.
+    :ivar clear: the category (domain 11) of fields that hold no text, and yet not every reader reads: ``ended.mode``.
     """
 
     collection: str
@@ -65,6 +67,7 @@ class Resource:
     show: Callable[[str, Any], Mapping[str, Any] | None]
     filters: Mapping[str, str] = field(default_factory=dict)
     filter_values: Callable[[str, Any], Mapping[str, Any]] = lambda _id, _state: {}
+    clear: Mapping[str, Category] = field(default_factory=dict)
 
     @cached_property
     def table(self) -> Table:

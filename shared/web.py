@@ -164,6 +164,7 @@ def application(
     inside.state.reception = Reception(
         service=service.name,
         readers=doors.readers,
+        clear=doors.clear,
         counsellor_of=doors.counsellor_of,
         clock_skew_of=doors.clock_skew_of,
         store=store,

@@ -401,6 +401,9 @@ TERMINATIONS = Resource(
         "route": termination.route,
         "doubtful": bool(termination.doubt),
     },
+    clear=dict.fromkeys(
+        ("claim", "conciliation", "judgment", "served_on", "eviction", "evicted_on", "goods_kept_until"), "D"
+    ),
 )
 
 OPEN_FILES = Table(

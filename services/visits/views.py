@@ -161,6 +161,7 @@ LEASES = Resource(
         "counsellor": lease.counsellor,
         "overdue": lease.overdue,
     },
+    clear={"ended.registration_bar_until": "D"},
 )
 
 

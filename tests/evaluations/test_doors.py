@@ -405,6 +405,10 @@ async def test_three_evaluations_a_review_and_a_directors_decision(evaluations: 
     strong = {"remaining_grounds": [{"finding": findings[2]}], "reasons": "de schade blijft"}
     assert recorded(await it.act(f"{at}/confirm-grounds", strong, **RITA)) == ["GroundsConfirmed"]
     assert recorded(await it.act(f"{at}/file-claim", claim, **RITA)) == ["ClaimFiled", "OcmwToldOfClaim"]
+    for who, reads in ((FATMA, False), (KAREL, True), (RITA, True), (TOM, True), ({"role": "auditor"}, True)):
+        (listed,) = (await it.read(f"/terminations?lease={lease.id}", **who)).json()["items"]
+        for shown in (listed, (await it.read(at, **who)).json()):
+            assert (shown["state"], "claim" in shown, "claim" in shown["withheld"]) == ("in_court", reads, not reads)
 
     attempts = (await it.read(f"/dossiers/{lease.id}/refused-attempts", role="auditor")).json()["items"]
     assert [(one["actor"], one["code"]) for one in attempts] == [

@@ -88,6 +88,16 @@ async def test_several_texts_are_opened_or_left_out_whatever_holds_them() -> Non
     assert shown == ({"evidence": ["brief"], "parts": [{"evidence": ["brief"]}]}, ["evidence", "parts.evidence"])
 
 
+async def test_a_field_without_a_text_can_be_of_a_category_too() -> None:
+    body = {"claim": {"filed_on": "2026-06-01"}, "served_on": None, "ended": {"mode": "notice", "bar": "2029-01-01"}}
+    clear: dict[str, Category] = {"claim": "D", "served_on": "D", "ended.bar": "D"}
+    shown, withheld = await opened(body, seals=GLASS, office="kantoor-noord", categories=ONLY_A, clear=clear)
+    assert (shown, withheld) == ({"served_on": None, "ended": {"mode": "notice"}}, ["claim", "ended.bar"])
+    judges: frozenset[Category] = frozenset(("A", "D"))
+    shown, withheld = await opened(body, seals=GLASS, office="kantoor-noord", categories=judges, clear=clear)
+    assert (shown, withheld) == (body, [])
+
+
 async def test_texts_of_another_office_stay_shut() -> None:
     shown, withheld = await opened(
         {"name": await sealed("A", "An")},

@@ -303,13 +303,6 @@ def test_silence_is_an_answer_only_after_a_written_invitation_in_time() -> None:
     given(FINDING, ESTABLISHED, ATTRIBUTED).when(discuss, **silent).then_refused(RenterVoiceMissing)
 
 
-def test_an_invitation_of_before_the_fact_invited_nobody_to_talk_about_it() -> None:
-    silent = _talk(renter_said=None, no_reaction=True, on=date(2026, 1, 20), invited_on=date(2026, 1, 11))
-    given(FINDING, ESTABLISHED, ATTRIBUTED).when(discuss, **silent).then_refused(RenterVoiceMissing)
-    that_day = {**silent, "invited_on": VISIT_DAY}
-    given(FINDING, ESTABLISHED, ATTRIBUTED).when(discuss, **that_day).then_it_holds(bool)
-
-
 def test_nothing_is_discussed_before_it_was_seen_or_attributed() -> None:
     given(FINDING, ESTABLISHED, ATTRIBUTED).when(discuss, **_talk(on=date(2026, 1, 11))).then_refused(DateOrder)
     given(FINDING, ESTABLISHED).when(discuss, **_talk()).then_refused(WrongState)

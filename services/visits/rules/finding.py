@@ -299,8 +299,7 @@ def discuss(
     """Talk the finding over: what the renter says, plans, and sees in the way.
 
     :param no_reaction: the renter did not react, though invited in writing on ``invited_on``, early enough.
-    :raises RenterVoiceMissing: what the renter said is not there, and no invitation to talk about this fact was early
-        enough.
+    :raises RenterVoiceMissing: what the renter said is not there, and no invitation was early enough.
     :raises DateOrder: before the day of the fact.
     """
     if finding.state != "attributed" or finding.seen_on is None:
@@ -308,9 +307,6 @@ def discuss(
     if renter_said is None:
         ahead = timedelta(days=policy_on(policies, on=on).hearing_notice_days)
         if not no_reaction or invited_on is None or invited_on + ahead > on:
-            raise RenterVoiceMissing
-        # Nobody was invited to talk about what nobody had seen yet.
-        if invited_on < finding.seen_on and not finding.date_suspect:
             raise RenterVoiceMissing
     if on < finding.seen_on and not finding.date_suspect:
         raise DateOrder

@@ -13,10 +13,9 @@ from services.evaluations.rules.checklist import CHECKLISTS
 from services.evaluations.rules.evaluation import EVALUATION, Evaluation, communicate
 from services.evaluations.rules.lease_file import Act, LeaseFile, in_file, what_follows
 from services.evaluations.rules.mandates import BREACH, MANDATES, note_ended_mandate
-from services.evaluations.rules.notice import receipt_by_slip
 from services.evaluations.rules.office import OFFICE_ID
 from services.evaluations.rules.policy import POLICIES
-from services.evaluations.rules.steps_of_law import recompute_notice
+from services.evaluations.rules.steps_of_law import received, recompute_notice
 from services.evaluations.rules.termination import TERMINATION
 from services.evaluations.views import whole_file
 from shared.clock import local_date
@@ -25,8 +24,10 @@ from shared.contracts.notifications import (
     CommunicationApprovedV1,
     CommunicationDeliveredV1,
     CommunicationDroppedV1,
+    CommunicationReturnedV1,
     CommunicationSentV1,
     LetterReachedV1,
+    ProofCorrectedV1,
 )
 from shared.contracts.referrals import OcmwAnsweredV1, OcmwConsultedV1, ReferralOfferedV1
 from shared.contracts.visits import (
@@ -158,6 +159,7 @@ async def _decide(
     CommunicationApprovedV1,
     CommunicationApprovalTakenBackV1,
     CommunicationSentV1,
+    CommunicationReturnedV1,
     CommunicationDroppedV1,
 )
 async def when_told_of_the_lease(told: Told[Any], store: EventStore) -> None:
@@ -209,23 +211,21 @@ async def when_office_changed(told: Told[OfficeChangedV1], store: EventStore) ->
     await store.decide(CASE, lease, come, by=told, reads=reads)
 
 
-@reactions.to(CommunicationDeliveredV1)
-async def when_delivered(told: Told[CommunicationDeliveredV1], store: EventStore) -> None:
-    """Keep the delivery; a notice received later than presumed ends later (domain 5.2)."""
-    delivered = told.data
-    received_on = delivered.delivered_on
-    if delivered.proof_kind == "receipt":
-        received_on = receipt_by_slip(received_on)
+@reactions.to(CommunicationDeliveredV1, ProofCorrectedV1)
+async def when_delivered(told: Told[CommunicationDeliveredV1 | ProofCorrectedV1], store: EventStore) -> None:
+    """Keep what became of a letter; a notice received later than presumed ends later (domain 5.2)."""
+    proof = told.data
 
-    def keep(_case: Case, file: LeaseFile) -> list[Any]:
-        events: list[Any] = [delivered]
-        posted = file.terminations.get(delivered.about_id)
-        if delivered.kind == "L-09" and posted is not None:
+    def keep(case: Case, file: LeaseFile) -> list[Any]:
+        events: list[Any] = [proof]
+        posted = file.terminations.get(proof.about_id)
+        received_on = received(proof, case=case)
+        if proof.kind == "L-09" and posted is not None and received_on is not None:
             later = recompute_notice(posted, received_on=received_on)
-            events += [Elsewhere(TERMINATION, delivered.about_id, event) for event in later]
+            events += [Elsewhere(TERMINATION, proof.about_id, event) for event in later]
         return events
 
-    await _decide(told, store, CASE, delivered.lease, keep)
+    await _decide(told, store, CASE, proof.lease, keep)
 
 
 @reactions.to(LetterReachedV1)

@@ -9,7 +9,14 @@ import pytest
 
 from services.evaluations.rules.evaluation import EVALUATION
 from services.evaluations.rules.notice import compute
-from shared.contracts.notifications import AddressedV1, CommunicationApprovedV1, LetterReachedV1, ReachedV1
+from shared.contracts.notifications import (
+    AddressedV1,
+    CommunicationApprovedV1,
+    CommunicationReturnedV1,
+    CommunicationSentV1,
+    LetterReachedV1,
+    ReachedV1,
+)
 from shared.contracts.referrals import OcmwAnsweredV1, OcmwConsultedV1, ReferralOfferedV1
 from shared.contracts.visits import (
     CounsellorAssignedV1,
@@ -394,6 +401,18 @@ async def test_three_evaluations_a_review_and_a_directors_decision(evaluations: 
     steps = (await it.read(at, **RITA)).json()["notice"]["steps"]
     assert [step["rule"] for step in steps][-2:] == ["start", "end"] and all(step["sentence"] for step in steps)
 
+    # The letter comes back from a wrong address: the file says so, and that it can be posted anew.
+    letter: dict[str, Any] = {"lease": lease.id, "communication": "c9", "kind": "L-09", "about_kind": "termination"}
+    letter["about_id"] = files[0]["id"]
+    sent = CommunicationSentV1(addressees=(), required=(PARTY,), method="registered_paper", sent_on=on, **letter)
+    await it.told(sent, publisher="notifications", stream="communication/c9", actor="tom")
+    assert (await it.read(at, **RITA)).json()["warnings"] == []
+    back = CommunicationReturnedV1(addressee=PARTY, party=PARTY, returned_on=on, **letter)
+    await it.told(back, publisher="notifications", stream="communication/c9", actor="tom")
+    assert (await it.read(at, **RITA)).json()["warnings"] == ["NOTICE_CAME_BACK"]
+    anew = {**posting, "communications": ["c10"]}
+    assert reason(await it.act(f"{at}/post-notice", anew, **TOM)) == (409, "not-approved")
+
     # Somebody annuls an evaluation: the grounds are doubtful, and nothing goes on until a person has weighed them.
     annulled = await it.act(f"/evaluations/{ids[1]}/annul", {"why": "verkeerd gezien"}, **RITA)
     assert recorded(annulled) == ["EvaluationAnnulled", "ThresholdNoLongerMet", "GroundsDoubtful", "GroundsDoubtful"]
@@ -420,6 +439,7 @@ async def test_three_evaluations_a_review_and_a_directors_decision(evaluations: 
         ("karel", "NO_PROOF"),
         ("karel", "GATE_NOT_RECORDED"),
         ("tom", "NOT_PERMITTED"),
+        ("tom", "NOT_APPROVED"),
         ("tom", "NOT_APPROVED"),
         ("rita", "GROUNDS_DOUBTFUL"),
         ("rita", "NO_GROUND"),

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from services.evaluations.events import (
+    AddresseesChecked,
     ClaimFiled,
     ConciliationHeld,
     EvictionAnnounced,
@@ -34,6 +35,7 @@ from services.evaluations.rules.steps_of_law import (
     earliest_eviction,
     file_claim,
     post_notice,
+    received,
     recompute_notice,
     record_conciliation,
     record_eviction,
@@ -42,6 +44,14 @@ from services.evaluations.rules.steps_of_law import (
     renter_left,
 )
 from services.evaluations.rules.termination import TERMINATION
+from shared.contracts.evaluations import AddressCheck
+from shared.contracts.notifications import (
+    AddressedV1,
+    CommunicationDeliveredV1,
+    CommunicationReturnedV1,
+    CommunicationSentV1,
+    ProofCorrectedV1,
+)
 from shared.contracts.visits import PartyAddedV1, PartyV1, StandstillStartedV1
 from shared.refusals import DateOrder, NoProof, OccurredInFuture, Unknown, WrongState
 from tests.evaluations.a_file import OPENED, PROVEN, SERIOUS, TODAY, a_lease, approved, decided, facts, proposed
@@ -149,6 +159,117 @@ def test_a_later_receipt_moves_the_dates_back_and_an_earlier_one_never_forward()
     given(TERMINATION, *past).when(recompute_notice, received_on=date(2026, 5, 23)).then_nothing_happens()
     given(TERMINATION, *file()).when(recompute_notice, received_on=date(2026, 6, 2)).then_nothing_happens()
     given(TERMINATION, *past, CLAIM).when(recompute_notice, received_on=date(2026, 6, 2)).then(later)
+
+
+BACK_ON = date(2026, 6, 8)
+ANEW_ON = date(2026, 6, 12)
+ANEW = compute(posted_on=ANEW_ON, months=3, basis="latest", not_before=DATES.start, recomputed=True)
+OF_NOTICE: dict[str, Any] = {"lease": LEASE, "kind": "L-09", "about_kind": "termination", "about_id": "T1"}
+
+
+def sent(letter: str = "c9", *, on: date = POSTED_ON, again: str | None = None) -> CommunicationSentV1:
+    to = (AddressedV1(addressee="p1", role="party", party="p1"),)
+    return CommunicationSentV1(
+        communication=letter,
+        addressees=to,
+        required=("p1",),
+        method="registered_paper",
+        sent_on=on,
+        again=again,
+        **OF_NOTICE,
+    )
+
+
+def returned(letter: str = "c9") -> ALease:
+    """A lease whose notice was posted, and came back; a new letter is approved."""
+    lease = approved(a_lease(), letter=letter, states=(DATES.start, DATES.end))
+    lease.tell(sent(letter), on=POSTED_ON)
+    back = CommunicationReturnedV1(communication=letter, addressee="p1", party="p1", returned_on=BACK_ON, **OF_NOTICE)
+    lease.tell(back, on=BACK_ON)
+    return approved(lease, letter="c10", states=(ANEW.start, ANEW.end))
+
+
+def posting_anew(lease: ALease, **changed: Any) -> dict[str, Any]:
+    anew: dict[str, Any] = {"posted_on": ANEW_ON, "today": ANEW_ON, "communications": ("c10",), "tracking": ("RR2",)}
+    return posting(lease, **{**anew, **changed})
+
+
+CHECKED_AGAIN = AddresseesChecked(
+    addressees=(AddressCheck(party="p1", checked_on=BACK_ON, communication=None),), by="tom"
+)
+
+
+def test_a_notice_that_came_back_was_not_given_and_is_posted_anew() -> None:
+    past = file(POSTED, DATES, CHECKED_AGAIN)
+    again = replace(POSTED, posted_on=ANEW_ON, communications=("c10",), tracking=("RR2",))
+    given(TERMINATION, *past).when(post_notice, **posting_anew(returned())).then(again, ANEW)
+    given(TERMINATION, *past, again, ANEW).when(post_notice, **posting_anew(returned())).then_nothing_happens()
+    unchecked = file(POSTED, DATES)
+    given(TERMINATION, *unchecked).when(post_notice, **posting_anew(returned())).then_refused(AddresseeMissing, "G8")
+    before = posting_anew(returned(), posted_on=date(2026, 6, 5))
+    given(TERMINATION, *past).when(post_notice, **before).then_refused(DateOrder)
+
+
+def test_a_notice_is_posted_once_where_it_did_not_come_back_or_was_sent_to_the_right_address_since() -> None:
+    past = file(POSTED, DATES, CHECKED_AGAIN)
+    for lease in (
+        approved(a_lease(), letter="c10", states=(ANEW.start, ANEW.end)).tell(sent(), on=POSTED_ON),
+        returned().tell(sent("c9b", on=BACK_ON, again="c9"), on=BACK_ON),
+        returned().tell(corrected(outcome="delivered"), on=BACK_ON),
+    ):
+        given(TERMINATION, *past).when(post_notice, **posting_anew(lease)).then_refused(WrongState)
+
+
+def corrected(*, outcome: Any, on: date = date(2026, 6, 2)) -> ProofCorrectedV1:
+    return ProofCorrectedV1(
+        communication="c9", addressee="p1", party="p1", outcome=outcome, on=on, why=text("andere straat"), **OF_NOTICE
+    )
+
+
+def test_of_two_renters_the_one_to_whom_it_came_back_gets_it_anew_and_the_later_dates_hold_for_both() -> None:
+    lease = returned()
+    other = PartyV1(id="p2", name=text("naam"), role="co_renter", language="nl")
+    lease.tell(PartyAddedV1(lease=LEASE, party=other, joined_on=TODAY), on=TODAY)
+    to_other = approved(lease, letter="c9x", party="p2", states=(DATES.start, DATES.end))
+    to_other.tell(replace(sent("c9x"), required=("p2",)), on=POSTED_ON)
+    both = replace(POSTED, communications=("c9", "c9x"))
+    checked = replace(
+        CHECKED_AGAIN,
+        addressees=(*CHECKED_AGAIN.addressees, AddressCheck(party="p2", checked_on=TODAY, communication=None)),
+    )
+    again = replace(POSTED, posted_on=ANEW_ON, communications=("c10",), tracking=("RR2",))
+    given(TERMINATION, *file(both, DATES, checked)).when(post_notice, **posting_anew(to_other)).then(again, ANEW)
+    only_one = file(POSTED, DATES, checked)  # nothing was ever posted to the other
+    given(TERMINATION, *only_one).when(post_notice, **posting_anew(to_other)).then_refused(
+        AddresseeMissing, "ADDRESSEE_MISSING"
+    )
+
+
+@pytest.mark.parametrize(
+    ("proof_kind", "outcome", "received_on"),
+    [
+        ("carrier", "delivered", date(2026, 6, 2)),
+        ("receipt", "delivered", date(2026, 6, 3)),
+        (None, "delivered", date(2026, 6, 3)),
+        ("carrier", "returned", None),
+    ],
+)
+def test_a_corrected_proof_says_when_the_notice_was_received(
+    proof_kind: Any, outcome: Any, received_on: date | None
+) -> None:
+    lease = a_lease()
+    if proof_kind is not None:
+        first = CommunicationDeliveredV1(
+            communication="c9",
+            addressee="p1",
+            party="p1",
+            delivered_on=date(2026, 5, 26),
+            proof_kind=proof_kind,
+            reference=text("RR1"),
+            **OF_NOTICE,
+        )
+        lease.tell(first, on=date(2026, 5, 26))
+    assert received(corrected(outcome=outcome), case=lease.file.case) == received_on
 
 
 FILED_ON = date(2026, 9, 1)

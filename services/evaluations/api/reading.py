@@ -82,6 +82,8 @@ async def read_termination(
     beside = beside_the_count(file, grounds_looked_at(state, file), on=on, language=language)
     tested = gates_shown(state, file, on=on, language=language, must_weigh=beside["to_weigh"])
     body = msgspec.to_builtins({"id": termination, **shown, "gates": tested, **beside}, str_keys=True)
+    if file.case.came_back(state.letters_posted):
+        body["warnings"].append("NOTICE_CAME_BACK")
     for step in (body["notice"] or {}).get("steps", ()):
         step["sentence"] = WORDING.say("steps", step["rule"], language) or step["rule"]
     return await _shown(request, TERMINATIONS, body, version, by)

@@ -5,7 +5,7 @@ a fact (``occurred_on``: how things stood **on** a day) and the moment we took i
 **known**).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Literal, cast
@@ -16,7 +16,9 @@ from shared.contracts.notifications import (
     CommunicationApprovedV1,
     CommunicationDeliveredV1,
     CommunicationDroppedV1,
+    CommunicationReturnedV1,
     CommunicationSentV1,
+    ProofCorrectedV1,
 )
 from shared.contracts.referrals import OcmwAnsweredV1, OcmwConsultedV1, ReferralOfferedV1
 from shared.contracts.visits import (
@@ -112,6 +114,8 @@ LetterFact = (
     | CommunicationApprovalTakenBackV1
     | CommunicationSentV1
     | CommunicationDeliveredV1
+    | CommunicationReturnedV1
+    | ProofCorrectedV1
     | CommunicationDroppedV1
 )
 CaseFact = LeaseFact | VisitFact | FindingFact | AgreementFact | ContactFact | HelpFact | LetterFact
@@ -345,22 +349,33 @@ class Case:
 
     def _has_arrived(self, letter: CommunicationSentV1) -> bool:
         """Whether each who must be reached has the letter, by whichever way it was sent again."""
-        first = letter.again or letter.communication
-        ways = [
-            history
-            for history in self.letters.values()
-            if any(
-                isinstance(told.event, CommunicationSentV1) and first in (told.event.communication, told.event.again)
-                for told in history
-            )
-        ]
-        reached = {
-            told.event.addressee
-            for history in ways
-            for told in history
-            if isinstance(told.event, CommunicationDeliveredV1)
-        }
+        ways = self._ways({letter.again or letter.communication})
+        reached = {addressee for way in ways for addressee, (outcome, _) in way.items() if outcome == "delivered"}
         return bool(reached) and reached >= set(letter.required)
+
+    def came_back(self, posted: Collection[str]) -> Mapping[str, date]:
+        """Return to whom a posted letter came back from a wrong address, and when; it was not given to them (9.3).
+
+        Whoever it was sent to again since is not among them, unless that came back too.
+
+        :param posted: the communications that were posted.
+        """
+        ways = self._ways(posted)
+        back: dict[str, date] = {}
+        for addressee in {addressee for way in ways for addressee in way}:
+            outcomes = [way[addressee] for way in ways if addressee in way]
+            if all(outcome == "returned" for outcome, _ in outcomes):
+                back[addressee] = max(on for _, on in outcomes)
+        return back
+
+    def _ways(self, firsts: Collection[str]) -> list[Mapping[str, tuple[str, date]]]:
+        """Return for each way these letters went what became of it, by addressee, and on which day."""
+        ways = []
+        for history in self.letters.values():
+            sent = [told.event for told in history if isinstance(told.event, CommunicationSentV1)]
+            if any(one.communication in firsts or one.again in firsts for one in sent):
+                ways.append(_outcomes(history))
+        return ways
 
     def letter(self, communication: str) -> CommunicationApprovedV1 | None:
         """Return a letter as it was approved; None if it is not (any longer) approved, as far as known here."""
@@ -375,6 +390,23 @@ class Case:
 
     def _of(self, *kinds: type) -> Iterator[Recorded[Any]]:
         return (told for told in self.of_lease if isinstance(told.event, kinds))
+
+
+def _outcomes(history: History) -> Mapping[str, tuple[str, date]]:
+    found: dict[str, tuple[str, date]] = {}
+    for told in history:
+        match told.event:
+            case CommunicationSentV1(required=required, sent_on=sent_on):
+                found = {**dict.fromkeys(required, ("sent", sent_on)), **found}
+            case CommunicationDeliveredV1(addressee=addressee, delivered_on=on):
+                found[addressee] = ("delivered", on)
+            case CommunicationReturnedV1(addressee=addressee, returned_on=on):
+                found[addressee] = ("returned", on)
+            case ProofCorrectedV1(addressee=addressee, outcome=outcome, on=on):
+                found[addressee] = (outcome, on)
+            case _:
+                pass
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -611,6 +643,8 @@ def evolve(case: Case, recorded: Recorded[Any]) -> Case:
             | CommunicationApprovalTakenBackV1()
             | CommunicationSentV1()
             | CommunicationDeliveredV1()
+            | CommunicationReturnedV1()
+            | ProofCorrectedV1()
             | CommunicationDroppedV1()
         ):
             return changed(case, letters=_with(case.letters, event.communication, recorded))

@@ -270,11 +270,14 @@ def _addressees(termination: Termination, case: Case, on: date) -> Gate:
     if termination.addressees is None:
         return Gate(gate="G8", passes=False, why="not_recorded")
     checked = {one.party: one.checked_on for one in termination.addressees.addressees}
+    back = case.came_back(termination.letters_posted)
     for party in required_addressees(case, on=on):
         if party not in checked:
             return Gate(gate="G8", passes=False, why="addressee_missing", proof=proof)
         if checked[party] < on - ADDRESS_HOLDS:
             return Gate(gate="G8", passes=False, why="address_check_too_old", proof=proof)
+        if party in back and checked[party] < back[party]:
+            return Gate(gate="G8", passes=False, why="notice_came_back", proof=proof)
     return Gate(gate="G8", passes=True, why="addressees_checked", proof=proof)
 
 

@@ -26,6 +26,7 @@ from services.evaluations.rules import gates, notice, refusals
 from services.evaluations.rules.case import Case
 from services.evaluations.rules.evaluation import Evaluation
 from services.evaluations.rules.termination import Termination
+from shared.contracts.notifications import CommunicationDeliveredV1, ProofCorrectedV1
 from shared.decisions import Named, Refusal
 from shared.refusals import DateOrder, NoProof, OccurredInFuture, Unknown, WrongState
 from shared.working_days import add_months, add_working_days, add_years, roll
@@ -80,9 +81,11 @@ def post_notice(
 ) -> list[TerminationEvent]:
     """Note that the notice was handed to the post, and compute when it starts and ends.
 
-    A paper letter on a day without counter service is accepted and marked.
+    A paper letter on a day without counter service is accepted and marked. A notice that came back from a wrong address
+    was not given: it is posted anew, and the later dates hold for all (domain 5.2, 9.3).
 
-    :raises OccurredInFuture: :raises WrongState: it was not decided. :raises DateOrder: posted before it was decided.
+    :raises OccurredInFuture: :raises WrongState: it was not decided, or runs and did not come back.
+    :raises DateOrder: posted before it was decided, or before it came back.
     :raises ChannelNotAllowed: not registered. :raises GroundsDoubtful: a person must confirm first.
     :raises GateOpen: a standstill or a contest came since.
     :raises NotApproved: a letter is not approved as far as known, or its dates are not those of this posting.
@@ -94,9 +97,11 @@ def post_notice(
     decided = termination.decided
     if posted_on > today:
         raise OccurredInFuture
-    if termination.state != "decided" or decided is None:
+    back = case.came_back(termination.letters_posted)
+    anew = termination.state == "notice_running" and bool(back)
+    if decided is None or not (termination.state == "decided" or anew):
         raise WrongState
-    if posted_on < decided.decided_on:
+    if posted_on < max((decided.decided_on, *back.values())):
         raise DateOrder
     if method not in REGISTERED:
         raise ChannelNotAllowed
@@ -111,7 +116,15 @@ def post_notice(
     if unchecked := gates.open_gates(tested, ("G8",)):
         raise AddresseeMissing(*unchecked)
     _refuse_letters(termination, communications, case, start=dates.start, end=dates.end)
-    _refuse_addressees(communications, case, on=posted_on)
+    _refuse_addressees(termination, communications, case, on=posted_on)
+    if anew and termination.dates is not None:
+        dates = notice.compute(
+            posted_on=posted_on,
+            months=decided.notice_months,
+            basis=decided.notice_basis,
+            not_before=termination.dates.start,
+            recomputed=True,
+        )
     return [
         NoticePosted(
             posted_on=posted_on,
@@ -138,15 +151,36 @@ def _refuse_letters(
         raise NotApproved(*wrong)
 
 
-def _refuse_addressees(communications: Iterable[str], case: Case, *, on: date) -> None:
-    reached = set()
-    for communication in communications:
-        letter = case.letter(communication)
-        for addressed in letter.addressees if letter is not None else ():
-            reached |= {addressed.addressee, addressed.party}
+def _refuse_addressees(termination: Termination, communications: Iterable[str], case: Case, *, on: date) -> None:
+    reached = _addressed(termination.letters_posted, case) - case.came_back(termination.letters_posted).keys()
+    reached |= _addressed(communications, case)
     missing = [party for party in gates.required_addressees(case, on=on) if party not in reached]
     if missing:
         raise AddresseeMissing(*(Named("ADDRESSEE_MISSING", values={"party": party}) for party in missing))
+
+
+def _addressed(communications: Iterable[str], case: Case) -> set[str | None]:
+    letters = [case.letter(communication) for communication in communications]
+    every = [addressed for letter in letters if letter is not None for addressed in letter.addressees]
+    return {one for addressed in every for one in (addressed.addressee, addressed.party)}
+
+
+def received(proof: CommunicationDeliveredV1 | ProofCorrectedV1, *, case: Case) -> date | None:
+    """Return the day on which a letter was received by this proof, None where it says that it was not.
+
+    :param case: the file before it: a correction holds for the kind of proof that it corrects, where that is known;
+        else the day after, which is never to the renter's harm.
+    """
+    if isinstance(proof, CommunicationDeliveredV1):
+        return notice.receipt_by_slip(proof.delivered_on) if proof.proof_kind == "receipt" else proof.delivered_on
+    if proof.outcome != "delivered":
+        return None
+    kinds = {
+        told.event.proof_kind
+        for told in case.letters.get(proof.communication, ())
+        if isinstance(told.event, CommunicationDeliveredV1) and told.event.addressee == proof.addressee
+    }
+    return proof.on if kinds and "receipt" not in kinds else notice.receipt_by_slip(proof.on)
 
 
 def recompute_notice(termination: Termination, *, received_on: date) -> list[TerminationEvent]:

@@ -127,7 +127,8 @@ class Termination:
     proposers: frozenset[str] = frozenset()
     proposer: str = ""
     decided: TerminationDecided | None = None
-    posted: NoticePosted | None = None
+    posted: NoticePosted | None = None  # the last time
+    letters_posted: tuple[str, ...] = ()  # every letter of the notice that was ever posted
     dates: NoticeDatesComputed | None = None
     doubt: Doubt = Doubt()
     weighed: Doubt = Doubt()  # what fell away and was weighed by a person; not doubted again
@@ -262,8 +263,9 @@ def check_landlord_duties(
 
 def _recordable(termination: Termination, gate: str) -> None:
     # G8 and G9 can still change between decision and posting; an open gate must be recordable once it is refused.
+    # Addresses are checked again where the notice came back.
     allowed = BEFORE_POSTING if gate in ("G8", "G9") else BEFORE_DECISION
-    if termination.state not in allowed:
+    if termination.state not in allowed and not (gate == "G8" and termination.state == "notice_running"):
         raise WrongState
 
 
@@ -478,7 +480,8 @@ def evolve(termination: Termination, recorded: Recorded[Any]) -> Termination:
         case TerminationNotPursued():
             return replace(termination, state="closed_continue", measures=event.measures, ended_by="not_pursued")
         case NoticePosted():
-            return replace(termination, state="notice_running", posted=event)
+            letters = (*termination.letters_posted, *event.communications)
+            return replace(termination, state="notice_running", posted=event, letters_posted=letters)
         case NoticeDatesComputed():
             return replace(termination, dates=event)
         case NoticeWithdrawn():

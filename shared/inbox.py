@@ -116,7 +116,9 @@ class Inbox:
         self._not_alone = asyncio.Event()
         self._outcomes: dict[tuple[str, str], str] = {}
         self._loading = asyncio.Lock()
+        self._others = 0  # how often another process wrote, which may have taken messages in
         store.writer.on_taken = self._note
+        store.writer.on_others = self._others_wrote
 
     # -- what others ask ----------------------------------------------------------------------------------------------
 
@@ -617,8 +619,15 @@ class Inbox:
 
     # -- the store ----------------------------------------------------------------------------------------------------
 
+    def _others_wrote(self) -> None:
+        """Let everything be read anew, also when no message comes for which it would be."""
+        self._others += 1
+        self.loaded.clear()
+        self.waiting.release_by(self._ready)
+
     async def _load(self) -> None:
         """Read how far each publisher has come, what waits, and what failed, while nothing is under way."""
+        others = self._others
         ended = await self._rows.read(epochs.ALL_ENDED)
         progress = {publisher: Progress() for publisher in self.publishers}
         ranges = await self._rows.ranges()
@@ -643,7 +652,8 @@ class Inbox:
         unknown_before = self.dead_letters.loaded(letters, progress)
         self.waiting.know_nothing()
         self.epochs.become(ended)  # together with what follows from it: who sees the one relies on the other
-        self.loaded.set()
+        if others == self._others:
+            self.loaded.set()
         for publisher, one in progress.items():
             # In place: who waits holds on to the object.
             self.progress[publisher].become(one)

@@ -72,6 +72,7 @@ class Writer:
     :ivar ready: set while acts are taken.
     :ivar committed: what the relay waits for; it is given what each commit published.
     :ivar on_taken: hears of each message that was asked for by itself: in whose inbox it lies, and its outcome.
+    :ivar on_others: hears that somebody else wrote, before anything is decided on top of that.
     :ivar vouch: returns once writing may begin: at a start, and after ``look_again`` (``shared.witness``).
     :ivar waits: why writing waits for a person.
     """
@@ -98,6 +99,7 @@ class Writer:
         self.ready = asyncio.Event()
         self.committed = JustCommitted()
         self.on_taken: Callable[[str, Message, str], None] = lambda _office, _message, _state: None
+        self.on_others: Callable[[], None] = lambda: None
         self.vouch: Callable[[], Awaitable[None]] | None = None
         self.waits: Mapping[str, str | int] | None = None
         self.memory = Memory(streams_held)
@@ -406,6 +408,7 @@ class Writer:
             raise RestoredBeneath
         if (head.batch, head.log) != (self._head.batch, self._head.log):
             self.forget()
+            self.on_others()
         self._head = head
 
     async def _settle_under_way(self, why: Exception) -> None:

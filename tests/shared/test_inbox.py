@@ -754,6 +754,52 @@ def test_a_second_process_stands_by_and_goes_on_where_the_first_ended(server: Se
     run(story)
 
 
+def test_who_writes_again_after_another_process_knows_what_that_one_took_in(
+    server: Server, here: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.writer.loop.SECONDS_TO_COME_BACK", 0.1)
+
+    async def story() -> None:
+        async with (
+            kept(server.nats),
+            at_work("visits", here.visits, here.keys, server.nats) as visits,
+            at_work("referrals", here.referrals, here.keys, server.nats, reactions=noticing()) as first,
+            at_work(
+                "referrals", here.referrals, here.keys, server.nats, reactions=noticing(), stands_by=True
+            ) as second,
+        ):
+            await visits.tell("before")
+            await seen(first, visits.store.writer.position)
+            first.tasks[1].cancel()  # no message comes to it any more, by which it would notice
+            await until(lambda: first.bus.client is None)
+            connect = first.store.writer._connect
+
+            async def connect_later() -> asyncpg.Connection:
+                await second.store.writer.ready.wait()
+                return await connect()
+
+            first.store.writer._connect = connect_later
+            await throw_out_who_writes(here.referrals)
+            with pytest.raises(StoreBusy):
+                await first.store.keep(by=Itself(office=OFFICE))
+            await visits.tell("meanwhile")
+            await seen(second, visits.store.writer.position)
+            first.store.writer._connect = connect
+            await second.end()
+            await until(lambda: first.store.writer.ready.is_set())
+            await seen(first, visits.store.writer.position, seconds=3)
+
+    async def throw_out_who_writes(database: ScratchDatabase) -> None:
+        connection = await asyncpg.connect(database.at_work)
+        await connection.fetch(
+            "select pg_terminate_backend(pid) from pg_locks join pg_stat_activity using (pid)"
+            " where locktype = 'advisory' and granted and datname = current_database()"
+        )
+        await connection.close()
+
+    run(story)
+
+
 def test_a_version_that_is_known_after_an_upgrade_runs_and_those_behind_it_in_order(
     server: Server, here: Ground, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -109,6 +109,7 @@ class Writer:
         self._queue = Queue(queue)
         self._largest = largest_batch
         self._head = NO_HEAD
+        self._is_settled = False  # that this process is the one that writes, and what is committed
         self._look_again = False
         self._doubted_until = 0.0  # something was not as new as it was held to be: the next things may not be either
         self._under_way: list[Batch] = []  # whose acts were taken from the queue and have no outcome yet, oldest first
@@ -380,6 +381,7 @@ class Writer:
         if self.vouch is not None:
             await self.vouch()
             await self._read_head()  # a new epoch may have begun
+        self._is_settled = True
         self.ready.set()
 
     async def _reconnect(self) -> None:
@@ -393,6 +395,7 @@ class Writer:
         await self._hang_up()
 
     async def _hang_up(self) -> None:
+        self._is_settled = False
         for connection in (self._connection, self._look.connection):
             if connection is not None:
                 connection.terminate()
@@ -510,6 +513,7 @@ class Writer:
         else:
             self.forget()
             await self._read_head()
+        self._is_settled = True
         if not self._look_again:
             self.ready.set()
         return committed
@@ -527,7 +531,7 @@ class Writer:
 
     @property
     def _is_the_one_that_writes(self) -> bool:
-        return self._connection is not None and not self._connection.is_closed()
+        return self._is_settled and self._connection is not None and not self._connection.is_closed()
 
     async def _store(self, batch: Batch) -> None:
         assert self._connection is not None

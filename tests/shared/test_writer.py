@@ -46,7 +46,7 @@ from shared.writer.acts import (
     Read,
 )
 from shared.writer.batch import Batch
-from shared.writer.loop import REPEATED, SECONDS_OF_DOUBT, Writer
+from shared.writer.loop import ONLY_WRITER, REPEATED, SECONDS_OF_DOUBT, Writer
 from shared.writer.storing import store
 from tests.conftest import ScratchDatabase
 from tests.one_service import lay_out_log, template
@@ -638,6 +638,30 @@ async def test_nobody_is_sent_away_when_a_connection_alone_has_ended(
     await asyncio.sleep(0)
     may.set()
     assert ((await first).version, (await second).version) == (1, 1)
+
+
+async def test_nothing_held_is_shown_before_a_process_knows_that_it_is_the_one_that_writes_again(
+    shed: Shed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await shed.lend("t1", "anna")
+    ask, asked, may = asyncpg.Connection.fetchval, asyncio.Event(), asyncio.Event()
+
+    async def slowly(connection: asyncpg.Connection, statement: str, *values: Any, **how: Any) -> Any:
+        if statement == ONLY_WRITER:
+            asked.set()
+            await may.wait()
+        return await ask(connection, statement, *values, **how)
+
+    monkeypatch.setattr(asyncpg.Connection, "fetchval", slowly)
+    await shed.fetch(f"select pg_terminate_backend(pid) {OTHERS}", role="at_work")
+    lent = asyncio.create_task(shed.lend("t2", "anna"))
+    await asyncio.wait_for(asked.wait(), 10)
+    seen = shed.writer.held("shed-north", TOOL, "t1")
+    may.set()
+    assert seen is None  # another process may have written by now
+    await lent
+    await shed.lend("t3", "anna")
+    assert shed.writer.held("shed-north", TOOL, "t3") is not None
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -258,9 +258,11 @@ def dead_letters(state: StateFolder = DEFAULT_STATE) -> None:
     for service, url in platform.urls.items():
         for letter in _all_items(Door(url, operator), "/dead-letters"):
             nothing = False
-            told = {name: value for name, value in letter.items() if isinstance(value, str | int) and value != ""}
             print(f"{service}: {letter.get('reason', 'unknown')}")
-            print("".join(f"    {name} {value}\n" for name, value in told.items() if name != "reason"), end="")
+            for name, value in (letter | letter.get("envelope", {})).items():
+                for told in value if isinstance(value, list) else [value]:
+                    if name not in ("reason", "envelope") and told not in (None, ""):
+                        print(f"    {name} {told}")
     if nothing:
         print("no dead letters")
 
@@ -328,8 +330,8 @@ def _status_of_nothing(place: State) -> dict[str, Any]:
     }
 
 
-def _all_items(door: Door, path: str) -> list[Mapping[str, Any]]:
-    items: list[Mapping[str, Any]] = []
+def _all_items(door: Door, path: str) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = []
     cursor: str | None = ""
     while cursor is not None:
         answer = door.get(f"{path}?limit=200" + (f"&cursor={cursor}" if cursor else ""))

@@ -87,7 +87,9 @@ def _letters(running: Platform) -> Iterator[Finding]:
             answer = Door(url, issuer.operator_token(running.state)).get("/dead-letters?limit=1")
         except Away:
             continue
-        waiting = bool(answer.status == 200 and answer.body["items"])
-        yield Finding(
-            not waiting, f"{service} has {'dead letters (see `dead-letters`)' if waiting else 'no dead letters'}"
-        )
+        if answer.status != 200:
+            yield Finding(False, f"the dead letters of {service} cannot be read: {answer.sentence}")
+        elif answer.body["items"]:
+            yield Finding(False, f"{service} has dead letters (see `dead-letters`)")
+        else:
+            yield Finding(True, f"{service} has no dead letters")

@@ -18,6 +18,7 @@ from operate.door import Door
 from operate.issuer import operator_token
 from operate.platform import Platform, Refused
 from operate.state import PROJECT, SERVICES, State
+from tests.operate.stand_in import SOUND, Answers, stand_in
 
 pytestmark = pytest.mark.journey
 
@@ -179,3 +180,51 @@ def test_metrics_are_those_of_prometheus_and_count_what_was_taken_in(platform: P
         assert "process_cpu_seconds_total" in said
         if service != "evaluations":  # it hears of the office by the consumer that FastStream declares and measures
             assert re.search(r"^faststream_received_messages_total\{.*\} [1-9]", said, re.M), service
+
+
+AT = "2026-01-05T08:00:00.000000Z"
+VOID = {
+    "id": "void-referrals-1-7",
+    "office": "kantoor-oost",
+    "publisher": "referrals",
+    "position": "referrals:7",
+    "epoch": 1,
+    "stream": "referral/r-1",
+    "reason": "void",
+    "envelope": {
+        "subject": None,
+        "why": "taken in before the restore",
+        "type": "ReferralOffered",
+        "version": 1,
+        "previous": None,
+        "bytes": 0,
+        "taken_in_at": AT,
+        "effects": ["lease/l-1:3 ReferralOffered", "evaluation/e-1:2 GroundDoubted"],
+    },
+    "state": "open",
+    "at": AT,
+}
+
+
+def test_a_dead_letter_is_shown_with_all_that_may_be_known_of_it(tmp_path: Path) -> None:
+    with stand_in(tmp_path, {"/dead-letters?limit=200": (200, {"items": [VOID], "next": None})}):
+        done = huurspoor(tmp_path, "dead-letters")
+    assert done.returncode == 0, done.stderr
+    shown = done.stdout.split("evaluations: ")[0].splitlines()
+    assert shown[0] == "visits: void"
+    assert "    id void-referrals-1-7" in shown
+    assert "    why taken in before the restore" in shown
+    assert shown[-2:] == ["    effects lease/l-1:3 ReferralOffered", "    effects evaluation/e-1:2 GroundDoubted"]
+
+
+def test_where_the_dead_letters_cannot_be_read_nobody_says_that_there_are_none(tmp_path: Path) -> None:
+    answers: Answers = {
+        "/dead-letters?limit=1": (503, {"detail": "The store does not answer."}),
+        "/health/ready": (200, SOUND),
+        "/healthz?js-enabled-only=true": (200, {}),
+    }
+    with stand_in(tmp_path, answers):
+        done = huurspoor(tmp_path, "doctor")
+    assert done.returncode == 1
+    assert "no dead letters" not in done.stdout
+    assert "WRONG   the dead letters of visits cannot be read: The store does not answer." in done.stdout

@@ -10,119 +10,23 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import date, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import psutil
 import pytest
 
 from operate import clockwork
-from operate.issuer import publish_keys
 from operate.platform import NotRunning, Platform, ask_to_stop, begin_clock, wait_until_ready
-from operate.state import PROJECT, SERVICES, State
+from operate.state import PROJECT, State
 from operate.supervisor import AlreadyRunning, Component, DidNotStart, Supervisor
 from shared.clock import BRUSSELS, SettableClock, local_date
+from tests.operate.stand_in import AWAY, HANGS, SOUND, Answers, StandIn, stand_in
 
 SECONDS_TO_END = 8.0  # of which it may wait five for an answer that was under way
-SOUND = {
-    "ready": True,
-    "outbox": {"unpublished": 0, "position": 1, "counts": {}},
-    "inbox": {name: {"seen": 1, "counts": {}} for name in SERVICES},
-}
 FOUNDED = {"events": [{"position": "evaluations:9"}]}
-AWAY: tuple[int, dict[str, Any]] = (503, {})
-HANGS = None
-Answers = dict[str, tuple[int, dict[str, Any]] | None]
-
-
-@dataclass
-class StandIn:
-    """Looks like a running platform: a lock that is held, a status file, somebody who answers for all services."""
-
-    state: State
-    answers: Answers
-    ended: threading.Event = field(default_factory=threading.Event)
-    asked: set[str] = field(default_factory=set)
-    lock: Any = None
-    supervisor: int = 0
-
-    def tell(self, url: str, *, stopping: bool = False) -> None:
-        components = {name: {"pid": 1, "url": url, "log": "", "starts": 1} for name in SERVICES}
-        told = {"supervisor": self.supervisor, "ready": not stopping, "stopping": stopping, "components": components}
-        self.state.status.write_text(json.dumps(told))
-
-    def until_asked(self, path: str) -> None:
-        deadline = time.monotonic() + 30
-        while path not in self.asked:
-            assert time.monotonic() < deadline, "it was not asked in time"
-            time.sleep(0.02)
-
-    def was_killed(self) -> None:
-        """Let the lock go; the status file stays."""
-        self.lock.close()
-
-    def was_stopped(self) -> None:
-        """Take the status file away and let the lock go."""
-        self.state.status.unlink()
-        self.lock.close()
-
-    def is_being_stopped(self) -> None:
-        """Say so; the lock is still held."""
-        self.tell("http://127.0.0.1:9", stopping=True)
-
-
-@contextmanager
-def stand_in(root: Path, answers: Answers) -> Iterator[StandIn]:
-    state = State(root)
-    begin_clock(state, at=datetime(2026, 1, 5, 8, tzinfo=BRUSSELS))
-    publish_keys(state)
-    stands = StandIn(state, answers)
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            stands.asked.add(self.path)
-            answer = stands.answers[self.path]
-            if answer is None:
-                stands.ended.wait(60)
-                self.close_connection = True
-                return
-            body = json.dumps(answer[1]).encode()
-            self.send_response(answer[0])
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        do_POST = do_GET
-
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    # Nobody's supervisor, so that a signal to it does no harm.
-    supervisor = subprocess.Popen(["sleep", "300"])
-    stands.supervisor = supervisor.pid
-    with (root / "lock").open("a") as stands.lock:
-        fcntl.flock(stands.lock, fcntl.LOCK_EX)
-        stands.tell(f"http://127.0.0.1:{server.server_port}")
-        try:
-            yield stands
-        finally:
-            stands.ended.set()
-            supervisor.kill()
-            supervisor.wait()
-            server.shutdown()
-            server.server_close()
-
-
 CLOCK = ("clock", "2026-01-08T09:00")
 OFFICE = ("office", "create", "oost", "--name", "Oost", "--director", "rita")
 

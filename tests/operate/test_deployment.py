@@ -3,9 +3,11 @@
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import prometheus_client
 import yaml
 
 from operate.deployment import make_secrets
@@ -60,3 +62,13 @@ def test_roles_and_accounts_name_everybody() -> None:
     assert set(re.findall(r"^alter role (\w+) password", roles, re.M)) == set(ROLES)
     accounts = (PROJECT / "deploy/nats/accounts.conf").read_text()
     assert set(re.findall(r"nkey: \$(\w+)", accounts)) == {f"{user.upper().replace('-', '_')}_NKEY" for user in USERS}
+
+
+def test_every_figure_worth_an_alarm_is_told_under_that_name() -> None:
+    named = set(re.findall(r"`(huurspoor_\w+)", (PROJECT / "docs/runbook.md").read_text()))
+    for service in SERVICES:
+        import_module(f"services.{service}.main")
+    # What an alarm asks for is the name of a series: that of a counter ends in _total.
+    told = set(re.findall(r"^# HELP (\w+)", prometheus_client.generate_latest().decode(), re.M))
+    assert named
+    assert named <= told

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -197,7 +198,7 @@ def verify(
     key: Annotated[str | None, typer.Option(metavar="KEY", help="the key it must be signed with")] = None,
 ) -> None:
     """Verify a file offline: exit 0 genuine, 1 not genuine, 2 not readable."""
-    _become("verifier", str(file), *(["--key", key] if key is not None else []))
+    _run("verifier", str(file), *(["--key", key] if key is not None else []))
 
 
 @app.command()
@@ -213,7 +214,7 @@ def rebuild(
     settings = service_settings(platform.state, service, at[service], database=at["postgres"], bus=at["nats"])
     os.environ.update(settings)
     os.environ.update(owner_settings(platform.state, at["postgres"], service))
-    _become(f"services.{service}.main", "rebuild")
+    _run(f"services.{service}.main", "rebuild")
 
 
 @app.command()
@@ -356,6 +357,13 @@ class _progress:
 
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
+
+
+def _run(module: str, *words: str) -> NoReturn:
+    """Run another program of ours as this process, which Ctrl-C ends as before; its exit code is ours."""
+    sys.argv = [module, *words]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    raise typer.Exit
 
 
 def _become(module: str, *words: str) -> NoReturn:

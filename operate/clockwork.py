@@ -14,6 +14,7 @@ from shared.bus import PARTS
 from shared.clock import BRUSSELS, NoSuchLocalTime, SettableClock, local_instant, set_clock
 
 DAY_BEGINS = time(0, 5)
+FIRST_YEAR, LAST_YEAR = 1900, 2100  # as everywhere at the doors
 SECONDS_A_DAY = 60.0
 _A_DAY = timedelta(days=1)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.05
@@ -141,6 +142,8 @@ def local_time(text: str) -> datetime:
         shown = datetime.fromisoformat(text)
     if shown is None or shown.tzinfo is not None or "T" not in text:
         raise ValueError(f"a local time is written like 2026-03-01T09:00, not {text!r}")
+    if not FIRST_YEAR <= shown.year <= LAST_YEAR:
+        raise ValueError(f"a local time lies between {FIRST_YEAR} and {LAST_YEAR}, not in {shown.year}")
     try:
         return local_instant(shown.date(), shown.time())
     except NoSuchLocalTime as why:

@@ -23,7 +23,9 @@ class Answer:
     def sentence(self) -> str:
         """What a problem says in words."""
         told = self.body if isinstance(self.body, Mapping) else {}
-        return str(told.get("detail") or told.get("title") or f"status {self.status}")
+        said = str(told.get("detail") or told.get("title") or f"status {self.status}")
+        where = [f"{fault['pointer']}: {fault['detail']}" for fault in told.get("errors", ()) if "pointer" in fault]
+        return " ".join([said, *where])
 
 
 class Door:
@@ -56,7 +58,9 @@ class Door:
     def _ask(
         self, method: str, path: str, body: bytes | None, *, key: str | None = None, patience: float | None = None
     ) -> Answer:
-        headers = {"Content-Type": "application/json"} if body is not None else {}
+        headers = {"Accept-Language": "en"}  # what the commands say themselves
+        if body is not None:
+            headers["Content-Type"] = "application/json"
         if key is not None:
             headers["Idempotency-Key"] = key
         if self._token is not None:

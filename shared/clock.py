@@ -109,7 +109,7 @@ def set_clock(file: Path, *, to: datetime) -> None:
     if file.exists():
         shown = SettableClock(file).now()
         if at < shown:
-            raise ClockGoesBackwards(f"the clock already shows {shown.isoformat()}")
+            raise ClockGoesBackwards(f"the clock already shows {shown.astimezone(BRUSSELS):%Y-%m-%dT%H:%M}")
     told = json.dumps({"at": at.isoformat(), "since": machine.time()})
     descriptor, written = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
     try:

@@ -36,6 +36,7 @@ class StandIn:
     answers: Answers
     ended: threading.Event = field(default_factory=threading.Event)
     asked: set[str] = field(default_factory=set)
+    languages: set[str | None] = field(default_factory=set)
     lock: Any = None
     supervisor: int = 0
 
@@ -78,6 +79,7 @@ def stand_in(root: Path, answers: Answers) -> Iterator[StandIn]:
         def do_GET(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
             stands.asked.add(self.path)
+            stands.languages.add(self.headers.get("Accept-Language"))
             answer = stands.answers[self.path]
             if answer is None:
                 stands.ended.wait(60)

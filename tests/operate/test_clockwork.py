@@ -15,7 +15,11 @@ def test_a_local_time_is_that_of_brussels() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["2026-03-01", "tomorrow", "2026-03-29T02:30", "2026-03-01T09:00Z", "2026-13-01T09:00"]
+    "text",
+    [
+        *("2026-03-01", "tomorrow", "2026-03-29T02:30", "2026-03-01T09:00Z", "2026-13-01T09:00"),
+        *("0001-01-01T00:00", "9999-12-31T23:59"),  # beyond them there is no other zone's time to turn them into
+    ],
 )
 def test_what_is_no_local_time_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):

@@ -182,6 +182,36 @@ def test_metrics_are_those_of_prometheus_and_count_what_was_taken_in(platform: P
             assert re.search(r"^faststream_received_messages_total\{.*\} [1-9]", said, re.M), service
 
 
+def test_of_what_is_entered_wrongly_it_is_said_where(tmp_path: Path) -> None:
+    fault = {"pointer": "/code", "detail": "This text does not have the form that is asked."}
+    problem = {"detail": "Not everything is filled in as asked.", "errors": [fault]}
+    with stand_in(tmp_path, {"/offices": (422, problem)}) as stands:
+        done = huurspoor(tmp_path, "office", "create", "a.b", "--name", "N", "--director", "d")
+        assert stands.languages == {"en"}  # in which the command speaks itself
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"huurspoor: {problem['detail']} /code: {fault['detail']}\n"
+
+
+def test_ctrl_c_while_the_command_line_is_loaded_shows_nothing_of_its_inside(tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    env = {**os.environ, "PYTHONPATH": f"{tmp_path}:{PROJECT}"}
+    command = [sys.executable, "-P", "-m", "operate", "status"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_ctrl_c_while_a_file_is_verified_shows_nothing_of_its_inside(tmp_path: Path) -> None:
+    file = tmp_path / "file.json"
+    os.mkfifo(file)
+    command = [sys.executable, "-P", "-m", "operate", "verify", str(file)]
+    env = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    verifies = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    with file.open("wb"):  # returns once it is read
+        verifies.send_signal(signal.SIGINT)
+        said = verifies.communicate(timeout=60)
+    assert (verifies.returncode, said) == (130, ("", ""))
+
+
 AT = "2026-01-05T08:00:00.000000Z"
 VOID = {
     "id": "void-referrals-1-7",

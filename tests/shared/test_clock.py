@@ -58,7 +58,9 @@ def test_every_reader_follows_when_the_clock_is_moved(file: Path) -> None:
 
 def test_a_clock_never_goes_backwards(file: Path) -> None:
     clock = SettableClock(file)
-    with pytest.raises(ClockGoesBackwards):
+    with pytest.raises(
+        ClockGoesBackwards, match=f"the clock already shows {MORNING.astimezone(BRUSSELS):%Y-%m-%dT%H:%M}$"
+    ):
         set_clock(file, to=MORNING - timedelta(seconds=1))
     assert clock.now() >= MORNING
 

@@ -3,6 +3,7 @@
 set -eu
 for file in /run/secrets/*_password; do
   name=$(basename "$file" | tr '[:lower:]' '[:upper:]')
-  export "$name=$(cat "$file")"
+  password=$(cat "$file") # a statement of its own: one that cannot be read ends it here
+  export "$name=$password"
 done
 psql -X -q -U postgres -d postgres -f /huurspoor/roles.sql

@@ -1,5 +1,6 @@
 """What is deployed is what is tested: compose file, roles and accounts."""
 
+import os
 import re
 import subprocess
 import sys
@@ -62,6 +63,24 @@ def test_roles_and_accounts_name_everybody() -> None:
     assert set(re.findall(r"^alter role (\w+) password", roles, re.M)) == set(ROLES)
     accounts = (PROJECT / "deploy/nats/accounts.conf").read_text()
     assert set(re.findall(r"nkey: \$(\w+)", accounts)) == {f"{user.upper().replace('-', '_')}_NKEY" for user in USERS}
+
+
+def given_to_psql(secrets: Path) -> "subprocess.CompletedProcess[str]":
+    """Run what hands the secrets of a folder to psql; a stand-in for psql shows the password of visits."""
+    (secrets / "psql").write_text('#!/bin/sh\necho "visits: $VISITS_PASSWORD"\n')
+    (secrets / "psql").chmod(0o755)
+    script = (PROJECT / "deploy/postgres/roles.sh").read_text().replace("/run/secrets", str(secrets))
+    env = {"PATH": f"{secrets}:{os.environ['PATH']}"}
+    return subprocess.run(["sh", "-c", script], env=env, capture_output=True, text=True)
+
+
+def test_no_role_is_made_with_a_password_that_could_not_be_read(tmp_path: Path) -> None:
+    (tmp_path / "visits_password").write_text("a secret")
+    assert given_to_psql(tmp_path).stdout == "visits: a secret\n"
+    (tmp_path / "keys_owner_password").symlink_to(tmp_path / "nowhere")  # as one that its account may not read
+    done = given_to_psql(tmp_path)
+    assert done.returncode != 0
+    assert done.stdout == ""
 
 
 def test_every_figure_worth_an_alarm_is_told_under_that_name() -> None:

@@ -33,6 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
     _say_key(report)
     for line in report.lines:
         _say(line)
+    if told.key is None:
+        _say("THE KEY WAS NOT COMPARED: anybody can sign a file with a key of their own; give the office's with --key")
     _say("GENUINE")
     return 0
 

@@ -497,6 +497,17 @@ def test_the_command_says_what_it_found_and_ends_accordingly(
     assert main([str(file), "--key", "0" * 64]) == 1
 
 
+def test_who_gives_no_key_is_told_that_anybody_can_sign_such_a_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "dossier.json"
+    file.write_bytes(COURT_FILE)
+    assert main([str(file)]) == 0
+    assert "THE KEY WAS NOT COMPARED" in capsys.readouterr().out
+    assert main([str(file), "--key", json.loads(COURT_FILE)["key"]]) == 0
+    assert "NOT COMPARED" not in capsys.readouterr().out
+
+
 def test_the_command_runs_on_its_own(tmp_path: Path) -> None:
     file = tmp_path / "export.json"
     file.write_bytes(EXPORT)

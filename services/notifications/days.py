@@ -1,6 +1,5 @@
 """What the passing of time brings: reminders of the renter's own dates, and letters of which nothing was heard."""
 
-from collections.abc import Iterable
 from datetime import date, timedelta
 from functools import partial
 from typing import Any, assert_never
@@ -26,7 +25,7 @@ from services.notifications.rules.kinds import POLICIES, policy_in_force
 from services.notifications.rules.lease_file import LEASE_FILE, LeaseFile, addressees_of, contacts_of
 from services.notifications.rules.preferences import Wishes, preferred
 from services.notifications.rules.sending import SENDING, Sending, channel_of, doubt, leaves
-from services.notifications.rules.task import TASK, close_task
+from services.notifications.rules.task import TASK, close_task, open_task
 from services.notifications.views import Due
 from shared.clock import BRUSSELS
 from shared.contracts.notifications import About
@@ -211,9 +210,4 @@ def _kept_back(waiting: Elsewhere, *, today: date) -> list[Elsewhere]:
 
 async def _ask(day: Day, store: EventStore, opening: Opening, *, lease: str | None) -> None:
     id = task_named(opening.kind, opening.about_id)
-    decision = partial(_asked, opening=opening, lease=lease, task=id)
-    await store.decide(TASK, id, decision, by=day.about(id), reads={"held": one(TASK, id)})
-
-
-def _asked(_task: Any, *, opening: Opening, lease: str | None, task: str, held: Any) -> Iterable[Any]:
-    return task_events((opening,), (), lease=lease, tasks={task: held}, named=task_named, told=None)
+    await store.decide(TASK, id, partial(open_task, opened=opening.of(lease)), by=day.about(id))

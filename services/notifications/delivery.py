@@ -53,11 +53,11 @@ from services.notifications.rules.sending import (
     needs_person,
     succeed,
 )
-from services.notifications.rules.task import TASK
+from services.notifications.rules.task import TASK, Task
 from shared import fail_points
 from shared.clock import Clock
 from shared.day import Day
-from shared.event_sourcing import EventStore, StoreBusy, one
+from shared.event_sourcing import EventStore, Read, StoreBusy, one
 from shared.lost import LOST
 from shared.settings import Settings
 from shared.working_days import add_working_days
@@ -502,16 +502,9 @@ class Delivery:
                 await asyncio.sleep(LOOK_SECONDS)
 
     async def _record(self, office: str, id: str, decision: Callable[..., Any]) -> Sequence[Any]:
-        task = task_named("message_to_settle", id)
         by = _of(office, self._clock, id)
-        sending: Sending = await self._store.state(SENDING, id, by=by)
-        lease = sending.queued.lease if sending.queued else None
         decided = await self._store.decide(
-            SENDING,
-            id,
-            partial(settled_or_asked, decision=decision, id=id, lease=lease, task=task, today=self._clock.today()),
-            by=by,
-            reads={"held": one(TASK, task)},
+            SENDING, id, settled_or_asked(decision, id=id, today=self._clock.today()), by=by, reads=task_to_settle(id)
         )
         return decided.events
 
@@ -583,38 +576,35 @@ async def keep_back_after_restore(store: EventStore, day: Day) -> None:
     if carrying.epoch >= epoch:
         return
     for id in await views.messages_waiting(store, by=by):
-        sending: Sending = await store.state(SENDING, id, by=by)
-        task = task_named("message_to_settle", id)
-        await store.decide(
-            SENDING,
-            id,
-            partial(
-                settled_or_asked,
-                decision=doubt,
-                id=id,
-                lease=sending.queued.lease if sending.queued else None,
-                task=task,
-                today=day.date,
-            ),
-            by=by,
-            reads={"held": one(TASK, task)},
-        )
+        kept_back = settled_or_asked(doubt, id=id, today=day.date)
+        await store.decide(SENDING, id, kept_back, by=by, reads=task_to_settle(id))
     await store.decide(CARRYING, OFFICE, partial(notice_restore, epoch=epoch), by=by)
 
 
-def settled_or_asked(
-    sending: Sending, *, decision: Callable[..., Any], id: str, lease: str | None, task: str, today: Any, held: Any
-) -> list[Any]:
-    """Decide about a sending; a person is asked where nobody knows or nothing helps, until it is known after all."""
+def settled_or_asked(decision: Callable[[Sending], list[Any]], *, id: str, today: date) -> Callable[..., list[Any]]:
+    """Return a decision that asks a person where nobody knows or nothing helps, until it is known after all.
+
+    It looks at ``task_to_settle``.
+    """
     opening, closing = to_settle(id, today=today), Closing(kind="message_to_settle", about_id=id)
-    return and_tasks(
-        sending,
-        decision=decision,
-        follows=lambda _sending, events: ((opening,), ()) if needs_person(events) else ((), (closing,)),
-        lease=lease,
-        named=task_named,
-        tasks={task: held},
-    )
+
+    def decide(sending: Sending, **tasks: Task) -> list[Any]:
+        return and_tasks(
+            sending,
+            decision=decision,
+            follows=lambda _sending, events: ((opening,), ()) if needs_person(events) else ((), (closing,)),
+            lease=sending.queued.lease if sending.queued else None,
+            named=task_named,
+            tasks=tasks,
+        )
+
+    return decide
+
+
+def task_to_settle(sending: str) -> dict[str, Read]:
+    """Return what a decision about a sending looks at: its task, by the id of that."""
+    task = task_named("message_to_settle", sending)
+    return {task: one(TASK, task)}
 
 
 def to_settle(sending: str, *, today: date) -> Opening:

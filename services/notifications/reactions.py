@@ -28,7 +28,6 @@ from services.notifications.rules.following import (
     Closing,
     Opening,
     Tasks,
-    and_tasks,
     leave_tasks,
     take_in,
     task_events,
@@ -129,8 +128,8 @@ from shared.contracts.visits import (
     VisitRecordedV1,
     VisitRescheduledV1,
 )
-from shared.decisions import Elsewhere, HandOver, TooEarly
-from shared.event_sourcing import EventStore, every, one
+from shared.decisions import AnyStream, Elsewhere, HandOver, TooEarly
+from shared.event_sourcing import EventStore, Read, every, one
 from shared.inbox import Reactions, Told
 from shared.working_days import add_working_days, next_working_day
 
@@ -187,7 +186,6 @@ async def follow(
     # Nobody who died is written to (EC-18).
     drafts = [(_id_of(want, told), await _draft(want, told, store, after)) for want in wanted if not after.died]
     opens, closes = () if ask is None else (ask,), tuple(over)
-    beyond = [task_named(each.kind, each.about_id or "") for each in (*opens, *closes)]
     await store.decide(
         LEASE_FILE,
         lease,
@@ -207,7 +205,6 @@ async def follow(
             ),
             opens=opens,
             closes=closes,
-            beyond=beyond,
             comes=None
             if from_office is None
             else HandOver(lease=lease, from_office=from_office, to_office=told.office),
@@ -217,7 +214,7 @@ async def follow(
             "file_there": one(LEASE_FILE, lease, office=from_office),
             "letters": every(COMMUNICATION, lease, office=from_office),
             "tasks": every(TASK, lease, office=from_office),
-            **{f"held_{number}": one(TASK, id) for number, id in enumerate(beyond)},
+            **_their_tasks(*opens, *closes),
         },
     )
 
@@ -229,19 +226,23 @@ def _taken_in(
     within: Callable[..., list[Any]],
     opens: Iterable[Opening],
     closes: Iterable[Closing],
-    beyond: Sequence[str],
     comes: HandOver | None,
     file_there: LeaseFile,
     letters: Letters,
     tasks: Tasks,
-    **held: Task,
+    **beyond: Task,
 ) -> list[Any]:
-    known = {id: held[f"held_{number}"] for number, id in enumerate(beyond)}
     return [
         *(() if comes is None else (comes, *leave_tasks(tasks, told=told, office=comes.from_office))),
         *within(file_there if comes is not None else file, letters=letters, tasks=tasks),
-        *task_events(opens, closes, lease=None, tasks=known, named=task_named, told=told),
+        *task_events(opens, closes, lease=None, tasks=beyond, named=task_named, told=told),
     ]
+
+
+def _their_tasks(*changing: Opening | Closing) -> dict[str, Read]:
+    """Let a decision see the tasks outside a lease that open and close with it, each by its id."""
+    ids = (task_named(each.kind, each.about_id or "") for each in changing)
+    return {id: one(TASK, id) for id in ids}
 
 
 def _id_of(want: Wanted, told: Told[Any]) -> str:
@@ -300,7 +301,6 @@ reactions.keep(OFFICE_CARD, ChecklistPublishedV1, of=lambda told: OFFICE)
 @reactions.to(OfficeFoundedV1)
 async def when_office_founded(told: Told[OfficeFoundedV1], store: EventStore) -> None:
     """Keep its name, and ask for the details that letters show until it says how it is reached."""
-    task = task_named("office_details_missing", told.office)
     entered = bool(await store.state(OFFICE_DETAILS, OFFICE, by=told))
     ask = Opening(
         kind="office_details_missing",
@@ -309,19 +309,7 @@ async def when_office_founded(told: Told[OfficeFoundedV1], store: EventStore) ->
         owner_role="administration",
         due_on=add_working_days(told.today, _DAYS_TO_ACT),
     )
-    await store.decide(
-        OFFICE_CARD,
-        OFFICE,
-        partial(
-            _with_office_task,
-            told=told.data,
-            opens=() if entered else (ask,),
-            closes=(),
-            task=task,
-        ),
-        by=told,
-        reads={"held": one(TASK, task)},
-    )
+    await _keep(told, store, OFFICE_CARD, opens=() if entered else (ask,))
 
 
 @reactions.to(PolicyAdoptedV1)
@@ -330,126 +318,92 @@ async def when_policy_adopted(told: Told[PolicyAdoptedV1], store: EventStore) ->
 
     Nobody needs to tell of one before it any more.
     """
-    task = task_named("inform_of_policy", told.data.version)
     before: Policies = await store.state(POLICIES, OFFICE, by=told)
-    earlier = tuple(policy.version for policy in before if not policy.founding)
-    others = tuple(task_named("inform_of_policy", version) for version in earlier)
-    opening = Opening(
+    inform = Opening(
         kind="inform_of_policy",
         about_kind="policy",
         about_id=told.data.version,
         owner_role="administration",
         due_on=next_working_day(told.data.in_force_from),
     )
-    await store.decide(
+    await _keep(
+        told,
+        store,
         POLICIES,
-        OFFICE,
-        partial(
-            _with_office_task,
-            told=told.data,
-            opens=() if told.data.founding else (opening,),
-            closes=tuple(Closing(kind="inform_of_policy", about_id=version) for version in earlier),
-            task=task,
-            others=others,
-        ),
-        by=told,
-        reads={"held": one(TASK, task), **{f"held_{number}": one(TASK, id) for number, id in enumerate(others)}},
+        opens=() if told.data.founding else (inform,),
+        closes=[_informed_of(policy.version) for policy in before if not policy.founding],
     )
 
 
 @reactions.to(CounsellorCardMadeV1)
 async def when_counsellor_card_made(told: Told[CounsellorCardMadeV1], store: EventStore) -> None:
     """Keep the card; letters show it from now on."""
-    task = task_named("counsellor_card_missing", told.data.counsellor)
-    await store.decide(
-        OFFICE_CARD,
-        OFFICE,
-        partial(
-            _with_office_task,
-            told=told.data,
-            opens=(),
-            closes=(Closing(kind="counsellor_card_missing", about_id=told.data.counsellor),),
-            task=task,
-        ),
-        by=told,
-        reads={"held": one(TASK, task)},
-    )
+    missing = Closing(kind="counsellor_card_missing", about_id=told.data.counsellor)
+    await _keep(told, store, OFFICE_CARD, closes=(missing,))
 
 
-def _with_office_task(
-    state: Any,
+async def _keep(
+    told: Told[Any],
+    store: EventStore,
+    stream: AnyStream,
     *,
-    told: Any,
-    opens: Iterable[Opening],
-    closes: Iterable[Closing],
-    task: str,
-    held: Any,
-    others: tuple[str, ...] = (),
-    **held_others: Any,
-) -> list[Any]:
-    return and_tasks(
-        state,
-        decision=lambda _state: [told],
-        follows=lambda _state, _events: (opens, closes),
-        lease=None,
-        named=task_named,
-        tasks={**{id: held_others[f"held_{number}"] for number, id in enumerate(others)}, task: held},
+    opens: Sequence[Opening] = (),
+    closes: Sequence[Closing] = (),
+) -> None:
+    """Keep a fact about the office, and open and close the tasks that follow from it."""
+    await store.decide(
+        stream,
+        OFFICE,
+        partial(_kept_with_tasks, told=told.data, opens=opens, closes=closes),
+        by=told,
+        reads=_their_tasks(*opens, *closes),
     )
+
+
+def _kept_with_tasks(
+    _state: Any, *, told: Any, opens: Iterable[Opening], closes: Iterable[Closing], **tasks: Task
+) -> list[Any]:
+    return [told, *task_events(opens, closes, lease=None, tasks=tasks, named=task_named, told=told)]
 
 
 @reactions.to(MandateWasEndedV1)
 async def when_mandate_was_ended(told: Told[MandateWasEndedV1], store: EventStore) -> None:
     """Make a letter that was approved under it a draft again, unless it was sent; the director is told."""
-    kind, _, letter = told.data.about.partition("/")
-    task = task_named("mandate_was_ended", told.data.event)
-    again = task_named("letter_to_approve", letter)
-    opening = Opening(
+    kind, _, id = told.data.about.partition("/")
+    tell = Opening(
         kind="mandate_was_ended",
         about_kind=kind or "event",
         about_id=told.data.event,
         owner_role="director",
         due_on=add_working_days(told.today, _DAYS_TO_ACT),
     )
-    approved_here = told.data.service == "notifications" and told.data.event_type == "CommunicationApproved"
+    said = partial(_taken_back_and_told, tell=tell, lease=told.data.lease)
+    act = (told.data.service, told.data.event_type, kind)
+    if act != ("notifications", "CommunicationApproved", "communication"):
+        await store.decide(TASK, task_named(tell.kind, tell.about_id), said, by=told, reads=_their_tasks(tell))
+        return
+    back = partial(take_back_approval, approval=told.data.event, mandate=told.data.mandate, person=told.data.person)
     await store.decide(
-        COMMUNICATION if approved_here and kind == "communication" else TASK,
-        letter if approved_here and kind == "communication" else task,
-        partial(
-            _taken_back_and_told,
-            back=partial(
-                take_back_approval, approval=told.data.event, mandate=told.data.mandate, person=told.data.person
-            )
-            if approved_here and kind == "communication"
-            else None,
-            opening=opening,
-            lease=told.data.lease,
-            task=task,
-            letter=letter,
-            again=again,
-            today=told.today,
-        ),
+        COMMUNICATION,
+        id,
+        partial(said, back=back, approve_again=partial(to_approve, id, today=told.today)),
         by=told,
-        reads={"held": one(TASK, task), "held_again": one(TASK, again)},
+        reads=_their_tasks(tell, Closing(kind="letter_to_approve", about_id=id)),
     )
 
 
 def _taken_back_and_told(
     state: Any,
     *,
-    back: Any,
-    opening: Opening,
+    tell: Opening,
     lease: str | None,
-    task: str,
-    held: Any,
-    letter: str,
-    again: str,
-    held_again: Any,
-    today: date,
+    back: Callable[[Communication], Iterable[Any]] = lambda _letter: (),
+    approve_again: Callable[[Communication], Iterable[Opening]] = lambda _letter: (),
+    **tasks: Task,
 ) -> list[Any]:
-    events = list(back(state)) if back is not None else []
-    opens = [opening, *(to_approve(letter, state, today=today) if events else ())]
-    known = {task: held, again: held_again}
-    return [*events, *task_events(opens, (), lease=lease, tasks=known, named=task_named, told=None)]
+    events = list(back(state))
+    opens = [tell, *(approve_again(state) if events else ())]
+    return [*events, *task_events(opens, (), lease=lease, tasks=tasks, named=task_named, told=None)]
 
 
 # -- who lives there, and who guides ----------------------------------------------------------------------------------

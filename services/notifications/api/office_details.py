@@ -13,13 +13,13 @@ from services.notifications.events import Helpline, OfficeDetailsAdopted
 from services.notifications.letters import OFFICE
 from services.notifications.names import task_named
 from services.notifications.rules.following import Closing, and_tasks
-from services.notifications.rules.office import OFFICE_DETAILS, adopt_details
-from services.notifications.rules.task import TASK
+from services.notifications.rules.office import OFFICE_DETAILS, Adopted, adopt_details
+from services.notifications.rules.task import TASK, Task
 from shared.bodies import new_id
 from shared.doors import DEFAULT_LIMIT, Cursor, Limit, page_of
 from shared.problems import not_found
 from shared.reception import Shown
-from shared.web import Acted, Body, Caller, DatedBody, Id, Line, Store, may
+from shared.web import Acted, Body, Caller, DatedBody, Id, Line, Store, may, one
 
 
 class HelplineBody(Body):
@@ -58,19 +58,25 @@ async def adopt_office_details(
         if body.renters_union
         else None,
     )
-    missing = task_named("office_details_missing", by.office)
+    missing = Closing(kind="office_details_missing", about_id=by.office)
+
+    def adopt(adopted: Adopted, **tasks: Task) -> list[Any]:
+        return and_tasks(
+            adopted,
+            decision=partial(adopt_details, details=details),
+            follows=lambda _adopted, _events: ((), (missing,)),
+            lease=None,
+            named=task_named,
+            tasks=tasks,
+        )
+
+    task = task_named("office_details_missing", by.office)
     return await store.begin(
         OFFICE_DETAILS,
         OFFICE,
-        partial(
-            and_tasks,
-            decision=partial(adopt_details, details=details),
-            follows=lambda _adopted, _events: ((), (Closing(kind="office_details_missing", about_id=by.office),)),
-            lease=None,
-            named=task_named,
-            tasks={missing: await store.state(TASK, missing, by=by)},
-        ),
+        adopt,
         by=by,
+        reads={task: one(TASK, task)},
         location=f"/office-details/{id}",
         part=kept_as_adopted(id, _details),
     )

@@ -5,12 +5,10 @@ from typing import Annotated
 
 from services.notifications import views
 from services.notifications.api.door import READERS, api
-from services.notifications.delivery import settled_or_asked
+from services.notifications.delivery import settled_or_asked, task_to_settle
 from services.notifications.events import SettledAs
-from services.notifications.names import task_named
 from services.notifications.rules.sending import SENDING, Sending, settle
-from services.notifications.rules.task import TASK
-from shared.web import Acted, Body, Caller, Store, Words, may, one
+from shared.web import Acted, Body, Caller, Store, Words, may
 
 
 class SettleSending(Body):
@@ -31,21 +29,10 @@ async def settle_sending(
     state: Sending = await store.state(SENDING, sending, by=by)
     lease = state.queued.lease if state.queued else ""
     said = await by.seal("A", lease, why=body.why)
-    task = task_named("message_to_settle", sending)
-    return await store.decide(
-        SENDING,
-        sending,
-        partial(
-            settled_or_asked,
-            decision=partial(settle, outcome=body.outcome, why=said.why, now=by.at),
-            id=sending,
-            lease=lease,
-            task=task,
-            today=by.today,
-        ),
-        by=by,
-        reads={"held": one(TASK, task)},
+    settled = settled_or_asked(
+        partial(settle, outcome=body.outcome, why=said.why, now=by.at), id=sending, today=by.today
     )
+    return await store.decide(SENDING, sending, settled, by=by, reads=task_to_settle(sending))
 
 
 api.collection(views.SENDINGS, readers=READERS)

@@ -97,6 +97,18 @@ class Opening:
     due_on: date
     owner: str | None = None
 
+    def of(self, lease: str | None) -> TaskOpened:
+        """Return the task, as one of a lease, or of none."""
+        return TaskOpened(
+            lease=lease,
+            kind=self.kind,
+            about_kind=self.about_kind,
+            about_id=self.about_id,
+            owner_role=self.owner_role,
+            owner=self.owner,
+            due_on=self.due_on,
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Closing:
@@ -232,16 +244,8 @@ def task_events(
         ]
     for opening in opens:
         id = named(opening.kind, opening.about_id)
-        opened = TaskOpened(
-            lease=lease,
-            kind=opening.kind,
-            about_kind=opening.about_kind,
-            about_id=opening.about_id,
-            owner_role=opening.owner_role,
-            owner=opening.owner,
-            due_on=opening.due_on,
-        )
-        events += [Elsewhere(TASK, id, event) for event in open_task(tasks.get(id, Task()), opened=opened)]
+        task = tasks.get(id, Task())
+        events += [Elsewhere(TASK, id, event) for event in open_task(task, opened=opening.of(lease))]
     if isinstance(told, CounsellorAssignedV1) and told.previous:
         events += [
             Elsewhere(TASK, id, event)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 from services.notifications import views
 from services.notifications.events import Addressee, CommunicationDrafted
@@ -21,11 +21,14 @@ from services.notifications.rules.communication import (
     SYSTEM,
     Communication,
     Letters,
+    Untrue,
     post_with_notice,
     take_back_approval,
+    unsent,
 )
 from services.notifications.rules.following import (
     Closing,
+    Gone,
     Opening,
     Tasks,
     leave_tasks,
@@ -135,9 +138,9 @@ from shared.working_days import add_working_days, next_working_day
 
 reactions = Reactions()
 
-Because = Literal["count_restated", "addressees_changed", "landlord_changed", "cause_gone"]
 _KEPT = events_of(LEASE_FILE)
 _DAYS_TO_ACT = 5
+_OF_A_VISIT: tuple[Kind, ...] = ("L-02", "L-16")
 _OF_AN_EVALUATION: tuple[Kind, ...] = ("L-05", "L-07", "L-16")  # that it is so, that it stays, until when to contest it
 _OF_A_TERMINATION: tuple[Kind, ...] = ("L-08", "L-09")
 
@@ -150,7 +153,8 @@ class Wanted:
     about_kind: About
     about_id: str
     addressees: tuple[Addressee, ...] | None = None  # None: the group of the kind
-    replaces: str | None = None
+    replaces: str | None = None  # a letter that is dropped for it
+    because: Untrue = "cause_gone"  # what that one says is so no more
     told: Any = None
 
 
@@ -165,7 +169,8 @@ async def follow(
     told: Told[Any],
     store: EventStore,
     *wanted: Wanted,
-    dropped: Mapping[str, tuple[Because, str | None]] | None = None,
+    gone: Gone | None = None,
+    dropped: Mapping[str, Untrue] | None = None,
     taken_back: Iterable[str] = (),
     ask: Opening | None = None,
     over: Iterable[Closing] = (),
@@ -173,6 +178,7 @@ async def follow(
 ) -> None:
     """Keep a fact about a lease and record in one commit what follows from it: drafts, drops, tasks.
 
+    :param dropped: letters in whose place nothing is drafted.
     :param ask: a further task, whose id may lie outside the lease.
     :param over: tasks outside the lease whose cause the fact takes away.
     :param from_office: from where the lease comes with this fact, and all that is known of it.
@@ -185,6 +191,7 @@ async def follow(
         raise TooEarly(f"visits:lease/{lease}")
     # Nobody who died is written to (EC-18).
     drafts = [(_id_of(want, told), await _draft(want, told, store, after)) for want in wanted if not after.died]
+    replaced = {want.replaces: (want.because, _id_of(want, told)) for want in wanted if want.replaces is not None}
     opens, closes = () if ask is None else (ask,), tuple(over)
     await store.decide(
         LEASE_FILE,
@@ -200,7 +207,8 @@ async def follow(
                 today=told.today,
                 named=task_named,
                 drafts=drafts,
-                dropped=dropped,
+                dropped={**replaced, **{id: (because, None) for id, because in (dropped or {}).items()}},
+                gone=gone,
                 taken_back=tuple(taken_back),
             ),
             opens=opens,
@@ -268,11 +276,17 @@ async def _draft(want: Wanted, told: Told[Any], store: EventStore, file: LeaseFi
     )
 
 
-def _unsent(letters: Letters, *kinds: Kind, about: str | None = None) -> Iterable[tuple[str, Communication]]:
-    for id, letter in letters.items():
-        open_ = letter.lease is not None and letter.stage in ("draft", "approved") and letter.first is None
-        if open_ and (not kinds or letter.kind in kinds) and about in (None, letter.about_id):
-            yield id, letter
+def _anew(letters: Iterable[tuple[str, Communication]], because: Untrue) -> list[Wanted]:
+    """Return what is drafted in the place of the official letters that the system drafted."""
+    return [
+        Wanted(kind=letter.kind, about_kind=letter.about_kind, about_id=letter.about_id, replaces=id, because=because)
+        for id, letter in letters
+        if _is_ours(letter)
+    ]
+
+
+def _is_ours(letter: Communication) -> bool:
+    return letter.kind in OFFICIAL and letter.drafter == SYSTEM
 
 
 # -- what is only kept ------------------------------------------------------------------------------------------------
@@ -446,20 +460,14 @@ async def when_landlord_or_office_changed(told: Told[LandlordChangedV1 | OfficeC
     whose = told if from_office is None else Within(from_office)
     letters: Letters = await store.every(COMMUNICATION, told.data.lease, by=whose)
     begun = told.data.starts_on <= told.today  # one that begins later is seen when a letter is sent
-    unsent = [(id, letter) for id, letter in _unsent(letters) if begun]
-    stale = [
-        (id, Wanted(kind=letter.kind, about_kind=letter.about_kind, about_id=letter.about_id, replaces=id))
-        for id, letter in unsent
-        if letter.kind in OFFICIAL and letter.drafter == SYSTEM
-    ]
+    waiting = unsent(letters) if begun else []
     await follow(
         told,
         store,
         # The office that it left has told of it, or has drafted what tells it, which came along.
         *(() if from_office is not None else (Wanted(kind="L-14", about_kind="lease", about_id=told.data.lease),)),
-        *(want for _, want in stale),
-        dropped={id: ("landlord_changed", _id_of(want, told)) for id, want in stale},
-        taken_back=[id for id, letter in unsent if letter.kind not in OFFICIAL or letter.drafter != SYSTEM],
+        *_anew(waiting, "landlord_changed"),
+        taken_back=[id for id, letter in waiting if not _is_ours(letter)],
         from_office=from_office,
     )
 
@@ -468,27 +476,15 @@ async def when_landlord_or_office_changed(told: Told[LandlordChangedV1 | OfficeC
 async def when_addressees_changed(told: Told[Any], store: EventStore) -> None:
     """Draft anew the system's unsent official letters, for those whom they must reach now."""
     letters: Letters = await store.every(COMMUNICATION, told.data.lease, by=told)
-    stale = [
-        (id, Wanted(kind=letter.kind, about_kind=letter.about_kind, about_id=letter.about_id, replaces=id))
-        for id, letter in _unsent(letters)
-        if letter.kind in OFFICIAL and letter.drafter == SYSTEM
-    ]
-    await follow(
-        told,
-        store,
-        *(want for _, want in stale),
-        dropped={id: ("addressees_changed", _id_of(want, told)) for id, want in stale},
-    )
+    await follow(told, store, *_anew(unsent(letters), "addressees_changed"))
 
 
 @reactions.to(LeaseEndedV1)
 async def when_lease_ended(told: Told[LeaseEndedV1], store: EventStore) -> None:
     """Write no letter to somebody who died: what was not sent is dropped. Who left is told of no policy any more."""
-    letters: Letters = await store.every(COMMUNICATION, told.data.lease, by=told)
     died = told.data.ground == "death_last_renter"
-    gone: dict[str, tuple[Because, str | None]] = {id: ("cause_gone", None) for id, _ in _unsent(letters) if died}
     left = await views.policies_left_for(store, told.data.lease, by=told)
-    await follow(told, store, dropped=gone, over=[_informed_of(policy) for policy in left])
+    await follow(told, store, gone=Gone() if died else None, over=[_informed_of(policy) for policy in left])
 
 
 @reactions.to(RenterInformedOfPolicyV1)
@@ -518,24 +514,14 @@ async def when_visit_announced(told: Told[VisitAnnouncedV1], store: EventStore) 
 @reactions.to(VisitRescheduledV1)
 async def when_visit_rescheduled(told: Told[VisitRescheduledV1], store: EventStore) -> None:
     """Tell of the new day (L-02); what was not sent about the old one is dropped."""
-    letters: Letters = await store.every(COMMUNICATION, told.data.lease, by=told)
-    await follow(
-        told,
-        store,
-        Wanted(kind="L-02", about_kind="visit", about_id=told.data.new_visit),
-        dropped={id: ("cause_gone", None) for id, _ in _unsent(letters, "L-02", "L-16", about=told.data.visit)},
-    )
+    confirmed = Wanted(kind="L-02", about_kind="visit", about_id=told.data.new_visit)
+    await follow(told, store, confirmed, gone=Gone(kinds=_OF_A_VISIT, about_id=told.data.visit))
 
 
 @reactions.to(VisitCancelledV1)
 async def when_visit_cancelled(told: Told[VisitCancelledV1], store: EventStore) -> None:
     """Drop what was not sent about it."""
-    letters: Letters = await store.every(COMMUNICATION, told.data.lease, by=told)
-    await follow(
-        told,
-        store,
-        dropped={id: ("cause_gone", None) for id, _ in _unsent(letters, "L-02", "L-16", about=told.data.visit)},
-    )
+    await follow(told, store, gone=Gone(kinds=_OF_A_VISIT, about_id=told.data.visit))
 
 
 @reactions.to(ReportFixedV1)
@@ -567,16 +553,14 @@ async def when_evaluation_decided_negative(told: Told[EvaluationDecidedNegativeV
 async def when_evaluation_count_restated(told: Told[EvaluationCountRestatedV1], store: EventStore) -> None:
     """Drop the unsent letter, since it tells another count, and draft it anew."""
     letters: Letters = await store.every(COMMUNICATION, told.data.lease, by=told)
-    stale = [
-        (id, Wanted(kind="L-05", about_kind="evaluation", about_id=told.data.evaluation, replaces=id))
-        for id, _ in _unsent(letters, "L-05", about=told.data.evaluation)
-    ][:1]
-    others = [id for id, _ in _unsent(letters, "L-05", about=told.data.evaluation)][1:]
-    dropped: dict[str, tuple[Because, str | None]] = {
-        **{id: ("count_restated", _id_of(want, told)) for id, want in stale},
-        **{id: ("count_restated", None) for id in others},
-    }
-    await follow(told, store, *(want for _, want in stale), dropped=dropped)
+    waiting = [id for id, _ in unsent(letters, "L-05", about=told.data.evaluation)]
+    anew = [
+        Wanted(
+            kind="L-05", about_kind="evaluation", about_id=told.data.evaluation, replaces=id, because="count_restated"
+        )
+        for id in waiting[:1]
+    ]
+    await follow(told, store, *anew, dropped=dict.fromkeys(waiting[1:], "count_restated"))
 
 
 @reactions.to(EvaluationRecordedV1)
@@ -596,22 +580,14 @@ async def when_evaluation_upheld(told: Told[EvaluationUpheldV1], store: EventSto
 @reactions.to(EvaluationAnnulledV1)
 async def when_evaluation_annulled(told: Told[EvaluationAnnulledV1], store: EventStore) -> None:
     """Tell it (L-07); a letter about the evaluation that was not sent, also one that it stays, is dropped."""
-    letters: Letters = await store.every(COMMUNICATION, told.data.lease, by=told)
-    unsent = _unsent(letters, *_OF_AN_EVALUATION, about=told.data.evaluation)
-    await follow(
-        told,
-        store,
-        Wanted(kind="L-07", about_kind="evaluation", about_id=told.data.evaluation),
-        dropped={id: ("cause_gone", None) for id, _ in unsent},
-    )
+    decision = Wanted(kind="L-07", about_kind="evaluation", about_id=told.data.evaluation)
+    await follow(told, store, decision, gone=Gone(kinds=_OF_AN_EVALUATION, about_id=told.data.evaluation))
 
 
 @reactions.to(EvaluationWithdrawnV1)
 async def when_evaluation_withdrawn(told: Told[EvaluationWithdrawnV1], store: EventStore) -> None:
     """Drop the letters about it that were not sent."""
-    letters: Letters = await store.every(COMMUNICATION, told.data.lease, by=told)
-    unsent = _unsent(letters, *_OF_AN_EVALUATION, about=told.data.evaluation)
-    await follow(told, store, dropped={id: ("cause_gone", None) for id, _ in unsent})
+    await follow(told, store, gone=Gone(kinds=_OF_AN_EVALUATION, about_id=told.data.evaluation))
 
 
 @reactions.to(EvaluationCommunicatedV1)
@@ -627,15 +603,13 @@ async def when_evaluation_communication_corrected(
     told: Told[EvaluationCommunicationCorrectedV1], store: EventStore
 ) -> None:
     """Tell the renters the corrected last day to contest, if there is one still to come (L-16), and not the earlier."""
-    letters: Letters = await store.every(COMMUNICATION, told.data.lease, by=told)
-    unsent = _unsent(letters, "L-16", about=told.data.evaluation)
     until = told.data.contest_until
     terms = () if until is None or until < told.today else (ContestTerm(until=until, begins=True),)
     await follow(
         told,
         store,
         *(Wanted(kind="L-16", about_kind="evaluation", about_id=told.data.evaluation, told=term) for term in terms),
-        dropped={id: ("cause_gone", None) for id, _ in unsent},
+        gone=Gone(kinds=("L-16",), about_id=told.data.evaluation),
     )
 
 
@@ -696,22 +670,14 @@ def _posted(
 @reactions.to(NoticeWithdrawnV1, TerminationNotPursuedV1)
 async def when_lease_goes_on(told: Told[NoticeWithdrawnV1 | TerminationNotPursuedV1], store: EventStore) -> None:
     """Tell the renters (L-10); an invitation that was not sent, or a notice that was not posted, is dropped."""
-    letters: Letters = await store.every(COMMUNICATION, told.data.lease, by=told)
-    unsent = _unsent(letters, *_OF_A_TERMINATION, about=told.data.termination)
-    await follow(
-        told,
-        store,
-        Wanted(kind="L-10", about_kind="termination", about_id=told.data.termination),
-        dropped={id: ("cause_gone", None) for id, _ in unsent},
-    )
+    goes_on = Wanted(kind="L-10", about_kind="termination", about_id=told.data.termination)
+    await follow(told, store, goes_on, gone=Gone(kinds=_OF_A_TERMINATION, about_id=told.data.termination))
 
 
 @reactions.to(TerminationLapsedV1)
 async def when_termination_lapsed(told: Told[TerminationLapsedV1], store: EventStore) -> None:
     """Drop the invitation and the notice that were not sent: the lease has ended without them."""
-    letters: Letters = await store.every(COMMUNICATION, told.data.lease, by=told)
-    unsent = _unsent(letters, *_OF_A_TERMINATION, about=told.data.termination)
-    await follow(told, store, dropped={id: ("cause_gone", None) for id, _ in unsent})
+    await follow(told, store, gone=Gone(kinds=_OF_A_TERMINATION, about_id=told.data.termination))
 
 
 @reactions.to(OcmwConsultedV1)

@@ -11,7 +11,7 @@ from services.notifications.events import CommunicationDropped, TaskClosed, Task
 from services.notifications.reactions import reactions
 from services.notifications.rules import following
 from services.notifications.rules.communication import COMMUNICATION, Communication
-from services.notifications.rules.following import take_in, tasks_of
+from services.notifications.rules.following import Gone, take_in, tasks_of
 from services.notifications.rules.lease_file import LEASE_FILE
 from services.notifications.rules.task import TASK, Task
 from shared.contracts.evaluations import (
@@ -294,6 +294,25 @@ def test_a_letter_that_left_in_the_meantime_stays_the_only_one() -> None:
     letters = {"c-1": state_of(COMMUNICATION, drafted(), APPROVED, sent())}
     anew = the_draft(replaces="c-1")
     taken_in(letters, drafts=[("c-9", anew)], dropped={"c-1": ("count_restated", "c-9")}).then(DECIDED)
+
+
+def test_what_was_not_sent_of_the_letters_whose_cause_is_gone_is_dropped() -> None:
+    letters = {
+        "draft": state_of(COMMUNICATION, drafted()),
+        "approved": state_of(COMMUNICATION, drafted(), APPROVED),
+        "sent": state_of(COMMUNICATION, drafted(), APPROVED, sent()),
+        "about-another": state_of(COMMUNICATION, drafted(about_id="e-9")),
+        "of-another-kind": state_of(COMMUNICATION, drafted(kind="L-07")),
+    }
+    dropped = CommunicationDropped(because="cause_gone")
+    taken_in(letters, gone=Gone(kinds=("L-05",), about_id=EVALUATION)).then(
+        DECIDED, Elsewhere(COMMUNICATION, "draft", dropped), Elsewhere(COMMUNICATION, "approved", dropped)
+    )
+
+
+def test_of_whom_died_no_letter_is_left_to_be_sent() -> None:
+    letters = {"c-1": state_of(COMMUNICATION, drafted()), "c-2": state_of(COMMUNICATION, drafted(kind="L-07"))}
+    taken_in(letters, gone=Gone()).then_it_holds(lambda events: [one.id for one in events[1:]] == ["c-1", "c-2"])
 
 
 def test_the_tasks_of_a_counsellor_go_to_the_next() -> None:

@@ -52,6 +52,7 @@ AddresseeState = Literal[
     "draft", "approved", "sent", "delivered", "not_collected", "refused", "returned", "left_out", "dropped"
 ]
 Letters = Mapping[str, "Communication"]  # all communications of a lease, by id
+Untrue = Literal["count_restated", "addressees_changed", "landlord_changed", "cause_gone"]  # why it is so no more
 SYSTEM = "SYS"
 
 
@@ -305,10 +306,23 @@ def drop(communication: Communication, *, by: Person, policy: BadNewsSender) -> 
     return [CommunicationDropped()]
 
 
+def unsent(letters: Letters, *kinds: Kind, about: str | None = None) -> list[tuple[str, Communication]]:
+    """Return the letters that were never sent: of these kinds, else of all; about one thing, else about any."""
+    return [
+        (id, letter)
+        for id, letter in letters.items()
+        if letter.lease is not None
+        and letter.stage in ("draft", "approved")
+        and letter.first is None
+        and (not kinds or letter.kind in kinds)
+        and about in (None, letter.about_id)
+    ]
+
+
 def drop_for(
     communication: Communication,
     *,
-    because: Literal["count_restated", "addressees_changed", "landlord_changed", "cause_gone"],
+    because: Untrue,
     replaced_by: str | None = None,
 ) -> list[CommunicationEvent]:
     """Drop an unsent letter since what it says is no longer so; one that was sent stays sent."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Literal
+from typing import Any
 
 from services.notifications.events import CommunicationDrafted, CommunicationSentAgain, OwnerRole, TaskKind, TaskOpened
 from services.notifications.rules.communication import (
@@ -11,9 +11,11 @@ from services.notifications.rules.communication import (
     Addressed,
     Communication,
     Letters,
+    Untrue,
     draft_from_fact,
     drop_for,
     take_back_for_new_landlord,
+    unsent,
     with_outcome,
 )
 from services.notifications.rules.kinds import OFFICIAL
@@ -124,6 +126,17 @@ class Closing:
 Follows = tuple[Iterable[Opening], Iterable[Closing]]  # the tasks that open, and those that close
 
 
+@dataclass(frozen=True, kw_only=True)
+class Gone:
+    """Letters whose cause a fact takes away; those that were sent stay sent.
+
+    :ivar kinds: empty: every kind. :ivar about_id: None: about anything.
+    """
+
+    kinds: tuple[Kind, ...] = ()
+    about_id: str | None = None
+
+
 def take_in(
     file: LeaseFile,
     *,
@@ -135,10 +148,8 @@ def take_in(
     tasks: Tasks,
     named: NameOf,
     drafts: Iterable[tuple[str, CommunicationDrafted]] = (),
-    dropped: Mapping[
-        str, tuple[Literal["count_restated", "addressees_changed", "landlord_changed", "cause_gone"], str | None]
-    ]
-    | None = None,
+    dropped: Mapping[str, tuple[Untrue, str | None]] | None = None,
+    gone: Gone | None = None,
     taken_back: Iterable[str] = (),
 ) -> list[Any]:
     """Keep a fact about a lease, with the drafts and tasks that follow from it.
@@ -151,7 +162,11 @@ def take_in(
     events: list[Any] = [told] if kept else []
     awaiting: list[Opening] = []
     settled: list[Closing] = []
-    for id, (because, replaced_by) in (dropped or {}).items():
+    untrue = dict(dropped or {})
+    if gone is not None:
+        for id, _ in unsent(letters, *gone.kinds, about=gone.about_id):
+            untrue.setdefault(id, ("cause_gone", None))
+    for id, (because, replaced_by) in untrue.items():
         letter = letters.get(id, Communication())
         events += [
             Elsewhere(COMMUNICATION, id, event) for event in drop_for(letter, because=because, replaced_by=replaced_by)

@@ -67,7 +67,7 @@ def change_bridge_figure(
     :raises WrongState: never listed, or retired.
     """
     entry = BridgeFigureListed(name=name, phone=phone, languages=languages, person=person)
-    if figure.entry is not None and is_the_same(figure.entry, entry):
+    if is_the_same(figure.entry, entry):
         return []
     if figure.entry is None or figure.retired_on is not None:
         raise WrongState

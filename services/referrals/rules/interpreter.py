@@ -44,7 +44,7 @@ def list_interpreter(
     """
     entry = InterpreterListed(kind=kind, name=name, phone=phone, languages=languages)
     _must_be_no_minor(age_over_18)
-    if interpreter.entry is not None and is_the_same(interpreter.entry, entry):
+    if is_the_same(interpreter.entry, entry):
         return []
     _must_be_adult(kind, age_over_18)
     if interpreter.entry is not None:
@@ -68,7 +68,7 @@ def change_interpreter(
     """
     entry = InterpreterListed(kind=kind, name=name, phone=phone, languages=languages)
     _must_be_no_minor(age_over_18)
-    if interpreter.entry is not None and is_the_same(interpreter.entry, entry):
+    if is_the_same(interpreter.entry, entry):
         return []
     _must_be_adult(kind, age_over_18)
     if interpreter.entry is None or interpreter.retired_on is not None:

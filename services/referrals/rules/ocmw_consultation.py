@@ -55,7 +55,7 @@ def record_ocmw_answer(
     :raises DateOrder: the answer lies before the question.
     """
     answered = OcmwAnswered(answered_on=on, answer=answer)
-    if consultation.answered is not None and is_the_same(consultation.answered, answered):
+    if is_the_same(consultation.answered, answered):
         return []
     if consultation.consulted is None or consultation.answered is not None:
         raise WrongState

@@ -118,7 +118,7 @@ def change_partner(
         services=services,
         silent_after_days=silent_after_days,
     )
-    if partner.entry is not None and is_the_same(partner.entry, _as_entry(changed)):
+    if is_the_same(partner.entry, _as_entry(changed)):
         return []
     if not partner.is_in_the_directory:
         raise WrongState

@@ -139,7 +139,7 @@ def ask_consent(
     :raises WrongState: it was asked before, or the referral has come to its end.
     """
     asked = ReferralConsentAsked(asked_on=on, explained_in=explained_in, what_is_shared=tuple(what_is_shared))
-    if referral.asked is not None and is_the_same(referral.asked, asked):
+    if is_the_same(referral.asked, asked):
         return []
     _must_be(referral, "proposed")
     if not what_is_shared:
@@ -174,7 +174,7 @@ def give_consent(
     :raises WrongState: consent is not being asked.
     """
     given = ReferralConsentGiven(given_on=on, scope=tuple(scope), form=form, by_party=by_party)
-    if referral.consent is not None and is_the_same(referral.consent, given):
+    if is_the_same(referral.consent, given):
         return []
     _must_be(referral, "consent_asked")
     _must_follow_the_question(referral, on=on)
@@ -280,7 +280,7 @@ def accompany(referral: Referral, *, accompanied_by: str, on: date, minutes: int
     """
     accompanied = ReferralAccompanied(accompanied_on=on, accompanied_by=accompanied_by, minutes=minutes)
     _must_not_have_said_no(referral)
-    if referral.accompanied is not None and is_the_same(referral.accompanied, accompanied):
+    if is_the_same(referral.accompanied, accompanied):
         return []
     _must_have_agreed(referral, on=on)
     _must_be(referral, "consent_given", "details_given", "called_together")
@@ -295,7 +295,7 @@ def confirm_intake(
     :raises WrongState: no step towards the partner was taken yet, or the referral is further on or has ended.
     """
     intake = IntakeConfirmed(intake_on=on, confirmed_by=confirmed_by, received_by=received_by)
-    if referral.intake is not None and is_the_same(referral.intake, intake):
+    if is_the_same(referral.intake, intake):
         return []
     _must_be(referral, "details_given", "called_together", "accompanied")
     return [intake]
@@ -309,7 +309,7 @@ def finish_referral(
     :raises WrongState: no intake was confirmed, or it has ended.
     """
     finished = ReferralFinished(finished_on=on, by=by, why=why)
-    if referral.end is not None and is_the_same(referral.end, finished):
+    if is_the_same(referral.end, finished):
         return []
     _must_be(referral, "intake_confirmed")
     return [finished]
@@ -323,7 +323,7 @@ def break_off_referral(
     :raises WrongState: no intake was confirmed, or it has ended.
     """
     broken_off = ReferralBrokenOff(broken_off_on=on, by=by, why=why)
-    if referral.end is not None and is_the_same(referral.end, broken_off):
+    if is_the_same(referral.end, broken_off):
         return []
     _must_be(referral, "intake_confirmed")
     return [broken_off]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from typing import Literal, assert_never
+from typing import Literal, TypeVar, assert_never
 
 from services.visits.events import (
     AdministratorAppointed,
@@ -47,6 +47,7 @@ from shared.sealed import Sealed, is_the_same
 from shared.working_days import add_months, next_working_day
 
 INFORMED_AT_LATEST_DAYS = 30  # domain 3.1: the policy is given at the latest so many days after the start
+Lasting = TypeVar("Lasting", AdministratorAppointed, StandstillStarted)  # begins, lasts, and is ended by its id
 LeaseState = Literal["new", "prepared", "running", "notice_running", "ended", "closed"]
 
 
@@ -90,8 +91,8 @@ class Lease:
     landlords: tuple[Landlord, ...] = ()
     offices: tuple[OfficeChanged, ...] = ()
     taken_over: tuple[LeaseTakenOver, ...] = ()
-    administrators: tuple[AdministratorAppointed, ...] = ()
-    standstills: tuple[StandstillStarted, ...] = ()
+    administrators: Mapping[str, AdministratorAppointed] = field(default_factory=dict)  # those of now, by id
+    standstills: Mapping[str, StandstillStarted] = field(default_factory=dict)  # the same
     over: Mapping[str, date] = field(default_factory=dict)  # the last day of each of these that ended
     head_lease_ends_on: date | None = None
     terminations: frozenset[str] = frozenset()  # whose notice was posted, and not withdrawn
@@ -349,7 +350,7 @@ def add_party(lease: Lease, *, party: Party, on: date, reason: Sealed | None) ->
     :raises WrongState: another party has this id; who left and comes back is another party.
     """
     known = next((one for one in lease.parties if one.id == party.id), None)
-    if known is not None and party.id not in lease.left and is_the_same(known, party):
+    if party.id not in lease.left and is_the_same(known, party):
         return []
     _not_closed(lease)
     if known is not None:
@@ -388,7 +389,6 @@ def appoint_administrator(
     :raises NoProof: the judgment is not named. :raises Unknown: the protected person is no party here.
     :raises WrongState: the id is another administration's.
     """
-    known = next((one for one in lease.administrators if one.administrator == administrator), None)
     if judgment_ref is None:
         _not_closed(lease)
         raise NoProof
@@ -401,11 +401,8 @@ def appoint_administrator(
         party=party,
         contacts=contacts,
     )
-    if is_the_same(known, appointed):
+    if _goes_on(lease, appointed, id=administrator, among=lease.administrators):
         return []
-    _not_closed(lease)
-    if known is not None or administrator in lease.over:
-        raise WrongState
     if party is not None and all(one.id != party for one in lease.parties):
         raise Unknown
     return [appointed]
@@ -419,12 +416,10 @@ def end_administration(lease: Lease, *, administrator: str | None, on: date) -> 
     if administrator is not None and lease.over.get(administrator) == on:
         return []
     _not_closed(lease)
-    running = [one for one in lease.administrators if administrator in (None, one.administrator)]
-    if len(running) != 1:
-        raise Unknown
-    if on < running[0].appointed_from:
+    ends = _the_only_one(lease.administrators, id=administrator)
+    if on < ends.appointed_from:
         raise DateOrder
-    return [AdministratorEnded(administrator=running[0].administrator, ended_on=on)]
+    return [AdministratorEnded(administrator=ends.administrator, ended_on=on)]
 
 
 def start_standstill(
@@ -441,7 +436,6 @@ def start_standstill(
 
     :raises WrongState: the id is another standstill's.
     """
-    known = next((one for one in lease.standstills if one.standstill == standstill), None)
     started = StandstillStarted(
         standstill=standstill,
         starts_on=from_,
@@ -450,12 +444,7 @@ def start_standstill(
         mediator_name=mediator_name,
         mediator_contacts=mediator_contacts,
     )
-    if is_the_same(known, started):
-        return []
-    _not_closed(lease)
-    if known is not None or standstill in lease.over:
-        raise WrongState
-    return [started]
+    return [] if _goes_on(lease, started, id=standstill, among=lease.standstills) else [started]
 
 
 def end_standstill(lease: Lease, *, standstill: str | None, on: date) -> list[LeaseEvent]:
@@ -466,12 +455,31 @@ def end_standstill(lease: Lease, *, standstill: str | None, on: date) -> list[Le
     if standstill is not None and lease.over.get(standstill) == on:
         return []
     _not_closed(lease)
-    running = [one for one in lease.standstills if standstill in (None, one.standstill)]
-    if len(running) != 1:
-        raise Unknown
-    if on < running[0].starts_on:
+    ends = _the_only_one(lease.standstills, id=standstill)
+    if on < ends.starts_on:
         raise DateOrder
-    return [StandstillEnded(standstill=running[0].standstill, ended_on=on)]
+    return [StandstillEnded(standstill=ends.standstill, ended_on=on)]
+
+
+def _goes_on(lease: Lease, begun: Lasting, *, id: str, among: Mapping[str, Lasting]) -> bool:
+    """Whether what begins was told before, and lasts.
+
+    :raises WrongState: the id is another's, or the lease is closed.
+    """
+    if is_the_same(among.get(id), begun):
+        return True
+    _not_closed(lease)
+    if id in among or id in lease.over:
+        raise WrongState
+    return False
+
+
+def _the_only_one(among: Mapping[str, Lasting], *, id: str | None) -> Lasting:
+    """Return the one of that id; without an id, the only one. :raises Unknown: there is none, or which is not clear."""
+    found = [one for known, one in among.items() if id in (None, known)]
+    if len(found) != 1:
+        raise Unknown
+    return found[0]
 
 
 def change_landlord(lease: Lease, *, to: Sealed, from_: date) -> list[LeaseEvent]:
@@ -581,15 +589,15 @@ def evolve(lease: Lease, event: LeaseEvent) -> Lease:
         case PartyLeft():
             return replace(lease, left={**lease.left, event.party: event.left_on})
         case AdministratorAppointed():
-            return replace(lease, administrators=(*lease.administrators, event))
+            return replace(lease, administrators={**lease.administrators, event.administrator: event})
         case AdministratorEnded():
-            still = tuple(one for one in lease.administrators if one.administrator != event.administrator)
+            still = {id: one for id, one in lease.administrators.items() if id != event.administrator}
             return replace(lease, administrators=still, over={**lease.over, event.administrator: event.ended_on})
         case StandstillStarted():
-            return replace(lease, standstills=(*lease.standstills, event))
+            return replace(lease, standstills={**lease.standstills, event.standstill: event})
         case StandstillEnded():
-            running = tuple(one for one in lease.standstills if one.standstill != event.standstill)
-            return replace(lease, standstills=running, over={**lease.over, event.standstill: event.ended_on})
+            still_on = {id: one for id, one in lease.standstills.items() if id != event.standstill}
+            return replace(lease, standstills=still_on, over={**lease.over, event.standstill: event.ended_on})
         case LandlordChanged():
             return replace(
                 lease, landlords=(*lease.landlords, Landlord(name=event.landlord, starts_on=event.starts_on))

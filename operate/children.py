@@ -1,5 +1,7 @@
 """Processes that die with the one that started them."""
 
+import asyncio
+import contextlib
 import ctypes
 import os
 import pwd
@@ -8,10 +10,11 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
@@ -94,6 +97,33 @@ def stop(child: "subprocess.Popen[bytes]", *, by: signal.Signals, seconds: float
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
+
+
+class Server(Protocol):
+    """A server that runs in the foreground, as a child."""
+
+    def command(self) -> list[str]: ...
+    def start_options(self, log: int) -> dict[str, Any]: ...
+    async def answers(self) -> bool: ...
+
+
+@contextlib.contextmanager
+def at_work(server: Server, name: str, *, log: Path, stops_by: signal.Signals) -> Iterator[None]:
+    """Run a server for as long as the block lasts, which begins once it answers.
+
+    :raises RuntimeError: it ended, or did not answer within half a minute.
+    """
+    with log.open("ab") as into:
+        child = subprocess.Popen(server.command(), **server.start_options(into.fileno()))
+    try:
+        patience = time.monotonic() + 30
+        while not asyncio.run(server.answers()):
+            if child.poll() is not None or time.monotonic() > patience:
+                raise RuntimeError(f"{name} did not start; see {log}")
+            time.sleep(0.05)
+        yield
+    finally:
+        stop(child, by=stops_by)
 
 
 def free_port() -> int:

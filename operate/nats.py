@@ -5,16 +5,13 @@ Each user of the bus has a name: the four services and ``bus-keeper``. By that n
 of the others. What each may say and hear stands in ``deploy/nats/accounts.conf``.
 """
 
-import asyncio
 import contextlib
 import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import sysconfig
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +21,7 @@ import nats
 import nkeys
 from nats.aio.client import Client
 
-from operate.children import free_port, how_to_start, run_as, stop
+from operate.children import at_work, free_port, how_to_start, run_as
 from operate.state import PROJECT, SERVICES, State
 
 USERS = (*SERVICES, "bus-keeper")
@@ -131,17 +128,8 @@ def running(state: State, *, port: int | None = None) -> Iterator[Nats]:
     :raises RuntimeError: it ended, or did not answer within half a minute; its log is in the state folder.
     """
     server = prepare(state, port=port)
-    with open(state.log("nats"), "ab") as log:
-        child = subprocess.Popen(server.command(), **server.start_options(log.fileno()))
-    try:
-        patience = time.monotonic() + 30
-        while not asyncio.run(server.answers()):
-            if child.poll() is not None or time.monotonic() > patience:
-                raise RuntimeError(f"NATS did not start; see {state.log('nats')}")
-            time.sleep(0.05)
+    with at_work(server, "NATS", log=state.log("nats"), stops_by=STOPS_BY):
         yield server
-    finally:
-        stop(child, by=STOPS_BY)
 
 
 def seed(state: State, user: str) -> Path:

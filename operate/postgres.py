@@ -5,7 +5,6 @@ a locale of the machine. As root they run as an unprivileged account, and what t
 data, the binaries) lies in a place of its own under ``/var/lib``.
 """
 
-import asyncio
 import contextlib
 import os
 import shutil
@@ -20,7 +19,7 @@ from typing import Any
 
 import asyncpg
 
-from operate.children import Account, free_port, how_to_start, run_as, stop, unprivileged
+from operate.children import Account, at_work, free_port, how_to_start, run_as, unprivileged
 from operate.state import PROJECT, SERVICES, State
 from shared.lost import WITHOUT_STATE
 
@@ -132,18 +131,9 @@ def running(state: State, *, port: int | None = None) -> Iterator[Postgres]:
     :raises RuntimeError: it ended, or did not answer within half a minute; its log is in the state folder.
     """
     server = prepare(state, port=port)
-    with open(state.log("postgres"), "ab") as log:
-        child = subprocess.Popen(server.command(), **server.start_options(log.fileno()))
-    try:
-        patience = time.monotonic() + 30
-        while not asyncio.run(server.answers()):
-            if child.poll() is not None or time.monotonic() > patience:
-                raise RuntimeError(f"PostgreSQL did not start; see {state.log('postgres')}")
-            time.sleep(0.05)
+    with at_work(server, "PostgreSQL", log=state.log("postgres"), stops_by=STOPS_BY):
         server.make_databases()
         yield server
-    finally:
-        stop(child, by=STOPS_BY)
 
 
 def forget(state: State) -> None:

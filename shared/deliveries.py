@@ -103,11 +103,16 @@ class Connection(Client):
 
     def _write(self, *commands: bytes) -> None:
         """Write at once, behind what already waits to be written. :raises OSError: not connected, or no longer."""
-        writer = self._to_server
-        if writer is None or writer.is_closing() or not self.is_connected:
+        writer = self._open_writer()
+        if writer is None:
             raise ConnectionResetError("not connected")
         waiting, self._pending, self._pending_data_size = self._pending, [], 0
         writer.writelines([*waiting, *filter(None, commands)])
+
+    def _open_writer(self) -> asyncio.StreamWriter | None:
+        """Return what writes to the server, None where we are not connected, or no longer."""
+        writer = self._to_server
+        return None if writer is None or writer.is_closing() or not self.is_connected else writer
 
     @property
     def _to_server(self) -> asyncio.StreamWriter | None:
@@ -140,11 +145,10 @@ class Connection(Client):
         if not replies or self.is_closed:
             return
         said = "".join([f"PUB {reply}  0\r\n\r\n" for reply in replies]).encode()
-        try:
-            self._write(said)
-        except OSError:  # over the next connection
-            self._pending.append(said)
-            self._pending_data_size += len(said)
+        self._pending.append(said)
+        self._pending_data_size += len(said)
+        if self._open_writer() is not None:  # else over the next connection
+            self._write()
 
 
 class _Frames(Parser):

@@ -5,15 +5,16 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 import httpx
 
 from operate import key_database
 from operate.postgres import Postgres
-from shared.clock import Clock
+from shared.clock import Clock, SystemClock
 from shared.codec import Codec
+from shared.decisions import AnyStream
 from shared.event_sourcing import EventStore
 from shared.keys import Seals
 from shared.log import event_log, lay_out
@@ -79,6 +80,48 @@ def lay_out_keys(database: ScratchDatabase) -> None:
         beside.submit(asyncio.run, key_database.lay_out(database.owner)).result()
 
 
+def small_writer(database: ScratchDatabase, *streams: AnyStream, clock: Clock | None = None, **more: Any) -> Writer:
+    """Return a writer that publishes nothing, shows nothing and asks for no mandate, unless it is told to."""
+    nothing_else: dict[str, Any] = {
+        "published": lambda _event, _state, _id: (),
+        "resources": (),
+        "views": (),
+        "authority_stream": None,
+    }
+    return Writer(
+        service=database.service,
+        connect=lambda: asyncpg.connect(database.at_work),
+        codec=Codec(streams),
+        streams=streams,
+        clock=clock or SystemClock(),
+        **{**nothing_else, **more},
+    )
+
+
+@asynccontextmanager
+async def writing(writer: Writer) -> AsyncIterator[Writer]:
+    """Let a writer work for as long as the block lasts, which begins once it is ready."""
+    working = asyncio.create_task(writer.run())
+    try:
+        await writer.ready.wait()
+        yield writer
+    finally:
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+
+
+@asynccontextmanager
+async def small_store(
+    database: ScratchDatabase, *streams: AnyStream, seals: Seals | None = None, **more: Any
+) -> AsyncIterator[EventStore]:
+    """Have a store at work on a database, whose writer is a ``small_writer``."""
+    async with (
+        writing(small_writer(database, *streams, **more)) as writer,
+        asyncpg.create_pool(database.at_work, min_size=0, max_size=4) as pool,
+    ):
+        yield EventStore(writer, Codec(streams), pool, cast(Seals, seals))
+
+
 @asynccontextmanager
 async def serving(
     service: Service, laid: Laid, *, clock: Clock, issuer: Issuer
@@ -100,9 +143,7 @@ async def serving(
         companions=service.companions(seals),
         stays=service.stays,
     )
-    working = asyncio.create_task(writer.run())
-    async with asyncpg.create_pool(at_work, min_size=0, max_size=4) as pool:
-        await writer.ready.wait()
+    async with writing(writer), asyncpg.create_pool(at_work, min_size=0, max_size=4) as pool:
         store = EventStore(writer, codec, pool, seals)
         app: Any = application(
             service,
@@ -116,8 +157,6 @@ async def serving(
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url=f"http://{service.name}") as client:
             yield client, store
-    working.cancel()
-    await asyncio.gather(working, return_exceptions=True)
     await seals.close()
 
 

@@ -33,7 +33,6 @@ from services.evaluations.publishing import published
 from services.evaluations.rules.court_file import COURT_FILE
 from services.evaluations.rules.moment import MOMENT
 from shared.authority import MANDATES
-from shared.codec import Codec
 from shared.contracts.evaluations import MandateGivenV1
 from shared.contracts.visits import FindingEstablishedV1
 from shared.decisions import Elsewhere, Stream
@@ -50,7 +49,7 @@ from shared.writer.acts import Message
 from shared.writer.companions import Entered
 from shared.writer.loop import Writer
 from tests.conftest import ScratchDatabase
-from tests.one_service import Laid
+from tests.one_service import Laid, small_store, small_writer
 from tests.shared.shop import FixedClock, Issuer
 from tests.specification import recorded
 from verifier.checks import NotGenuine, Report, verify
@@ -203,30 +202,16 @@ async def house(laid: Laid, tmp_path: Path) -> AsyncIterator[House]:
     own = laid.emptied()
     database, keys = own.service, own.keys
     streams = (FINDINGS, MOMENT, COURT_FILE, MANDATES)
-    codec, clock, issuer = Codec(streams), FixedClock(), Issuer(tmp_path)
+    how: dict[str, Any] = {"published": published, "companions": (OfficeLedger(),)}
+    clock, issuer = FixedClock(), Issuer(tmp_path)
     seals = await Seals.connect(keys.url("evaluations"), bytes(32))
 
     def a_writer() -> Writer:
-        return Writer(
-            service="evaluations",
-            connect=lambda: asyncpg.connect(database.at_work),
-            codec=codec,
-            streams=streams,
-            published=published,
-            resources=[],
-            views=[],
-            authority_stream=None,
-            clock=clock,
-            companions=(OfficeLedger(),),
-        )
+        return small_writer(database, *streams, clock=clock, **how)
 
-    writer = a_writer()
-    working = asyncio.create_task(writer.run())
-    await writer.ready.wait()
     api = Doors("evaluations")
     add_doors(api, standing=standing)
-    async with asyncpg.create_pool(database.at_work, min_size=0, max_size=4) as pool:
-        store = EventStore(writer, codec, pool, seals)
+    async with small_store(database, *streams, seals=seals, clock=clock, **how) as store:
         app: Any = application(
             Described(api),
             store,
@@ -238,8 +223,6 @@ async def house(laid: Laid, tmp_path: Path) -> AsyncIterator[House]:
         )
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://evaluations") as client:
             yield House(store, clock, database, client, issuer, a_writer)
-    working.cancel()
-    await asyncio.gather(working, return_exceptions=True)
     await seals.close()
 
 

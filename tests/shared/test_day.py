@@ -6,23 +6,20 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import asyncpg
 import pytest
 
 from operate.postgres import Postgres
 from shared.clock import clock_of, local_instant, seconds_running, set_clock
-from shared.codec import Codec
 from shared.day import Day, DayLoop, Days, day_that_began
 from shared.decisions import Stream
 from shared.event_sourcing import EventStore, StoreBusy
-from shared.keys import Seals
 from shared.refusals import WrongState
 from shared.views import Resource
-from shared.writer.loop import Writer
 from tests.conftest import ScratchDatabase
-from tests.one_service import lay_out_log, template
+from tests.one_service import lay_out_log, small_store, template
 
 MONDAY = date(2026, 1, 5)
 NORTH, SOUTH = "shed-north", "shed-south"
@@ -106,29 +103,14 @@ async def house(laid: ScratchDatabase, tmp_path: Path) -> AsyncIterator[House]:
     database = laid.emptied()
     clock_file = tmp_path / "clock.json"
     set_clock(clock_file, to=local_instant(MONDAY, time(8, 0)))
-    codec = Codec([SHED, TOOL])
-    writer = Writer(
-        service="visits",
-        connect=lambda: asyncpg.connect(database.at_work),
-        codec=codec,
-        streams=[SHED, TOOL],
-        published=lambda _event, _state, _id: (),
-        resources=[TOOLS],
-        views=[],
-        authority_stream=None,
-        clock=clock_of(clock_file),
-    )
-    writing = asyncio.create_task(writer.run())
-    await writer.ready.wait()
     async with (
-        asyncpg.create_pool(database.at_work, min_size=1, max_size=2) as pool,
+        small_store(database, SHED, TOOL, resources=[TOOLS], clock=clock_of(clock_file)) as store,
         asyncpg.create_pool(database.all_offices, min_size=1, max_size=1) as offices,
     ):
-        house = House(clock_file, EventStore(writer, codec, pool, cast(Seals, None)), offices, [])
+        house = House(clock_file, store, offices, [])
         await house.tell(NORTH, "shed", OfficeFounded(name="North"))
         await house.tell(SOUTH, "shed", OfficeFounded(name="South"))
         yield house
-    writing.cancel()
 
 
 def works_of(house: House) -> Days:

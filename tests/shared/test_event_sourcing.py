@@ -9,13 +9,12 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 
 import shared.event_sourcing
-from shared.clock import SystemClock
 from shared.codec import Codec, EventsMissing, UnknownEvent
 from shared.decisions import DatedStream, Stream
 from shared.event_sourcing import EventStore, StoreBusy
 from shared.log import event_log
-from shared.writer.loop import Writer
 from tests.conftest import ScratchDatabase
+from tests.one_service import small_writer, writing
 from tests.shared.test_writer import By
 
 
@@ -70,28 +69,13 @@ class Read:
 @pytest.fixture
 async def read(small: Mapping[str, ScratchDatabase]) -> AsyncIterator[Read]:
     database = small["visits"].emptied()
-    codec = Codec([COUNTER, PLACES])
-    writer = Writer(
-        service="visits",
-        connect=lambda: asyncpg.connect(database.at_work),
-        codec=codec,
-        streams=[COUNTER, PLACES],
-        published=lambda _event, _state, _id: (),
-        resources=[],
-        views=[],
-        authority_stream=None,
-        clock=SystemClock(),
-    )
-    task = asyncio.create_task(writer.run())
-    await writer.ready.wait()
-    for number in range(20):
-        for by in (NORTH, SOUTH):
-            more = [Counted(by=number), Counted(by=1 if by is NORTH else 1000)]
-            await writer.ask(by, stream=COUNTER, id=f"c{number}", decision=lambda _number, more=more: more)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    async with writing(small_writer(database, COUNTER, PLACES)) as writer:
+        for number in range(20):
+            for by in (NORTH, SOUTH):
+                more = [Counted(by=number), Counted(by=1 if by is NORTH else 1000)]
+                await writer.ask(by, stream=COUNTER, id=f"c{number}", decision=lambda _number, more=more: more)
     async with asyncpg.create_pool(database.at_work, min_size=0, max_size=3) as pool:
-        yield Read(EventStore(writer, codec, pool, None), pool, database)  # type: ignore[arg-type]
+        yield Read(EventStore(writer, Codec([COUNTER, PLACES]), pool, None), pool, database)  # type: ignore[arg-type]
 
 
 async def test_streams_that_are_asked_for_at_the_same_time_are_each_read_as_they_are(read: Read) -> None:

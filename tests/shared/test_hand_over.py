@@ -17,7 +17,6 @@ import pytest
 import shared.writer.loop
 from operate.postgres import Postgres
 from shared import rebuild
-from shared.clock import SystemClock
 from shared.codec import Codec
 from shared.decisions import Elsewhere, HandOver, Recorded, Stream
 from shared.event_sourcing import EventStore, Message, StoreBusy, every, one
@@ -28,10 +27,9 @@ from shared.refusals import WrongState
 from shared.sealed import Sealed
 from shared.views import Resource, Row, Table, View
 from shared.writer.batch import Batch
-from shared.writer.loop import Writer
 from shared.writer.storing import store
 from tests.conftest import ScratchDatabase
-from tests.one_service import lay_out_keys, lay_out_log, template
+from tests.one_service import lay_out_keys, lay_out_log, small_store, template
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,37 +168,15 @@ async def shed(laid: tuple[ScratchDatabase, ScratchDatabase]) -> AsyncIterator[S
         yield Shed(store, service, f"noord-{number}", f"zuid-{number}")
 
 
-class at_work:
+@contextlib.asynccontextmanager
+async def at_work(service: ScratchDatabase, keys: ScratchDatabase) -> AsyncIterator[EventStore]:
     """A store with a writer of its own."""
-
-    def __init__(self, service: ScratchDatabase, keys: ScratchDatabase) -> None:
-        self._service, self._keys = service, keys
-
-    async def __aenter__(self) -> EventStore:
-        codec = Codec((LEASE, DEFECT))
-        self._seals = await Seals.connect(self._keys.url("visits"), bytes(32))
-        writer = Writer(
-            service="visits",
-            connect=lambda: asyncpg.connect(self._service.at_work),
-            codec=codec,
-            streams=(LEASE, DEFECT),
-            published=lambda _event, _state, _id: (),
-            resources=(LEASES, DEFECTS),
-            views=VIEWS,
-            authority_stream=None,
-            clock=SystemClock(),
-        )
-        self._working = asyncio.create_task(writer.run())
-        self._pool = asyncpg.create_pool(self._service.at_work, min_size=0, max_size=2)
-        await self._pool
-        await writer.ready.wait()
-        return EventStore(writer, codec, self._pool, self._seals)
-
-    async def __aexit__(self, *_why: object) -> None:
-        self._working.cancel()
-        await asyncio.gather(self._working, return_exceptions=True)
-        await self._pool.close()
-        await self._seals.close()
+    seals = await Seals.connect(keys.url("visits"), bytes(32))
+    try:
+        async with small_store(service, LEASE, DEFECT, seals=seals, resources=(LEASES, DEFECTS), views=VIEWS) as store:
+            yield store
+    finally:
+        await seals.close()
 
 
 @contextlib.asynccontextmanager

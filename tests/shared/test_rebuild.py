@@ -10,9 +10,8 @@ from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
-import asyncpg
 import psycopg
 import pytest
 
@@ -20,16 +19,13 @@ from operate.postgres import SUPERUSER, Postgres
 from operate.state import PROJECT
 from shared import log
 from shared import rebuild as rebuilding
-from shared.clock import SystemClock
 from shared.codec import Codec
 from shared.day import Day
 from shared.event_sourcing import EventStore
-from shared.keys import Seals
 from shared.rebuild import WENT_AWAY
 from shared.views import Row
-from shared.writer.loop import Writer
 from tests.conftest import ScratchDatabase
-from tests.one_service import lay_out_log, template
+from tests.one_service import lay_out_log, small_store, template
 from tests.shared.test_day import MONDAY, NORTH, SHED, TOOL, TOOLS, OfficeFounded, ToolLent
 
 PATIENCE = 20.0
@@ -41,7 +37,6 @@ class House:
 
     database: ScratchDatabase
     store: EventStore
-    codec: Codec
 
     async def lend(self, id: str) -> None:
         by = Day(office=NORTH, date=MONDAY)
@@ -55,7 +50,7 @@ class House:
         rebuilding.rebuild(
             "visits",
             self.database.in_library_words,
-            codec=self.codec,
+            codec=Codec([SHED, TOOL]),
             streams=(SHED, TOOL),
             resources=[TOOLS],
             views=[],
@@ -93,27 +88,10 @@ def laid(postgres: Postgres) -> Iterator[ScratchDatabase]:
 @pytest.fixture
 async def house(laid: ScratchDatabase) -> AsyncIterator[House]:
     database = laid.emptied()
-    codec = Codec([SHED, TOOL])
-    writer = Writer(
-        service="visits",
-        connect=lambda: asyncpg.connect(database.at_work),
-        codec=codec,
-        streams=[SHED, TOOL],
-        published=lambda _event, _state, _id: (),
-        resources=[TOOLS],
-        views=[],
-        authority_stream=None,
-        clock=SystemClock(),
-    )
-    writing = asyncio.create_task(writer.run())
-    await writer.ready.wait()
-    async with asyncpg.create_pool(database.at_work, min_size=1, max_size=2) as pool:
-        store = EventStore(writer, codec, pool, cast(Seals, None))
-        house = House(database, store, codec)
+    async with small_store(database, SHED, TOOL, resources=[TOOLS]) as store:
         by = Day(office=NORTH, date=MONDAY)
         await store.decide(SHED, "shed", lambda _: [OfficeFounded(name="North")], by=by)
-        yield house
-    writing.cancel()
+        yield House(database, store)
 
 
 async def test_who_writes_while_old_and_new_are_exchanged_waits_and_is_not_refused(

@@ -49,7 +49,7 @@ from shared.writer.batch import Batch
 from shared.writer.loop import ONLY_WRITER, REPEATED, SECONDS_OF_DOUBT, Writer
 from shared.writer.storing import store
 from tests.conftest import ScratchDatabase
-from tests.one_service import lay_out_log, template
+from tests.one_service import lay_out_log, small_writer, template, writing
 
 T = TypeVar("T")
 
@@ -177,17 +177,7 @@ async def shed(laid: ScratchDatabase) -> AsyncIterator[Shed]:
     log = event_log(database.in_library_words)
 
     def make() -> Writer:
-        return Writer(
-            service="visits",
-            connect=lambda: asyncpg.connect(database.at_work),
-            codec=Codec([TOOL, REFUSED, MANDATES]),
-            streams=[TOOL, REFUSED, MANDATES],
-            published=lambda _event, _state, _id: (),
-            resources=[TOOLS],
-            views=[],
-            authority_stream=(MANDATES, "office"),
-            clock=SystemClock(),
-        )
+        return small_writer(database, TOOL, REFUSED, MANDATES, resources=[TOOLS], authority_stream=(MANDATES, "office"))
 
     writer = make()
     task = asyncio.create_task(writer.run())
@@ -308,14 +298,11 @@ async def test_the_same_key_has_one_effect_and_one_answer_also_in_one_batch_and_
     assert [(one.answer, one.outcome) for one in both] == [(b"v1", "done"), (b"v1", "replayed")]
     shed.task.cancel()
     await asyncio.gather(shed.task, return_exceptions=True)
-    again = shed.make()
-    task = asyncio.create_task(again.run())
-    await again.ready.wait()
-    third = await again.ask(by, stream=TOOL, id="t1", decision=partial(lend, to="anna"), answer=answer)
-    assert (third.answer, third.outcome) == (b"v1", "replayed")
-    with pytest.raises(KeyReused):
-        await again.ask(replace(by, digest=b"\x02"), stream=TOOL, id="t1", decision=partial(lend, to="anna"))
-    task.cancel()
+    async with writing(shed.make()) as again:
+        third = await again.ask(by, stream=TOOL, id="t1", decision=partial(lend, to="anna"), answer=answer)
+        assert (third.answer, third.outcome) == (b"v1", "replayed")
+        with pytest.raises(KeyReused):
+            await again.ask(replace(by, digest=b"\x02"), stream=TOOL, id="t1", decision=partial(lend, to="anna"))
 
 
 async def test_a_repeated_request_is_answered_as_it_was_first_whatever_the_rule_says_now(shed: Shed) -> None:
@@ -560,13 +547,10 @@ async def test_an_event_elsewhere_follows_what_that_stream_holds_also_after_a_re
     await shed.lend("t2", "anna")
     shed.task.cancel()
     await asyncio.gather(shed.task, return_exceptions=True)
-    again = shed.make()
-    task = asyncio.create_task(again.run())
-    await again.ready.wait()
-    await again.ask(By(), stream=TOOL, id="t1", decision=lambda _tool: [Elsewhere(TOOL, "t2", ToolReturned())])
+    async with writing(shed.make()) as again:
+        await again.ask(By(), stream=TOOL, id="t1", decision=lambda _tool: [Elsewhere(TOOL, "t2", ToolReturned())])
     stored = shed.log.select_events("shed-north/tool/t2")
     assert [(event.topic, event.originator_version) for event in stored] == [("ToolLent", 1), ("ToolReturned", 2)]
-    task.cancel()
 
 
 async def test_offices_do_not_see_each_other_even_when_the_query_forgot(shed: Shed) -> None:

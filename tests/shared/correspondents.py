@@ -108,16 +108,22 @@ def published(event: Any, _state: Any, _id: str) -> tuple[Any, ...]:
     return (FirstVisitDueV1(lease=event.lease, due_on=event.due_on),) if isinstance(event, Due) else ()
 
 
-def noticing() -> Reactions:
-    """React to what is due by noticing it."""
+def noticing(*, unless: Callable[[Told[Any]], None] = lambda _told: None) -> Reactions:
+    """React to what is due by noticing it. ``unless``: that raises why not."""
     reactions = Reactions()
 
     @reactions.to(FirstVisitDueV1)
     async def when_due(told: Told[FirstVisitDueV1], store: EventStore) -> None:
-        noticed = Noticed(lease=told.data.lease, due_on=told.data.due_on)
-        await store.decide(NOTICED, told.data.lease, lambda _seen: [noticed], by=told)
+        unless(told)
+        await notice(told, store)
 
     return reactions
+
+
+async def notice(told: Told[Any], store: EventStore) -> None:
+    """Notice what is due."""
+    noticed = Noticed(lease=told.data.lease, due_on=told.data.due_on)
+    await store.decide(NOTICED, told.data.lease, lambda _seen: [noticed], by=told)
 
 
 def keeping() -> Reactions:

@@ -6,7 +6,7 @@ import json
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import partial
 from types import SimpleNamespace
@@ -33,7 +33,6 @@ from tests.shared.correspondents import (
     NOTICED,
     OFFICE,
     Ground,
-    Noticed,
     Server,
     Small,
     at_work,
@@ -41,6 +40,7 @@ from tests.shared.correspondents import (
     keeping,
     kept,
     new_lease,
+    notice,
     noticing,
     published,
     until,
@@ -479,21 +479,13 @@ def test_a_message_waits_while_a_newer_release_has_written_what_this_one_cannot_
 ) -> None:
     tries: list[int] = []
 
-    def unreadable_at_first() -> Reactions:
-        reactions = Reactions()
-
-        @reactions.to(FirstVisitDueV1)
-        async def when_due(told: Told[FirstVisitDueV1], store: EventStore) -> None:
-            tries.append(told.position)
-            if len(tries) < 3:
-                raise UnknownEvent("SomethingNewer")
-            noticed = Noticed(lease=told.data.lease, due_on=told.data.due_on)
-            await store.decide(NOTICED, told.data.lease, lambda _seen: [noticed], by=told)
-
-        return reactions
+    def unreadable_at_first(told: Told[Any]) -> None:
+        tries.append(told.position)
+        if len(tries) < 3:
+            raise UnknownEvent("SomethingNewer")
 
     async def story() -> None:
-        async with two(server, here, unreadable_at_first()) as (visits, referrals):
+        async with two(server, here, noticing(unless=unreadable_at_first)) as (visits, referrals):
             await visits.tell("lease-1")
             await until(lambda: len(tries) == 2)
             assert (await referrals.post.status())["visits"]["parked"] == 0, "it was taken for a mistake of the message"
@@ -505,18 +497,14 @@ def test_a_message_waits_while_a_newer_release_has_written_what_this_one_cannot_
 
 def test_a_failing_reaction_is_tried_again_then_given_up_and_can_be_requeued(server: Server, here: Ground) -> None:
     broken = {"since": 0, "is": True}
-    reactions = Reactions()
 
-    @reactions.to(FirstVisitDueV1)
-    async def when_due(told: Told[FirstVisitDueV1], store: EventStore) -> None:
+    def poisoned(told: Told[Any]) -> None:
         if told.data.lease == "poison" and broken["is"]:
             broken["since"] += 1
             raise KeyError("something is wrong with this one")
-        noticed = Noticed(lease=told.data.lease, due_on=told.data.due_on)
-        await store.decide(NOTICED, told.data.lease, lambda _seen: [noticed], by=told)
 
     async def story() -> None:
-        async with two(server, here, reactions) as (visits, referrals):
+        async with two(server, here, noticing(unless=poisoned)) as (visits, referrals):
             referrals.post.inbox.waiting.retry_seconds = (0.05,)
             # In one batch: the second must not be tried as if the first had had its effect.
             await asyncio.gather(visits.tell("poison"), visits.tell("poison", due_on=NEXT_DAY))
@@ -539,31 +527,55 @@ def test_a_failing_reaction_is_tried_again_then_given_up_and_can_be_requeued(ser
     run(story)
 
 
-def noticing_unless(broken: Mapping[str, bool]) -> Reactions:
-    """React by noticing, or fail while that is broken."""
-    reactions = Reactions()
+@dataclass
+class Mistake:
+    """What is wrong with a reaction; mended, it notices what is due."""
 
-    @reactions.to(FirstVisitDueV1)
-    async def when_due(told: Told[FirstVisitDueV1], store: EventStore) -> None:
-        if broken["is"]:
-            raise KeyError("something is wrong")
-        noticed = Noticed(lease=told.data.lease, due_on=told.data.due_on)
-        await store.decide(NOTICED, told.data.lease, lambda _seen: [noticed], by=told)
+    why: Exception | None = field(default_factory=lambda: KeyError("something is wrong with this one"))
 
-    return reactions
+    def reactions(self) -> Reactions:
+        """React by noticing, unless there is a mistake."""
+        return noticing(unless=self._fail)
+
+    def _fail(self, _told: Told[Any]) -> None:
+        if self.why is not None:
+            raise self.why
+
+    def mended(self) -> None:
+        """Be none any more."""
+        self.why = None
+
+
+@contextlib.asynccontextmanager
+async def a_dead_letter(server: Server, here: Ground, mistake: Mistake) -> AsyncIterator[tuple[Small, Small, str]]:
+    """Visits and referrals, and the id of the dead letter that the mistake made of a message about the lease "l"."""
+    async with two(server, here, mistake.reactions()) as (visits, referrals):
+        referrals.post.inbox.waiting.retry_seconds = (0.01,)
+        await visits.tell("l")
+        await until(lambda: letters(referrals))
+        (letter,) = await letters(referrals)
+        yield visits, referrals, letter["id"]
+
+
+async def has_its_effect_once(visits: Small, referrals: Small) -> None:
+    """See that what visits told of the lease "l" was handled, and that no letter is left of it."""
+    assert await referrals.noticed("l") == (A_DAY,)
+    assert await letters(referrals) == []
+    assert (await referrals.post.status())["visits"]["dead"] == 0
+    await seen(referrals, visits.store.writer.position, seconds=3)
 
 
 def test_what_failed_is_tried_again_after_a_restart(server: Server, here: Ground) -> None:
     """It was acknowledged when it was parked: nobody but the inbox knows of it, and those behind it wait."""
-    broken = {"is": True}
+    mistake = Mistake()
 
     async def story() -> None:
-        async with two(server, here, noticing_unless(broken)) as (visits, referrals):
+        async with two(server, here, mistake.reactions()) as (visits, referrals):
             referrals.post.inbox.waiting.retry_seconds = (3600.0,)
             await visits.tell("l")
             await until(lambda: referrals.post.inbox.progress["visits"].parked)
-        broken["is"] = False
-        async with two(server, here, noticing_unless(broken)) as (visits, referrals):
+        mistake.mended()
+        async with two(server, here, mistake.reactions()) as (visits, referrals):
             await until(lambda: referrals.post.inbox.loaded.is_set())
             await visits.tell("l", due_on=NEXT_DAY)
             await seen(referrals, visits.store.writer.position)
@@ -579,8 +591,7 @@ def test_what_is_too_early_for_a_reaction_waits_for_the_stream_it_names(server: 
     async def when_due(told: Told[FirstVisitDueV1], store: EventStore) -> None:
         if told.data.lease == "second" and not await store.state(NOTICED, "first", by=told):
             raise TooEarly("visits:lease/first")
-        noticed = Noticed(lease=told.data.lease, due_on=told.data.due_on)
-        await store.decide(NOTICED, told.data.lease, lambda _seen: [noticed], by=told)
+        await notice(told, store)
 
     async def story() -> None:
         async with two(server, here, reactions) as (visits, referrals):
@@ -809,11 +820,7 @@ def test_a_version_that_is_known_after_an_upgrade_runs_and_those_behind_it_in_or
         due_on: date
 
     upgraded = Reactions()
-
-    @upgraded.to(FirstVisitDueV1, FirstVisitDueV7)
-    async def when_due(told: Told[FirstVisitDueV1 | FirstVisitDueV7], store: EventStore) -> None:
-        noticed = Noticed(lease=told.data.lease, due_on=told.data.due_on)
-        await store.decide(NOTICED, told.data.lease, lambda _seen: [noticed], by=told)
+    upgraded.to(FirstVisitDueV1, FirstVisitDueV7)(notice)
 
     async def story() -> None:
         async with two(server, here) as (_visits, referrals):
@@ -861,15 +868,15 @@ def test_a_subject_that_is_no_text_is_a_dead_letter_and_the_connection_stays(
 
 def test_what_is_tried_again_while_the_inbox_is_read_anew_counts_as_done(server: Server, here: Ground) -> None:
     """PostgreSQL was away: what was read before a message had its effect must not be taken for what is so after it."""
-    broken = {"is": True}
+    mistake = Mistake()
 
     async def story() -> None:
-        async with two(server, here, noticing_unless(broken)) as (visits, referrals):
+        async with two(server, here, mistake.reactions()) as (visits, referrals):
             inbox = referrals.post.inbox
             inbox.waiting.retry_seconds = (3600.0,)
             await visits.tell("l")
             await until(lambda: inbox.progress["visits"].parked)
-            broken["is"] = False
+            mistake.mended()
             read = inbox._rows.read
 
             async def slowly(sql: str, *values: Any) -> list[Any]:
@@ -924,31 +931,19 @@ def test_what_is_closed_while_the_inbox_is_read_anew_counts_as_done(server: Serv
 def test_what_is_requeued_while_the_inbox_is_read_anew_is_handled(
     server: Server, here: Ground, read_again: str
 ) -> None:
-    state = {"is": "broken"}
-    reactions = Reactions()
-
-    @reactions.to(FirstVisitDueV1)
-    async def when_due(told: Told[FirstVisitDueV1], store: EventStore) -> None:
-        if state["is"] == "broken":
-            raise KeyError("something is wrong with this one")
-        noticed = Noticed(lease=told.data.lease, due_on=told.data.due_on)
-        await store.decide(NOTICED, told.data.lease, lambda _seen: [noticed], by=told)
+    mistake = Mistake()
 
     async def story() -> None:
-        async with two(server, here, reactions) as (visits, referrals):
+        async with a_dead_letter(server, here, mistake) as (visits, referrals, letter):
             inbox, dead_letters = referrals.post.inbox, referrals.post.dead_letters
-            inbox.waiting.retry_seconds = (0.01,)
-            await visits.tell("l")
-            await until(lambda: letters(referrals))
-            (letter,) = await letters(referrals)
-            state["is"] = "well"
+            mistake.mended()
             read = inbox._rows.read
             requeueing: list[asyncio.Task[bool]] = []
 
             async def slowly(sql: str, *values: Any) -> list[Any]:
                 rows = await read(sql, *values)
                 if read_again in sql and "where id" not in sql and not requeueing:
-                    requeue = dead_letters.requeue(letter["id"], reason="mended", operator="olga")
+                    requeue = dead_letters.requeue(letter, reason="mended", operator="olga")
                     requeueing.append(asyncio.create_task(requeue))
                     await asyncio.wait(requeueing, timeout=1)
                 return rows
@@ -957,10 +952,7 @@ def test_what_is_requeued_while_the_inbox_is_read_anew_is_handled(
             inbox.loaded.clear()
             await inbox._ready()
             assert await requeueing[0]
-            assert await referrals.noticed("l") == (A_DAY,)
-            assert await letters(referrals) == []
-            assert (await referrals.post.status())["visits"]["dead"] == 0
-            await seen(referrals, visits.store.writer.position, seconds=3)
+            await has_its_effect_once(visits, referrals)
 
     run(story)
 
@@ -1038,35 +1030,19 @@ def test_what_may_go_is_found_among_many_that_must_wait(
 
 
 def test_a_letter_that_could_not_be_handled_again_stays_open(server: Server, here: Ground) -> None:
-    state = {"is": "broken"}
-    reactions = Reactions()
-
-    @reactions.to(FirstVisitDueV1)
-    async def when_due(told: Told[FirstVisitDueV1], store: EventStore) -> None:
-        if state["is"] == "broken":
-            raise KeyError("something is wrong with this one")
-        if state["is"] == "busy":
-            raise StoreBusy
-        noticed = Noticed(lease=told.data.lease, due_on=told.data.due_on)
-        await store.decide(NOTICED, told.data.lease, lambda _seen: [noticed], by=told)
+    mistake = Mistake()
 
     async def story() -> None:
-        async with two(server, here, reactions) as (visits, referrals):
-            inbox, dead_letters = referrals.post.inbox, referrals.post.dead_letters
-            inbox.waiting.retry_seconds = (0.01,)
-            await visits.tell("l")
-            await until(lambda: letters(referrals))
-            (letter,) = await letters(referrals)
-            state["is"] = "busy"
+        async with a_dead_letter(server, here, mistake) as (visits, referrals, letter):
+            dead_letters = referrals.post.dead_letters
+            mistake.why = StoreBusy()
             with pytest.raises(StoreBusy):
-                await dead_letters.requeue(letter["id"], reason="mended", operator="olga")
+                await dead_letters.requeue(letter, reason="mended", operator="olga")
             assert (await referrals.post.status())["visits"]["dead"] == 1
-            assert [one["id"] for one in await letters(referrals)] == [letter["id"]]
-            state["is"] = "well"
-            assert await dead_letters.requeue(letter["id"], reason="once more", operator="olga")
-            await seen(referrals, visits.store.writer.position)
-            assert await referrals.noticed("l") == (A_DAY,)
-            assert await letters(referrals) == []
+            assert [one["id"] for one in await letters(referrals)] == [letter]
+            mistake.mended()
+            assert await dead_letters.requeue(letter, reason="once more", operator="olga")
+            await has_its_effect_once(visits, referrals)
             (kept_of_it,) = await referrals.sql("select state, closed_because, envelope from dead_letter")
             assert tuple(kept_of_it) == ("requeued", "olga: once more", None)
 
@@ -1089,17 +1065,8 @@ def test_what_is_kept_in_a_version_that_is_no_longer_taken_comes_again_in_the_ot
         return (*told, *(FirstVisitDueV7(lease=one.lease, due_on=one.due_on) for one in told))
 
     upgraded = Reactions()
-
-    @upgraded.to(FirstVisitDueV7)
-    async def when_due(told: Told[FirstVisitDueV7], store: EventStore) -> None:
-        noticed = Noticed(lease=told.data.lease, due_on=told.data.due_on)
-        await store.decide(NOTICED, told.data.lease, lambda _seen: [noticed], by=told)
-
-    failing = Reactions()
-
-    @failing.to(FirstVisitDueV1)
-    async def when_due_before(_told: Told[FirstVisitDueV1], _store: EventStore) -> None:
-        raise KeyError("a mistake of the older release")
+    upgraded.to(FirstVisitDueV7)(notice)
+    failing = Mistake().reactions()
 
     async def story() -> None:
         async with (

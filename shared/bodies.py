@@ -27,9 +27,6 @@ NOT_IN_A_LINE = (
     "\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u061c\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb"
 )
 _NOT_IN_A_LINE = re.compile(f"[{NOT_IN_A_LINE}\U000e0000-\U000e007f]")
-_ELEVEN_DIGITS = re.compile(
-    r"(?<![0-9])[0-9]{2}[ .\-/]?[0-9]{2}[ .\-/]?[0-9]{2}[ .\-/]?[0-9]{3}[ .\-/]?[0-9]{2}(?![0-9])"
-)
 
 
 def is_uuid(text: str) -> bool:

@@ -1,4 +1,7 @@
-"""The settings of a process: the only place that reads the environment (``HUURSPOOR_…``)."""
+"""The settings of a process: the only place that reads the environment (``HUURSPOOR_…``) in a release.
+
+A test build is told in it where to end (``shared.fail_points``).
+"""
 
 import hashlib
 from pathlib import Path
@@ -34,7 +37,6 @@ class Settings(BaseSettings):
     jwks: str = ""  # a file, or an https address
     audience: str = "huurspoor"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    fail_point: str = ""  # tests only
     # Carriers of messages; one that is not set is not used, and people send by hand.
     smtp: str = ""  # smtp://user@host:587 (STARTTLS, always) or smtps://user@host:465
     smtp_password_file: Path | None = None

@@ -362,7 +362,7 @@ async def words_of_person(
     standing = {
         part: fill(sentence, values).text.strip() for part, sentence in standing_sentences().get(kind, {}).items()
     }
-    whole = dressed(text, kind, frame=fill(template, values).text, standing=standing)
+    whole = dressed(text, frame=fill(template, values).text, standing=standing)
     frame = ("office", "landlord", "dwelling") if kind in OFFICIAL else ()
     lacking = [name for name in frame if not values.get(name)]
     lacking += missing_in(_body_of(whole), kind)

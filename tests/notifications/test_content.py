@@ -105,9 +105,9 @@ def test_each_part_that_a_letter_does_not_say_is_named() -> None:
 
 def test_a_persons_words_get_subject_summary_and_what_every_such_letter_says() -> None:
     frame = "# Onderwerp\n> Kort gezegd.\n\nRest"
-    whole = dressed("Wij nodigen u uit.", "L-08", frame=frame, standing={"interpreter": "Een tolk kan."})
+    whole = dressed("Wij nodigen u uit.", frame=frame, standing={"interpreter": "Een tolk kan."})
     assert whole == "# Onderwerp\n> Kort gezegd.\n\nWij nodigen u uit.\n\nEen tolk kan.\n"
-    own = dressed("# Eigen\n> Zelf.\nMet tolk.", "L-08", frame=frame, standing={"interpreter": "Een tolk kan."})
+    own = dressed("# Eigen\n> Zelf.\nMet tolk.", frame=frame, standing={"interpreter": "Een tolk kan."})
     assert own == "# Eigen\n> Zelf.\n\nMet tolk.\n"
 
 
@@ -145,7 +145,7 @@ def test_somebodys_own_words_are_no_subject_no_summary_and_no_heading() -> None:
 
 
 def test_of_a_persons_words_nothing_is_lost_that_is_marked_like_a_second_subject() -> None:
-    whole = dressed("# Uitnodiging\n> Kort.\nDag.\n# Waar\nIn ons kantoor.", "L-08", frame="", standing={})
+    whole = dressed("# Uitnodiging\n> Kort.\nDag.\n# Waar\nIn ons kantoor.", frame="", standing={})
     assert whole == "# Uitnodiging\n> Kort.\n\nDag.\n## Waar\nIn ons kantoor.\n"
 
 
@@ -263,7 +263,7 @@ def test_somebodys_own_words_are_never_translated_by_a_machine() -> None:
 
 def test_a_summary_of_six_lines_is_none() -> None:
     own = "# Brief\n" + "> regel\n" * 6 + "\nDag"
-    assert not summary_fits(dressed(own, "L-15", frame="", standing={}))
+    assert not summary_fits(dressed(own, frame="", standing={}))
 
 
 def test_the_exit_inventory_is_made_on_the_last_working_day_of_the_notice() -> None:

@@ -116,7 +116,6 @@ class Evaluation:
     contest_until: date | None = None
     contest_days: int = 0
     struck: frozenset[str] = frozenset()
-    contested_from: State = "communicated"
 
     @property
     def contest_lodged_on(self) -> date | None:
@@ -466,7 +465,7 @@ def evolve(evaluation: Evaluation, recorded: Recorded[Any]) -> Evaluation:
         case EvaluationWithdrawn():
             return changed(evaluation, history=history, state="withdrawn")
         case EvaluationContested() | LateContestAdmitted():
-            return changed(evaluation, history=history, state="contested", contested_from=evaluation.state)
+            return changed(evaluation, history=history, state="contested")
         case EvaluationUpheld():
             return changed(
                 evaluation, history=history, state="upheld", struck=evaluation.struck | frozenset(event.grounds_struck)

@@ -161,7 +161,7 @@ def days_in(text: str) -> tuple[date, ...]:
     return tuple(found)
 
 
-def dressed(text: str, kind: Kind, *, frame: str, standing: Mapping[str, str]) -> str:
+def dressed(text: str, *, frame: str, standing: Mapping[str, str]) -> str:
     """Return a person's words with subject and summary on top, and with what the office says in every such letter.
 
     :param frame: the filled template of the kind, for its subject and summary where the words have none.

@@ -2,7 +2,7 @@
 
 from datetime import date, time
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import uuid4
 
 from fastapi import Query, Request
@@ -302,6 +302,16 @@ class DraftReport(DatedAct):
     needs_support: Texts = ()
 
 
+async def _sealed(report: DraftReport, *, lease: str, by: Caller) -> dict[str, Any]:
+    """Seal what a report says, by the names of its parts."""
+    return {
+        "goes_well": await by.seal_one("B", lease, "goes_well", report.goes_well),
+        "needs": await seal_all(by, "B", lease, "needs", report.needs),
+        "can_do": await seal_all(by, "B", lease, "can_do", report.can_do),
+        "needs_support": await seal_all(by, "B", lease, "needs_support", report.needs_support),
+    }
+
+
 @api.post("/visits/{visit}/draft-report")
 async def draft_report(
     visit: str,
@@ -311,15 +321,8 @@ async def draft_report(
 ) -> Acted:
     """Write at the report; every draft is kept."""
     known: Visit = await store.state(VISIT, visit, by=by)
-    decision = partial(
-        rules.draft_report,
-        author=by.actor,
-        goes_well=await by.seal_one("B", known.lease, "goes_well", body.goes_well),
-        needs=await seal_all(by, "B", known.lease, "needs", body.needs),
-        can_do=await seal_all(by, "B", known.lease, "can_do", body.can_do),
-        needs_support=await seal_all(by, "B", known.lease, "needs_support", body.needs_support),
-    )
-    return await store.decide(VISIT, visit, decision, by=by)
+    report = await _sealed(body, lease=known.lease, by=by)
+    return await store.decide(VISIT, visit, partial(rules.draft_report, author=by.actor, **report), by=by)
 
 
 @api.get("/visits/{visit}/drafts")
@@ -346,13 +349,9 @@ async def read_drafts(
     }
 
 
-class FixReport(DatedAct):
+class FixReport(DraftReport):
     """The report as it shall stand."""
 
-    goes_well: Words | None = None
-    needs: Needs = ()
-    can_do: Texts = ()
-    needs_support: Texts = ()
     findings: Annotated[list[Id], Field(max_length=100)] | None = None
     observed_by: WhoOrNobody | None = None
 
@@ -370,10 +369,7 @@ async def fix_report(
     decision = partial(
         rules.fix_report,
         id=visit,
-        goes_well=await by.seal_one("B", known.lease, "goes_well", body.goes_well),
-        needs=await seal_all(by, "B", known.lease, "needs", body.needs),
-        can_do=await seal_all(by, "B", known.lease, "can_do", body.can_do),
-        needs_support=await seal_all(by, "B", known.lease, "needs_support", body.needs_support),
+        **await _sealed(body, lease=known.lease, by=by),
         findings=None if body.findings is None else tuple(body.findings),
         observed_by=body.observed_by or None,
         author=by.actor,

@@ -242,8 +242,10 @@ def decide_contest(
     :raises ReasonMissing: no reasons were given.
     """
     struck = tuple(dict.fromkeys(grounds_struck))
-    after = _after_contest(evaluation, outcome, struck)
-    if evaluation.state == after and evaluation.history and by.id in _last_by(evaluation):
+    left = {ground.finding for ground in evaluation.grounds} - evaluation.struck - set(struck)
+    upheld = outcome == "upheld" or bool(struck and left)
+    decided_last = evaluation.history[-1].actor if evaluation.history else None
+    if evaluation.state == ("upheld" if upheld else "annulled") and by.id == decided_last:
         return []
     if by.is_one_of(*evaluation.proposers, *evaluation.deciders, *case.counsellors(since=on)):
         raise SelfApproval
@@ -256,12 +258,11 @@ def decide_contest(
         raise NotHeard
     if not set(struck) <= {ground.finding for ground in evaluation.grounds}:
         raise Unknown
-    left = {ground.finding for ground in evaluation.grounds} - evaluation.struck - set(struck)
     if outcome == "upheld" and not left:
         raise refusals.NoGround
     if reasons is None:
         raise ReasonMissing
-    if after == "upheld":
+    if upheld:
         return [
             EvaluationUpheld(
                 reasons=reasons,
@@ -285,15 +286,6 @@ def decide_contest(
             threshold=threshold,
         )
     ]
-
-
-def _after_contest(evaluation: Evaluation, outcome: str, struck: Sequence[str]) -> Literal["upheld", "annulled"]:
-    left = {ground.finding for ground in evaluation.grounds} - evaluation.struck - set(struck)
-    return "upheld" if outcome == "upheld" or (struck and left) else "annulled"
-
-
-def _last_by(evaluation: Evaluation) -> set[str]:
-    return {evaluation.history[-1].actor}
 
 
 def _four_eyes(evaluation: Evaluation, case: Case, *, on: date, by: Person) -> None:

@@ -24,6 +24,7 @@ OURS = {
     "shared.holds",  # what forbids erasing, as every service judges it
     "shared.refusals",
     "shared.sealed",
+    "shared.shares",  # of which groups figures are shown, as every service counts them
     "shared.working_days",
 }
 # What the standard modules above offer and a rule may not use: the time of the machine.
@@ -66,6 +67,7 @@ def _allowed(module: str) -> set[str] | None:
         "shared.sealed",
         "shared.authority",
         "shared.holds",
+        "shared.shares",
         "shared.working_days",
     ):
         return STANDARD | OURS

@@ -12,10 +12,10 @@ from services.evaluations import views
 from services.evaluations.api.door import READERS, api
 from services.evaluations.rules.lease_file import LeaseFile
 from shared.problems import not_found
+from shared.shares import FEWEST, is_shown, shown
 from shared.web import Caller, Day, Store, WebStore, may
 
 STAFF = (*READERS, "administration", "technical", "auditor", "dpo")
-FEWEST = 5  # a smaller group could be recognised (domain 11, I)
 NUMBERS = {
     "K-10": ("dwellings",),
     "K-11": (),
@@ -51,10 +51,11 @@ async def _evictions(store: WebStore, since: date, until: date, by: Caller) -> M
     found = await views.evictions(store, since=since, until=until, by=by)
     dwellings = len(await views.running_leases(store, on=date(since.year, 1, 1), by=by))
     groups = ("arrears_only", "arrears_and_maintenance", "maintenance_only", "other")
-    shown = dwellings == 0 or dwellings >= FEWEST
     return {
         **_part("K-10", len(found), dwellings, since, until),
-        "by_ground": {group: sum(1 for _, ground in found if ground == group) for group in groups} if shown else None,
+        "by_ground": {group: sum(1 for _, ground in found if ground == group) for group in groups}
+        if is_shown(dwellings)
+        else None,
     }
 
 
@@ -84,7 +85,7 @@ async def _reviews(store: WebStore, since: date, until: date, by: Caller) -> Map
     routes = {}
     for route in ("threshold", "serious_facts"):
         of_route = [goes_on for _, goes_on, by_route in found if by_route == route]
-        routes[route] = _share(sum(of_route), len(of_route))
+        routes[route] = shown(sum(of_route), len(of_route))
     return {**figure, "by_route": routes}
 
 
@@ -94,7 +95,7 @@ async def _contests(store: WebStore, since: date, until: date, by: Caller) -> Ma
     days = [taken for _, _, taken in decided]
     return {
         **_figure("K-13", told, since, until),
-        "annulled": _share(sum(annulled for _, annulled, _ in decided), len(decided)),
+        "annulled": shown(sum(annulled for _, annulled, _ in decided), len(decided)),
         "median_days_to_decision": median(days) if len(days) >= FEWEST else None,
     }
 
@@ -108,19 +109,9 @@ def _part(kpi: str, part: int, whole: int, since: date, until: date) -> Mapping[
     return {
         "id": kpi,
         "name": NAMES[kpi],
-        **_share(part, whole),
+        **shown(part, whole),
         "list": f"/kpis/{kpi}/list?{asked}",
         "lists": {number: f"/kpis/{kpi}/list?{asked}&number={number}" for number in NUMBERS[kpi]},
-    }
-
-
-def _share(part: int, whole: int) -> Mapping[str, Any]:
-    shown = whole == 0 or whole >= FEWEST
-    return {
-        "numerator": part if shown else None,
-        "denominator": whole if shown else None,
-        "value": round(part / whole, 4) if shown and whole else None,
-        "suppressed": not shown,
     }
 
 

@@ -1,15 +1,15 @@
 """Figures of an office and a period."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import Query
 
 from services.notifications import views
 from services.notifications.api.door import STAFF, api
+from shared.shares import shown
 from shared.web import Caller, Day, Store, may
 
-FEWEST: Final = 5
 Since = Annotated[Day, Query(alias="from")]
 
 
@@ -19,7 +19,6 @@ async def kpis(
 ) -> Any:
     """K-15 of a period: bad news that did not arrive. Groups under five are not shown."""
     missed, sent = await views.undelivered_bad_news(store, since=from_, until=until, by=by)
-    shown = sent == 0 or sent >= FEWEST
     return {
         "from": from_,
         "until": until,
@@ -27,10 +26,7 @@ async def kpis(
             {
                 "id": "K-15",
                 "name": "undelivered bad news",
-                "numerator": missed if shown else None,
-                "denominator": sent if shown else None,
-                "value": round(missed / sent, 4) if shown and sent else None,
-                "suppressed": not shown,
+                **shown(missed, sent),
                 "list": f"/communications?{urlencode({'state': 'not_collected'})}",
             }
         ],

@@ -10,9 +10,9 @@ from fastapi import Depends, Query
 from services.referrals import views
 from services.referrals.api.door import GUIDES, STAFF, api
 from shared.problems import not_found
+from shared.shares import shown
 from shared.web import Caller, Day, Store, may
 
-FEWEST = 5  # a smaller group could be recognised (domain 11, I)
 NAMES = {"K-07": "warm share", "K-08": "referral lands"}
 
 Since = Annotated[Day, Query(alias="from")]
@@ -58,14 +58,9 @@ async def _counted(kpi: str, store: Store, since: date, until: date, by: Caller)
 
 
 def _figure(kpi: str, counted: Sequence[tuple[str, bool]], since: date, until: date) -> Mapping[str, Any]:
-    whole, part = len(counted), sum(counts for _, counts in counted)
-    shown = whole == 0 or whole >= FEWEST
     return {
         "id": kpi,
         "name": NAMES[kpi],
-        "numerator": part if shown else None,
-        "denominator": whole if shown else None,
-        "value": round(part / whole, 4) if shown and whole else None,
-        "suppressed": not shown,
+        **shown(sum(counts for _, counts in counted), len(counted)),
         "list": f"/kpis/{kpi}/referrals?{urlencode({'from': since, 'until': until})}",
     }

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from statistics import median
 
-FEWEST = 5  # a smaller group could be recognised (domain 11, I)
+from shared.shares import FEWEST, is_shown, proportion
+
 WITHIN_DAYS = 14  # K-04: a visit so many days after its due date still kept the cadence
 A_YEAR_DAYS = 365
 
@@ -138,14 +139,13 @@ class Figure:
     @property
     def suppressed(self) -> bool:
         """Whether the group is too small to be shown."""
-        return 0 < self.whole < FEWEST
+        return not is_shown(self.whole)
 
     @property
     def share(self) -> float | None:
         """The figure itself, where it may be shown and there is anything to show."""
-        if self.suppressed or not self.whole:
-            return None
-        return round(self.part / self.whole, 4) if self.value is None else self.value
+        counted = proportion(self.part, self.whole)
+        return counted if counted is None or self.value is None else self.value
 
 
 def first_visit_in_time(leases: Iterable[LeaseFacts], period: Period) -> Figure:
@@ -203,7 +203,7 @@ def notes_concluded_well(notes: Sequence[NoteFacts], period: Period) -> Figure:
     """K-05: of the notes concluded in the period, those kept; refused, revised and lapsed ones apart."""
     ended = [note for note in notes if period.holds(note.ended_on)]
     concluded = [note for note in ended if note.state in ("kept", "partly", "broken")]
-    shown = not 0 < len(ended) < FEWEST
+    shown = is_shown(len(ended))
     apart = {
         state: tuple((note.agreement, True) for note in ended if note.state == state)
         for state in ("refused", "revised", "lapsed")
@@ -222,7 +222,7 @@ def own_strength(duties: Sequence[DutyFacts], period: Period) -> Figure:
     followed = [duty for duty in duties if not duty.repair and period.holds(duty.seen_on)]
     theirs = tuple((one.about, one.kept) for one in followed if one.by == "renter")
     ours = tuple((one.about, one.kept) for one in followed if one.by == "office")
-    shown = not 0 < len(ours) < FEWEST
+    shown = is_shown(len(ours))
     beside = (
         ("office_followed_up", len(ours) if shown else None),
         ("office_kept", sum(kept for _, kept in ours) if shown else None),

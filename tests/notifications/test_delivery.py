@@ -47,7 +47,7 @@ from shared.writer.loop import Writer
 from tests.conftest import ScratchDatabases, settings_of
 from tests.notifications.carriers import SECRET, Counted, Post, free_port, gateway, mail_server
 from tests.notifications.conftest import Notifications, at_work
-from tests.notifications.test_doors import AN, BERT, FATMA, KAREL, LEASE, POLICY, TOM, VISIT, reason, recorded
+from tests.notifications.examples import AN, BERT, FATMA, KAREL, LEASE, POLICY, TOM, VISIT, reason, recorded
 from tests.one_service import laid_out
 from tests.shared.shop import Issuer
 

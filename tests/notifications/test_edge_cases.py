@@ -30,7 +30,7 @@ from shared.contracts.visits import (
     VisitPlannedV1,
 )
 from tests.notifications.conftest import Notifications
-from tests.notifications.test_doors import (
+from tests.notifications.examples import (
     AN,
     BERT,
     EVALUATION,

@@ -18,8 +18,8 @@ from services.notifications.rules.kinds import (
 )
 from shared.contracts.notifications import Kind
 from shared.decisions import Person
+from tests.notifications.examples import POLICY
 from tests.notifications.letters import FATMA, KAREL, RITA, TOM
-from tests.notifications.test_doors import POLICY
 from tests.specification import state_of
 
 KINDS: tuple[Kind, ...] = get_args(Kind)

@@ -11,7 +11,7 @@ from shared.contracts.evaluations import EvaluationCommunicatedV1
 from shared.contracts.visits import OfficeChangedV1
 from shared.hand_over import LeaseMoved
 from tests.notifications.conftest import Notifications
-from tests.notifications.test_doors import (
+from tests.notifications.examples import (
     AN,
     EVALUATION,
     KAREL,

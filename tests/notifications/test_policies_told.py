@@ -11,8 +11,8 @@ import pytest
 
 from shared.contracts.visits import CounsellorAssignedV1, LeaseEndedV1, RenterInformedOfPolicyV1
 from tests.notifications.conftest import Notifications
+from tests.notifications.examples import POLICY
 from tests.notifications.letters import registered
-from tests.notifications.test_doors import POLICY
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

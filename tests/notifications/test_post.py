@@ -15,8 +15,8 @@ from services.notifications.rules.post import PostBatch, make_batch
 from services.notifications.rules.refusals import CarrierFileUnreadable
 from shared.refusals import Unknown, WrongState
 from tests.notifications.conftest import Notifications
+from tests.notifications.examples import AN, BERT, FATMA, KAREL, LEASE, TOM, reason, recorded, sent
 from tests.notifications.letters import APPROVED, DECIDED, drafted
-from tests.notifications.test_doors import AN, BERT, FATMA, KAREL, LEASE, TOM, reason, recorded, sent
 from tests.specification import state_of
 
 

@@ -32,8 +32,8 @@ from shared.contracts.visits import (
 from shared.day import Day
 from tests.notifications.carriers import Counted, Post
 from tests.notifications.conftest import Notifications
+from tests.notifications.examples import AN, FATMA, KAREL, LEASE, POLICY, VISIT
 from tests.notifications.test_delivery import asked, carried, delivery, post
-from tests.notifications.test_doors import AN, FATMA, KAREL, LEASE, POLICY, VISIT
 
 __all__ = ["asked", "delivery", "post"]  # fixtures
 

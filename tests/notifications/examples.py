@@ -9,6 +9,7 @@ import httpx
 from shared.contracts.evaluations import (
     ChecklistItem,
     ChecklistPublishedV1,
+    EvaluationCommunicatedV1,
     EvaluationDecidedNegativeV1,
     GroundToldOfV1,
     OfficeFoundedV1,
@@ -129,6 +130,20 @@ async def decided_negative(notifications: Notifications, **other: Any) -> Evalua
     decided = replace(decided, **other)
     await notifications.told(decided)
     return decided
+
+
+def communicated(
+    on: date, *, until: date, evaluation: str = EVALUATION, letter: str = "c-1"
+) -> EvaluationCommunicatedV1:
+    """Return that the letter on a negative evaluation reached the renter, who may contest it until a day."""
+    return EvaluationCommunicatedV1(
+        lease=LEASE,
+        evaluation=evaluation,
+        communication=letter,
+        communicated_on=on,
+        contest_until=until,
+        late_registered=False,
+    )
 
 
 def recorded(answer: httpx.Response) -> list[str]:

@@ -30,7 +30,7 @@ from services.notifications.events import SendingQueued
 from services.notifications.main import SERVICE
 from services.notifications.names import sending_named
 from services.notifications.rules.sending import SENDING, begin, queue
-from shared.contracts.evaluations import EvaluationCommunicatedV1, OfficeFoundedV1
+from shared.contracts.evaluations import OfficeFoundedV1
 from shared.contracts.visits import (
     ContactPointV1,
     CounsellorAssignedV1,
@@ -47,7 +47,19 @@ from shared.writer.loop import Writer
 from tests.conftest import ScratchDatabases, settings_of
 from tests.notifications.carriers import SECRET, Counted, Post, free_port, gateway, mail_server
 from tests.notifications.conftest import Notifications, at_work
-from tests.notifications.examples import AN, BERT, FATMA, KAREL, LEASE, POLICY, TOM, VISIT, reason, recorded
+from tests.notifications.examples import (
+    AN,
+    BERT,
+    FATMA,
+    KAREL,
+    LEASE,
+    POLICY,
+    TOM,
+    VISIT,
+    communicated,
+    reason,
+    recorded,
+)
 from tests.one_service import laid_out
 from tests.shared.shop import Issuer
 
@@ -556,19 +568,12 @@ async def test_a_reminder_leaves_once_whatever_is_told_or_done_again(
 ) -> None:
     monkeypatch.setattr(days, "channels_here", lambda: ("email", "sms", "whatsapp"))
     await a_lease(notifications)
-    communicated = EvaluationCommunicatedV1(
-        lease=LEASE,
-        evaluation=str(uuid4()),
-        communication=str(uuid4()),
-        communicated_on=notifications.today,
-        contest_until=notifications.today + timedelta(days=30),
-        late_registered=False,
-    )
+    reached = communicated(notifications.today, until=notifications.today + timedelta(days=30), evaluation=str(uuid4()))
     id = str(uuid4())
-    await notifications.told(communicated, id=id)
+    await notifications.told(reached, id=id)
     tomorrow = notifications.today + timedelta(days=1)
     for _ in range(3):
-        await notifications.told(communicated, id=id)  # delivered again, or published again after a loss
+        await notifications.told(reached, id=id)  # delivered again, or published again after a loss
         await notifications.day(tomorrow)
         await carried(delivery)
         await notifications.rebuild()
@@ -582,14 +587,7 @@ async def test_a_reminder_to_who_left_is_dropped_and_keeps_no_other_back(
 ) -> None:
     monkeypatch.setattr(days, "channels_here", lambda: ("email", "sms", "whatsapp"))
     await a_lease(notifications)
-    communicated = EvaluationCommunicatedV1(
-        lease=LEASE,
-        evaluation=str(uuid4()),
-        communication=str(uuid4()),
-        communicated_on=notifications.today,
-        contest_until=notifications.today + timedelta(days=30),
-        late_registered=False,
-    )
+    reached = communicated(notifications.today, until=notifications.today + timedelta(days=30), evaluation=str(uuid4()))
     bert = PartyV1(
         id=BERT,
         name=await notifications.seal("name", "Bert Wouters", LEASE, "A"),
@@ -598,7 +596,7 @@ async def test_a_reminder_to_who_left_is_dropped_and_keeps_no_other_back(
         contacts=(ContactPointV1(kind="email", value=await notifications.seal("value", AT["email"], LEASE, "A")),),
     )
     await notifications.told(
-        communicated,
+        reached,
         PartyAddedV1(lease=LEASE, party=bert, joined_on=notifications.today),
         PartyLeftV1(lease=LEASE, party=AN, left_on=notifications.today),
     )

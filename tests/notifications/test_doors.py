@@ -12,7 +12,6 @@ from services.notifications.rules.content import missing_in
 from shared.contracts.evaluations import (
     AttemptRefusedV1,
     EvaluationAnnulledV1,
-    EvaluationCommunicatedV1,
     EvaluationCommunicationCorrectedV1,
     EvaluationContestedV1,
     EvaluationCountRestatedV1,
@@ -75,6 +74,7 @@ from tests.notifications.examples import (
     WIM,
     a_lease,
     approved,
+    communicated,
     decided_negative,
     outcome,
     reason,
@@ -119,9 +119,8 @@ async def test_the_letter_says_everything_that_it_must(notifications: Notificati
         "De keuken is al twee keer besproken",
         "Negatieve evaluaties vóór deze brief: nul (0)",
         "Met deze brief erbij: één (1)",
-        "vierentwintig",
     ):
-        assert said in text or said == "vierentwintig"
+        assert said in text
     assert sum(line.startswith("> ") for line in text.splitlines()) <= 5
     assert letter["drafted_by"] == "SYS"
 
@@ -630,15 +629,8 @@ async def test_the_contest_term_is_told_and_reminded_of(notifications: Notificat
     await a_lease(notifications)
     await decided_negative(notifications)
     until = notifications.today + timedelta(days=30)
-    communicated = EvaluationCommunicatedV1(
-        lease=LEASE,
-        evaluation=EVALUATION,
-        communication=str(uuid4()),
-        communicated_on=notifications.today,
-        contest_until=until,
-        late_registered=False,
-    )
-    await notifications.told(communicated)
+    reached = communicated(notifications.today, until=until)
+    await notifications.told(reached)
     assert (await notifications.letter(LEASE, kind="L-16"))["state"] == "draft"
     await notifications.days_until(until)
     begins, ends = await notifications.letters(LEASE, kind="L-16")
@@ -654,14 +646,7 @@ async def test_of_a_term_that_was_corrected_before_it_was_told_the_renter_hears_
     await decided_negative(notifications)
     day, letter = notifications.today, str(uuid4())
     until = day + timedelta(days=40)
-    communicated = EvaluationCommunicatedV1(
-        lease=LEASE,
-        evaluation=EVALUATION,
-        communication=letter,
-        communicated_on=day,
-        contest_until=day + timedelta(days=30),
-        late_registered=False,
-    )
+    reached = communicated(day, until=day + timedelta(days=30), letter=letter)
     corrected = EvaluationCommunicationCorrectedV1(
         lease=LEASE,
         evaluation=EVALUATION,
@@ -669,7 +654,7 @@ async def test_of_a_term_that_was_corrected_before_it_was_told_the_renter_hears_
         communicated_on=day if still else None,
         contest_until=until if still else None,
     )
-    await notifications.told(communicated, corrected)
+    await notifications.told(reached, corrected)
     await notifications.day(day + timedelta(days=1))
     first, *others = await notifications.letters(LEASE, kind="L-16")
     assert (first["state"], [one["state"] for one in others]) == ("dropped", ["approved"] if still else [])
@@ -681,17 +666,10 @@ async def test_of_a_withdrawn_evaluation_nobody_is_told_until_when_it_can_be_con
     await a_lease(notifications)
     await decided_negative(notifications)
     until = notifications.today + timedelta(days=10)
-    communicated = EvaluationCommunicatedV1(
-        lease=LEASE,
-        evaluation=EVALUATION,
-        communication=str(uuid4()),
-        communicated_on=notifications.today,
-        contest_until=until,
-        late_registered=False,
-    )
+    reached = communicated(notifications.today, until=until)
     why = await notifications.seal("why", "Een andere woning.", LEASE)
     withdrawn = EvaluationWithdrawnV1(lease=LEASE, evaluation=EVALUATION, why=why, by="karel")
-    await notifications.told(communicated, withdrawn)
+    await notifications.told(reached, withdrawn)
     await notifications.days_until(until)
     assert [letter["state"] for letter in await notifications.letters(LEASE, kind="L-16")] == ["dropped"]
     await notifications.rebuild()
@@ -887,16 +865,9 @@ async def test_nothing_is_sent_to_somebody_who_died(notifications: Notifications
 async def test_who_died_is_reminded_of_nothing(notifications: Notifications) -> None:
     await a_lease(notifications)
     await decided_negative(notifications)
-    communicated = EvaluationCommunicatedV1(
-        lease=LEASE,
-        evaluation=EVALUATION,
-        communication=str(uuid4()),
-        communicated_on=notifications.today,
-        contest_until=notifications.today + timedelta(days=5),
-        late_registered=False,
-    )
+    reached = communicated(notifications.today, until=notifications.today + timedelta(days=5))
     died = LeaseEndedV1(lease=LEASE, mode="by_law", ground="death_last_renter", ended_on=notifications.today)
-    await notifications.told(communicated, died)
+    await notifications.told(reached, died)
     await notifications.days_until(notifications.today + timedelta(days=2))
     assert [letter["state"] for letter in await notifications.letters(LEASE, kind="L-16")] == ["dropped"]
 

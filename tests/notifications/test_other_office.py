@@ -7,19 +7,18 @@ from typing import Any
 
 import pytest
 
-from shared.contracts.evaluations import EvaluationCommunicatedV1
 from shared.contracts.visits import OfficeChangedV1
 from shared.hand_over import LeaseMoved
 from tests.notifications.conftest import Notifications
 from tests.notifications.examples import (
     AN,
-    EVALUATION,
     KAREL,
     LEASE,
     RECEIPT,
     TOM,
     a_lease,
     approved,
+    communicated,
     decided_negative,
     outcome,
     reason,
@@ -102,14 +101,7 @@ async def test_the_renters_own_dates_are_told_by_the_office_that_has_the_lease(n
     await a_lease(notifications)
     await decided_negative(notifications)
     until = notifications.today + timedelta(days=30)
-    told = EvaluationCommunicatedV1(
-        lease=LEASE,
-        evaluation=EVALUATION,
-        communication="c-1",
-        communicated_on=notifications.today,
-        contest_until=until,
-        late_registered=False,
-    )
+    told = communicated(notifications.today, until=until)
     await notifications.told(told)
     other = await goes(notifications)
     for one in (notifications, other):

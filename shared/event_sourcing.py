@@ -113,8 +113,6 @@ class EventStore:
     def __init__(self, writer: Writer, codec: Codec, pool: asyncpg.Pool, seals: Seals) -> None:
         self.writer = writer
         self.seals = seals
-        if isinstance(seals, Seals):
-            writer.widen = seals.widen
         self._codec = codec
         self._pool = pool
         self._connections = _Connections(pool)

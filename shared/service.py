@@ -188,6 +188,7 @@ class Service:
             clock=clock,
             companions=self.companions(seals),
             stays=self.stays,
+            widen=seals.widen,
         )
         store = EventStore(writer, codec, pool, seals)
         bus = Bus(settings.nats, user=self.name, seed_file=settings.nats_seed_file)

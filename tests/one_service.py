@@ -115,6 +115,8 @@ async def small_store(
     database: ScratchDatabase, *streams: AnyStream, seals: Seals | None = None, **more: Any
 ) -> AsyncIterator[EventStore]:
     """Have a store at work on a database, whose writer is a ``small_writer``."""
+    if seals is not None:
+        more["widen"] = seals.widen
     async with (
         writing(small_writer(database, *streams, **more)) as writer,
         asyncpg.create_pool(database.at_work, min_size=0, max_size=4) as pool,
@@ -142,6 +144,7 @@ async def serving(
         clock=clock,
         companions=service.companions(seals),
         stays=service.stays,
+        widen=seals.widen,
     )
     async with writing(writer), asyncpg.create_pool(at_work, min_size=0, max_size=4) as pool:
         store = EventStore(writer, codec, pool, seals)

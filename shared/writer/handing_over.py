@@ -52,7 +52,7 @@ class HandingOver:
     """Lays leases under the offices that they go to, and lets nothing more be recorded where they went from.
 
     :param stays: kinds of streams that stay with the old office.
-    :ivar widen: lets another office open what is sealed under keys of the first, given both and the keys.
+    :param widen: lets another office open what is sealed under keys of the first, given both and the keys.
     """
 
     def __init__(
@@ -65,8 +65,8 @@ class HandingOver:
         streams: Mapping[str, AnyStream],
         stays: Iterable[AnyStream],
         companions: Sequence[Companion],
+        widen: Widen,
     ) -> None:
-        self.widen: Widen = _no_keys
         self._memory = memory
         self._look = look
         self._recording = recording
@@ -74,6 +74,7 @@ class HandingOver:
         self._streams = streams
         self._stays = frozenset(stream.kind for stream in stays)
         self._companions = companions
+        self._widen = widen
 
     def must_be_competent(self, one: Asked, events: Sequence[Any], batch: Batch) -> None:
         """Let nothing be recorded about a lease under an office that it went from.
@@ -120,7 +121,7 @@ class HandingOver:
             }
         )
         keys = keys_in((*leaving.events, *self._not_stored_yet(leaving, going, batch)))
-        await self.widen(going.from_office, going.to_office, keys)
+        await self._widen(going.from_office, going.to_office, keys)
         batch.leaving[going] = leaving
         batch.along[going] = [
             await companion.leaving(self._look.connection, going)
@@ -233,5 +234,5 @@ class HandingOver:
         self._recording.view(going.to_office, stream, id, after, whole, batch)
 
 
-async def _no_keys(_from: str, _to: str, _keys: set[str]) -> None:
+async def no_keys(_from: str, _to: str, _keys: set[str]) -> None:
     """Where nothing is sealed, no keys go along."""

@@ -42,7 +42,7 @@ from shared.writer.awake import Awake
 from shared.writer.batch import NOTHING_BELOW, Batch, Head, Held
 from shared.writer.companions import Companion
 from shared.writer.deciding import Deciding
-from shared.writer.handing_over import HandingOver, Widen
+from shared.writer.handing_over import HandingOver, Widen, no_keys
 from shared.writer.look import Look
 from shared.writer.memory import STREAMS_HELD, Memory
 from shared.writer.messages import Messages
@@ -75,6 +75,7 @@ class Writer:
     :ivar on_others: hears that somebody else wrote, before anything is decided on top of that.
     :ivar vouch: returns once writing may begin: at a start, and after ``look_again`` (``shared.witness``).
     :ivar waits: why writing waits for a person.
+    :ivar widen: lets another office open what is sealed under keys of the first, given both and the keys.
     """
 
     def __init__(
@@ -94,6 +95,7 @@ class Writer:
         largest_batch: int = 256,
         streams_held: int = STREAMS_HELD,
         stays: Iterable[AnyStream] = (),
+        widen: Widen = no_keys,
     ) -> None:
         self.service = service
         self.ready = asyncio.Event()
@@ -103,6 +105,7 @@ class Writer:
         self.vouch: Callable[[], Awaitable[None]] | None = None
         self.waits: Mapping[str, str | int] | None = None
         self.memory = Memory(streams_held)
+        self.widen = widen
         self._connect = connect
         self._connection: asyncpg.Connection | None = None  # stores; the look before the next batch has its own
         self._companions = companions
@@ -132,7 +135,14 @@ class Writer:
             clock=clock,
         )
         self._handing_over = HandingOver(
-            self.memory, self._look, recording, codec=codec, streams=by_kind, stays=stays, companions=companions
+            self.memory,
+            self._look,
+            recording,
+            codec=codec,
+            streams=by_kind,
+            stays=stays,
+            companions=companions,
+            widen=widen,
         )
         self._deciding = Deciding(
             self.memory,
@@ -251,15 +261,6 @@ class Writer:
     def log_head(self) -> tuple[int, bytes]:
         """The position of the last event in the log, and the hash over all of it."""
         return self._head.log, self._head.hash
-
-    @property
-    def widen(self) -> Widen:
-        """What lets another office open what is sealed under keys of the first, given both and the keys."""
-        return self._handing_over.widen
-
-    @widen.setter
-    def widen(self, widen: Widen) -> None:
-        self._handing_over.widen = widen
 
     # -- the loop -----------------------------------------------------------------------------------------------------
 

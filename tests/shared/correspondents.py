@@ -203,6 +203,7 @@ async def at_work(
     streams = (LEASE, NOTICED, KEPT, *STREAMS)
     codec = Codec(streams)
     clock = SystemClock()
+    seals = await Seals.connect(keys.url(name), master)
     writer = Writer(
         service=name,
         connect=lambda: asyncpg.connect(database.at_work, timeout=5, command_timeout=10),
@@ -213,9 +214,8 @@ async def at_work(
         views=(),
         authority_stream=None,
         clock=clock,
+        widen=seals.widen,
     )
-    own = keys.url(name)
-    seals = await Seals.connect(own, master)
     async with (
         asyncpg.create_pool(database.at_work, min_size=0, max_size=4, command_timeout=10) as pool,
         asyncpg.create_pool(database.all_offices, min_size=0, max_size=4, command_timeout=10) as every_office,

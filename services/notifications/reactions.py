@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from services.notifications import views
-from services.notifications.events import Addressee, CommunicationDrafted
+from services.notifications.events import CommunicationDrafted
 from services.notifications.letters import (
     OFFICE,
     ContestTerm,
@@ -152,7 +152,6 @@ class Wanted:
     kind: Kind
     about_kind: About
     about_id: str
-    addressees: tuple[Addressee, ...] | None = None  # None: the group of the kind
     replaces: str | None = None  # a letter that is dropped for it
     because: Untrue = "cause_gone"  # what that one says is so no more
     told: Any = None
@@ -178,7 +177,8 @@ async def follow(
 ) -> None:
     """Keep a fact about a lease and record in one commit what follows from it: drafts, drops, tasks.
 
-    :param dropped: letters in whose place nothing is drafted.
+    :param gone: letters whose cause the fact takes away.
+    :param dropped: letters that say what is so no more, in whose place nothing is drafted.
     :param ask: a further task, whose id may lie outside the lease.
     :param over: tasks outside the lease whose cause the fact takes away.
     :param from_office: from where the lease comes with this fact, and all that is known of it.
@@ -268,9 +268,7 @@ async def _draft(want: Wanted, told: Told[Any], store: EventStore, file: LeaseFi
         kind=want.kind,
         about_kind=want.about_kind,
         about_id=want.about_id,
-        addressees=want.addressees
-        if want.addressees is not None
-        else addressees_of(file, kind=want.kind, on=told.today, arrears=rests_on_arrears(file, want.about_id)),
+        addressees=addressees_of(file, kind=want.kind, on=told.today, arrears=rests_on_arrears(file, want.about_id)),
         told=want.told or told.data,
         replaces=want.replaces,
     )

@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 import signal
+import socket
 import sys
 import time as machine
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
@@ -34,6 +35,7 @@ SECONDS_TO_READY = 120.0
 ASKED_TO_STOP = {130: signal.SIGINT, 143: signal.SIGTERM, 129: signal.SIGHUP}
 _LONG_ENOUGH = 5.0  # seconds after which a start counts as a good one
 _DELAYS = (0.05, 0.25, 0.5, 1.0, 2.0)  # seconds before a child is started again; the later ones when it keeps ending
+_SECONDS_TO_LET_GO = 1.0  # a port: children of a supervisor that was killed are gone a moment after it
 _SECONDS_TO_HOLD = 1.0  # the state folder: who asks whether a platform runs on it has it for a moment
 
 Say = Callable[[str], None]
@@ -143,6 +145,7 @@ class Supervisor:
         self._stopping.set()
 
     async def _start(self) -> None:
+        ports = dict(zip(SERVICES, ports_from(self._port), strict=True))
         database, bus = await asyncio.gather(
             asyncio.to_thread(postgres.prepare, self._state), asyncio.to_thread(nats.prepare, self._state)
         )
@@ -188,7 +191,6 @@ class Supervisor:
                 dies_by=signal.SIGKILL,
             )
         )
-        ports = dict(zip(SERVICES, _ports(self._port), strict=True))
         environments = {
             service: service_settings(self._state, service, ports[service], database=database.port, bus=bus.port)
             for service in SERVICES
@@ -413,13 +415,34 @@ def _python(module: str) -> list[str]:
     return [sys.executable, "-P", "-m", module]
 
 
-def _ports(first: int | None) -> list[int]:
-    if first is not None:
-        return [first + offset for offset in range(len(SERVICES))]
-    ports: set[int] = set()
-    while len(ports) < len(SERVICES):
-        ports.add(free_port())
-    return sorted(ports)
+def ports_from(first: int | None) -> list[int]:
+    """Return the ports of the services: from a first one on, or any that are free.
+
+    :raises DidNotStart: somebody listens there already, who would be taken for a service of ours.
+    """
+    if first is None:
+        ports: set[int] = set()
+        while len(ports) < len(SERVICES):
+            ports.add(free_port())
+        return sorted(ports)
+    asked = [first + offset for offset in range(len(SERVICES))]
+    until = machine.monotonic() + _SECONDS_TO_LET_GO
+    while taken := [(port, why) for port in asked if (why := _why_not(port)) is not None]:
+        if machine.monotonic() > until:
+            raise DidNotStart("port {} cannot be used: {}".format(*taken[0]))
+        machine.sleep(0.05)
+    return asked
+
+
+def _why_not(port: int) -> str | None:
+    with socket.socket() as probe:
+        # As the services bind: connections that a platform before left behind are in nobody's way.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as why:
+            return why.strerror
+    return None
 
 
 def _signal(component: Component, number: signal.Signals) -> None:

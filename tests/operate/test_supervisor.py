@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -20,7 +21,7 @@ from operate import key_database, nats, postgres, supervisor
 from operate.platform import NotRunning, Platform
 from operate.postgres import Postgres, forget
 from operate.state import PROJECT, SERVICES, State
-from operate.supervisor import Supervisor, is_running
+from operate.supervisor import DidNotStart, Supervisor, is_running, ports_from
 
 ALL = (*SERVICES, "bus-keeper", "postgres", "nats")
 pytestmark = pytest.mark.journey
@@ -281,3 +282,12 @@ def test_a_token_stands_alone_on_stdout(platform: Platform) -> None:
     assert asked.returncode == 0
     assert len(said.decode().strip().split(".")) == 3
     assert said.count(b"\n") == 1
+
+
+def test_who_listens_on_a_port_already_is_not_taken_for_a_service_of_ours() -> None:
+    with socket.socket() as somebody:
+        somebody.bind(("127.0.0.1", 0))
+        somebody.listen()
+        port = somebody.getsockname()[1]
+        with pytest.raises(DidNotStart, match=f"port {port} cannot be used: Address already in use"):
+            ports_from(port)

@@ -92,7 +92,8 @@ def bench(names: Sequence[str], *, json_file: Path | None) -> int:
     """Measure the named figures (all by default), print each pair, write JSON where asked.
 
     :param names: ``append@8``, or ``append`` for that figure at every number of callers.
-    :returns: 0 when all was measured, 1 when a check found something else than was acknowledged, 2 for a wrong name.
+    :returns: 0 when all was measured, 1 when a check found something else than was acknowledged, 2 when a
+        name is that of no figure.
     """
     console = Console()
     known = [name for family, _ in CELLS for name in family]
@@ -115,7 +116,7 @@ def bench(names: Sequence[str], *, json_file: Path | None) -> int:
                             try:
                                 told.update(await measured(cell, console))
                             except NotAsAcknowledged as why:
-                                failed.append(cell.name)
+                                failed.extend(figure.name for figure in cell.told)
                                 console.print(f"  {cell.name}: not measured: {why}", highlight=False)
                             _write(json_file, told)
 
@@ -124,14 +125,20 @@ def bench(names: Sequence[str], *, json_file: Path | None) -> int:
         noisy = "  (too noisy)" if seen.get("too_noisy") else ""
         console.print(f"{name:24} ratio {seen['ratio']:6.2f}{noisy}", highlight=False)
     _write(json_file, told)
+    missed = [name for name in names if not any(name in _names_of(figure) for figure in (*told, *failed))]
+    if missed:
+        console.print(f"not measured, there is no such figure: {', '.join(missed)}", highlight=False)
+        return 2
     return 1 if failed else 0
 
 
 def _is_wanted(cell: Cell, names: Sequence[str]) -> bool:
-    figures = {figure.name for figure in cell.told}
-    return not names or any(
-        name in figures or any(figure.partition("@")[0] == name for figure in figures) for name in names
-    )
+    return not names or any(name in _names_of(figure.name) for figure in cell.told for name in names)
+
+
+def _names_of(figure: str) -> tuple[str, str]:
+    """Return by which names a figure can be asked for."""
+    return figure, figure.partition("@")[0]
 
 
 def _write(file: Path | None, told: Mapping[str, Any]) -> None:

@@ -1,12 +1,13 @@
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from operate.bench import CELLS, bench
-from operate.benchmarks.cell import Figure, Run
+from operate.benchmarks.cell import Cell, Figure, NotAsAcknowledged, Run
 from operate.benchmarks.knocking import Callers, Unexpected, post
 
 ASKED_FOR = {
@@ -22,6 +23,31 @@ def test_every_figure_that_is_asked_for_has_its_name() -> None:
 
 def test_an_unknown_name_is_refused_before_anything_is_started() -> None:
     assert bench(["append@8", "apend"], json_file=None) == 2
+
+
+def test_a_figure_that_no_cell_gives_was_not_measured(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def nothing_to_check() -> None:
+        pass
+
+    async def something_is_missing() -> None:
+        raise NotAsAcknowledged
+
+    async def stretch(_seconds: float) -> Run:
+        return Run(2.0, 1.0, 1.0)
+
+    async def cells(_ground: Any) -> AsyncIterator[Cell]:
+        yield Cell("append@8", "events/s", stretch, stretch, nothing_to_check, pairs=1)
+        yield Cell("append@64", "events/s", stretch, stretch, something_is_missing, pairs=1)
+
+    monkeypatch.setattr("operate.bench.CELLS", ((("append",), cells),))
+    monkeypatch.setattr("operate.bench.prepared", lambda _state: nullcontext())
+    assert bench(["append@8"], json_file=None) == 0
+    assert bench(["append@64"], json_file=None) == 1
+    assert bench(["append"], json_file=None) == 1
+    assert bench(["append@8", "append@99"], json_file=None) == 2
+    assert "there is no such figure: append@99" in capsys.readouterr().out
 
 
 def test_of_a_rate_more_is_better_and_of_a_time_less() -> None:

@@ -347,6 +347,7 @@ def show_termination(_id: str, termination: Termination) -> Mapping[str, Any] | 
     if termination.state == "unknown":
         return None
     decided, dates, judgment = termination.decided, termination.dates, termination.judgment
+    note = termination.proportionality.last
     return {
         "state": termination.state,
         "lease": termination.lease,
@@ -363,10 +364,10 @@ def show_termination(_id: str, termination: Termination) -> Mapping[str, Any] | 
             "count_below_threshold": termination.doubt.count,
         },
         "hearings": [
-            {"kind": type(hearing).__name__, "on": hearing.on, "invited_on": hearing.invited_on, "by": hearing.by}
-            for hearing in termination.hearings
+            {"kind": type(said).__name__, "on": said.on, "invited_on": said.invited_on, "by": said.by}
+            for said in (hearing.said for hearing in termination.hearings)
         ],
-        "proportionality_note": termination.proportionality.note if termination.proportionality else None,
+        "proportionality_note": note.said.note if note else None,
         "grounds": [asdict(ground) for ground in termination.grounds],
         "proposed_by": termination.proposer or None,
         "decided_by": decided.by if decided else None,

@@ -21,6 +21,7 @@ from shared.contracts.visits import (
     StandstillStartedV1,
 )
 from tests.evaluations.a_file import (
+    ADDRESSED,
     CHECKED,
     HEARD,
     IN_ORDER,
@@ -29,6 +30,7 @@ from tests.evaluations.a_file import (
     PROVEN,
     SERIOUS,
     TODAY,
+    WEIGHED,
     a_lease,
     consulted,
     decided,
@@ -148,6 +150,26 @@ def test_g2_covers_every_ground_and_each_is_still_the_renters() -> None:
     assert stands(a_lease(), OPENED, checked)["G2"] == (False, "ground_not_checked")
     lost = a_lease().reattribute(SERIOUS, to="landlord", on=TODAY, item="SCH-03")
     assert stands(lost, OPENED, CHECKED)["G2"] == (False, "not_the_renters")
+
+
+def test_what_people_recorded_since_closes_no_gate_of_a_day_before() -> None:
+    before = date(2026, 5, 19)
+    since = [recorded(told, on=TODAY) for told in (CHECKED, WEIGHED, IN_ORDER)]
+    checked_since = replace(ADDRESSED, addressees=tuple(replace(one, checked_on=TODAY) for one in ADDRESSED.addressees))
+    stood = stands(a_lease(), OPENED, *since, checked_since, on=before)
+    assert [stood[gate] for gate in ("G2", "G3", "G9")] == [(False, "not_recorded")] * 3
+    assert stood["G8"] == (False, "addressee_missing")
+    stood = stands(a_lease(), OPENED, *since, checked_since)
+    assert all(stood[gate][0] for gate in ("G2", "G3", "G8", "G9"))
+
+
+def test_what_people_recorded_anew_leaves_what_it_proved_on_a_day_before() -> None:
+    before = date(2026, 5, 19)
+    again = recorded(replace(IN_ORDER, in_order=False), on=TODAY)
+    checked_since = replace(ADDRESSED, addressees=tuple(replace(one, checked_on=TODAY) for one in ADDRESSED.addressees))
+    assert stands(a_lease(), *PROVEN, again, on=before)["G9"] == (True, "landlord_in_order")
+    assert stands(a_lease(), *PROVEN, again)["G9"] == (False, "landlord_not_in_order")
+    assert stands(a_lease(), *PROVEN, checked_since, on=before)["G8"] == (True, "addressees_checked")
 
 
 def test_g4_for_arrears_the_ocmw_answers_or_had_its_time() -> None:

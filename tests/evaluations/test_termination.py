@@ -56,7 +56,7 @@ from tests.evaluations.a_file import (
     proposed,
 )
 from tests.evaluations.a_lease import KAREL, LEASE, ALease, text
-from tests.specification import given, state_of
+from tests.specification import given, recorded, state_of
 
 CLOSED = TerminationNotPursued(reasons=text("wij gaan verder"), measures=(), by="rita")
 
@@ -107,20 +107,30 @@ def test_what_is_computed_or_filled_from_events_is_not_recorded(gate: str) -> No
 
 def test_the_gates_of_people_are_recorded_once_with_proof() -> None:
     given(TERMINATION, OPENED).when(
-        check_attribution, findings=(SERIOUS, LASTING), note=text("nagekeken"), by=BY_KAREL
+        check_attribution, findings=(SERIOUS, LASTING), note=text("nagekeken"), on=TODAY, by=BY_KAREL
     ).then(CHECKED)
     given(TERMINATION, OPENED, CHECKED).when(
-        check_attribution, findings=(SERIOUS, LASTING), note=text("Nagekeken"), by=BY_KAREL
+        check_attribution, findings=(SERIOUS, LASTING), note=text("Nagekeken"), on=TODAY, by=BY_KAREL
     ).then_nothing_happens()
-    given(TERMINATION, OPENED).when(check_attribution, findings=(), note=text("x"), by=BY_KAREL).then_refused(NoProof)
+    given(TERMINATION, OPENED).when(check_attribution, findings=(), note=text("x"), on=TODAY, by=BY_KAREL).then_refused(
+        NoProof
+    )
     given(TERMINATION, OPENED).when(
-        write_proportionality_note, note=text("alleenstaand, twee kinderen"), by=BY_KAREL
+        write_proportionality_note, note=text("alleenstaand, twee kinderen"), on=TODAY, by=BY_KAREL
     ).then(WEIGHED)
-    given(TERMINATION, OPENED).when(write_proportionality_note, note=None, by=BY_KAREL).then_refused(NoProof)
-    given(TERMINATION, OPENED).when(check_landlord_duties, in_order=None, note=None, by=BY_KAREL).then_refused(NoProof)
-    given(TERMINATION, OPENED).when(check_landlord_duties, in_order=True, note=None, by=BY_KAREL).then(
+    given(TERMINATION, OPENED).when(write_proportionality_note, note=None, on=TODAY, by=BY_KAREL).then_refused(NoProof)
+    nothing_said: dict[str, Any] = {"in_order": None, "note": None, "on": TODAY, "by": BY_KAREL}
+    given(TERMINATION, OPENED).when(check_landlord_duties, **nothing_said).then_refused(NoProof)
+    given(TERMINATION, OPENED).when(check_landlord_duties, **{**nothing_said, "in_order": True}).then(
         replace(IN_ORDER, by=KAREL)
     )
+
+
+def test_the_same_words_of_an_earlier_day_prove_more() -> None:
+    written = recorded(WEIGHED, on=TODAY)
+    again: dict[str, Any] = {"note": WEIGHED.note, "by": BY_KAREL}
+    given(TERMINATION, OPENED, written).when(write_proportionality_note, on=TODAY, **again).then_nothing_happens()
+    given(TERMINATION, OPENED, written).when(write_proportionality_note, on=date(2026, 5, 18), **again).then(WEIGHED)
 
 
 def addressed(**changed: Any) -> dict[str, Any]:
@@ -139,7 +149,8 @@ def test_addresses_are_checked_by_then() -> None:
 def test_what_the_decision_rests_on_is_recorded_before_it() -> None:
     lease = a_lease()
     after = (OPENED, proposed(lease), decided(lease))
-    given(TERMINATION, *after).when(write_proportionality_note, note=text("x"), by=BY_KAREL).then_refused(WrongState)
+    note: dict[str, Any] = {"note": text("x"), "on": TODAY, "by": BY_KAREL}
+    given(TERMINATION, *after).when(write_proportionality_note, **note).then_refused(WrongState)
     given(TERMINATION, *after).when(check_addressees, **addressed()).then(replace(ADDRESSED, by=KAREL))
 
 

@@ -164,15 +164,15 @@ def record_gate(termination: Termination, asked: Asked[RecordGate]) -> Iterable[
     match body.gate:
         case "G2":
             checked = _attributed(case, on=by.day) if proof.findings is None else named(proof.findings)
-            return check_attribution(termination, findings=() if empty else checked, note=note, by=by.person)
+            return check_attribution(termination, findings=() if empty else checked, note=note, on=by.day, by=by.person)
         case "G3":
-            return write_proportionality_note(termination, note=note, by=by.person)
+            return write_proportionality_note(termination, note=note, on=by.day, by=by.person)
         case "G8":
             addressees = () if empty else _addressees(proof, case, on=by.day)
             return check_addressees(termination, addressees=addressees, today=by.today, by=by.person)
         case _:
             in_order = None if empty else proof.in_order is not False
-            return check_landlord_duties(termination, in_order=in_order, note=note, by=by.person)
+            return check_landlord_duties(termination, in_order=in_order, note=note, on=by.day, by=by.person)
 
 
 def _attributed(case: Case, *, on: date) -> tuple[str, ...]:

@@ -174,7 +174,7 @@ def tested(
     return (
         _heard(termination, case, on),
         _attributed(termination, named, case, on),
-        _recorded(termination, "G3", "proportionality_note_written" if termination.proportionality else None),
+        _weighed(termination, on),
         _ocmw(named, case, policy, on),
         _no_standstill(named, case, on),
         _no_contest(termination, named, evaluations),
@@ -191,36 +191,39 @@ def open_gates(gates: Iterable[Gate], of: Sequence[str]) -> tuple[Named, ...]:
 
 
 def _heard(termination: Termination, case: Case, on: date) -> Gate:
-    proof = termination.proof_events.get("G1")
     hearings = [hearing for hearing in termination.hearings if hearing.on <= on]  # none that was still to come
-    if any(isinstance(hearing, HearingHeld) for hearing in hearings):
-        return Gate(gate="G1", passes=True, why="heard", proof=proof)
-    if any(isinstance(hearing, HearingDeclined) for hearing in hearings):
-        return Gate(gate="G1", passes=True, why="hearing_declined", proof=proof)
-    missed = [hearing for hearing in hearings if isinstance(hearing, HearingMissed)]
-    invited = [one for one in missed if case.invitation_arrived(termination.id, on=one.invited_on)]
-    if len({hearing.method for hearing in invited}) >= 2:
-        return Gate(gate="G1", passes=True, why="missed_twice", proof=proof)
+    for kind, why in ((HearingHeld, "heard"), (HearingDeclined, "hearing_declined")):
+        for hearing in hearings:
+            if isinstance(hearing.said, kind):
+                return Gate(gate="G1", passes=True, why=why, proof=hearing.event)
+    missed = [(one, one.said) for one in hearings if isinstance(one.said, HearingMissed)]
+    invited = [(one, said) for one, said in missed if case.invitation_arrived(termination.id, on=said.invited_on)]
+    proof = missed[-1][0].event if missed else None
+    if len({said.method for _, said in invited}) >= 2:
+        return Gate(gate="G1", passes=True, why="missed_twice", proof=invited[-1][0].event)
     if len(missed) > len(invited):
         return Gate(gate="G1", passes=False, why="invitation_not_delivered", proof=proof)
     return Gate(gate="G1", passes=False, why="missed_once" if missed else "not_heard", proof=proof)
 
 
 def _attributed(termination: Termination, grounds: Sequence[TerminationGround], case: Case, on: date) -> Gate:
-    proof = termination.proof_events.get("G2")
-    if termination.attribution is None:
+    checked = termination.attribution.by(on)
+    if checked is None:
         return Gate(gate="G2", passes=False, why="not_recorded")
     for named in grounds:
         finding = case.finding(named.finding, on=on)
-        if named.finding not in termination.attribution.findings:
-            return Gate(gate="G2", passes=False, why="ground_not_checked", proof=proof)
+        if named.finding not in checked.said.findings:
+            return Gate(gate="G2", passes=False, why="ground_not_checked", proof=checked.event)
         if finding is None or not finding.is_renters or finding.attributed_by in (None, "SYS"):
-            return Gate(gate="G2", passes=False, why="not_the_renters", proof=proof)
-    return Gate(gate="G2", passes=True, why="attribution_checked", proof=proof)
+            return Gate(gate="G2", passes=False, why="not_the_renters", proof=checked.event)
+    return Gate(gate="G2", passes=True, why="attribution_checked", proof=checked.event)
 
 
-def _recorded(termination: Termination, gate: str, why: str | None) -> Gate:
-    return Gate(gate=gate, passes=why is not None, why=why or "not_recorded", proof=termination.proof_events.get(gate))
+def _weighed(termination: Termination, on: date) -> Gate:
+    note = termination.proportionality.by(on)
+    if note is None:
+        return Gate(gate="G3", passes=False, why="not_recorded")
+    return Gate(gate="G3", passes=True, why="proportionality_note_written", proof=note.event)
 
 
 def _ocmw(grounds: Sequence[TerminationGround], case: Case, policy: PolicyAdopted, on: date) -> Gate:
@@ -266,10 +269,15 @@ def _offered(case: Case, on: date) -> Gate:
 
 
 def _addressees(termination: Termination, case: Case, on: date) -> Gate:
-    proof = termination.proof_events.get("G8")
-    if termination.addressees is None:
+    recorded = termination.addressees.last
+    if recorded is None:
         return Gate(gate="G8", passes=False, why="not_recorded")
-    checked = {one.party: one.checked_on for one in termination.addressees.addressees}
+    proof = recorded.event
+    checks = (one for told in termination.addressees.every for one in told.said.addressees)
+    checked: dict[str, date] = {}
+    for one in checks:
+        if one.checked_on <= on:  # what was looked up since does not show where the letter went that day
+            checked[one.party] = max(one.checked_on, checked.get(one.party, one.checked_on))
     back = case.came_back(termination.letters_posted)
     for party in required_addressees(case, on=on):
         if party not in checked:
@@ -282,10 +290,11 @@ def _addressees(termination: Termination, case: Case, on: date) -> Gate:
 
 
 def _landlord(termination: Termination, grounds: Sequence[TerminationGround], case: Case, on: date) -> Gate:
-    proof = termination.proof_events.get("G9")
-    if termination.landlord is None:
+    recorded = termination.landlord.by(on)
+    if recorded is None:
         return Gate(gate="G9", passes=False, why="not_recorded")
-    if not termination.landlord.in_order:
+    proof = recorded.event
+    if not recorded.said.in_order:
         return Gate(gate="G9", passes=False, why="landlord_not_in_order", proof=proof)
     if case.office_owes((named.finding for named in grounds), on=on):
         return Gate(gate="G9", passes=False, why="office_commitment_open", proof=proof)

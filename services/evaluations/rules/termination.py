@@ -4,9 +4,9 @@ What only people decide (to terminate, to continue, to confirm doubtful grounds,
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any, Literal, assert_never, cast
+from typing import Any, Generic, Literal, TypeVar, assert_never, cast
 
 from services.evaluations.events import (
     AddresseesChecked,
@@ -65,6 +65,7 @@ CLOSED = frozenset({"unknown", "closed_continue", "closed_ended"})
 BEFORE_DECISION = frozenset({"under_review", "proposed"})
 BEFORE_POSTING = frozenset({"under_review", "proposed", "decided"})
 Hearing = HearingHeld | HearingDeclined | HearingMissed
+P = TypeVar("P")
 
 
 class NotSerious(Refusal):
@@ -104,6 +105,31 @@ class Doubt:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Proof(Generic[P]):
+    """What people recorded to prove a gate, on which day, and the id of the event that says so."""
+
+    on: date
+    event: str
+    said: P
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proofs(Generic[P]):
+    """Everything recorded to prove one gate, in that order."""
+
+    every: tuple[Proof[P], ...] = ()
+
+    def by(self, day: date) -> Proof[P] | None:
+        """Return the last of what had been recorded by a day: nobody decides by what is still to be written."""
+        return next((one for one in reversed(self.every) if one.on <= day), None)
+
+    @property
+    def last(self) -> Proof[P] | None:
+        """The last of all."""
+        return self.every[-1] if self.every else None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Termination:
     """As much of a termination file as the rules must know."""
 
@@ -116,12 +142,11 @@ class Termination:
     evaluations: tuple[str, ...] = ()
     why: Sealed | None = None
     opened_by: str | None = None
-    hearings: tuple[Hearing, ...] = ()
-    attribution: AttributionChecked | None = None
-    proportionality: ProportionalityNoteWritten | None = None
-    addressees: AddresseesChecked | None = None
-    landlord: LandlordDutiesChecked | None = None
-    proof_events: Mapping[str, str] = field(default_factory=dict)  # by gate: the id of the event that proves it
+    hearings: tuple[Proof[Hearing], ...] = ()  # each with the day of the hearing
+    attribution: Proofs[AttributionChecked] = Proofs()
+    proportionality: Proofs[ProportionalityNoteWritten] = Proofs()
+    addressees: Proofs[AddresseesChecked] = Proofs()
+    landlord: Proofs[LandlordDutiesChecked] = Proofs()
     grounds: tuple[TerminationGround, ...] = ()
     texts: tuple[Sealed, ...] = ()  # every reason written so far; the decider's must be another
     proposers: frozenset[str] = frozenset()
@@ -206,7 +231,7 @@ def refuse_gate_that_is_not_recorded(gate: str) -> None:
 
 
 def check_attribution(
-    termination: Termination, *, findings: tuple[str, ...], note: Sealed | None, by: Person
+    termination: Termination, *, findings: tuple[str, ...], note: Sealed | None, on: date, by: Person
 ) -> list[TerminationEvent]:
     """Record gate G2: a person with the right checked each finding's attribution.
 
@@ -216,10 +241,12 @@ def check_attribution(
     if not findings:
         raise NoProof
     checked = AttributionChecked(findings=findings, note=note, by=by.id)
-    return [] if _same(termination.attribution, checked) else [checked]
+    return [] if _same(termination.attribution, checked, on=on) else [checked]
 
 
-def write_proportionality_note(termination: Termination, *, note: Sealed | None, by: Person) -> list[TerminationEvent]:
+def write_proportionality_note(
+    termination: Termination, *, note: Sealed | None, on: date, by: Person
+) -> list[TerminationEvent]:
     """Record gate G3.
 
     :raises WrongState: :raises NoProof: nothing was written.
@@ -228,7 +255,7 @@ def write_proportionality_note(termination: Termination, *, note: Sealed | None,
     if note is None:
         raise NoProof
     written = ProportionalityNoteWritten(note=note, by=by.id)
-    return [] if _same(termination.proportionality, written) else [written]
+    return [] if _same(termination.proportionality, written, on=on) else [written]
 
 
 def check_addressees(
@@ -244,11 +271,12 @@ def check_addressees(
     if any(one.checked_on > today for one in addressees):
         raise OccurredInFuture
     checked = AddresseesChecked(addressees=addressees, by=by.id)
-    return [] if termination.addressees == checked else [checked]
+    before = termination.addressees.last
+    return [] if before is not None and before.said == checked else [checked]
 
 
 def check_landlord_duties(
-    termination: Termination, *, in_order: bool | None, note: Sealed | None, by: Person
+    termination: Termination, *, in_order: bool | None, note: Sealed | None, on: date, by: Person
 ) -> list[TerminationEvent]:
     """Record gate G9: whether all duties of landlord and office that touch a ground are in order.
 
@@ -258,7 +286,7 @@ def check_landlord_duties(
     if in_order is None:
         raise NoProof
     checked = LandlordDutiesChecked(in_order=in_order, note=note, by=by.id)
-    return [] if _same(termination.landlord, checked) else [checked]
+    return [] if _same(termination.landlord, checked, on=on) else [checked]
 
 
 def _recordable(termination: Termination, gate: str) -> None:
@@ -269,9 +297,11 @@ def _recordable(termination: Termination, gate: str) -> None:
         raise WrongState
 
 
-def _same(before: Any, now: Any) -> bool:
-    if before is None or before.by != now.by:
+def _same(proofs: Proofs[Any], now: Any, *, on: date) -> bool:
+    known = proofs.by(on)  # the same words of an earlier day prove more
+    if known is None or known.said.by != now.by:
         return False
+    before = known.said
     says_the_same = before.note is None if now.note is None else now.note.says_the_same_as(before.note)
     return says_the_same and bool(replace(before, note=now.note) == now)
 
@@ -305,7 +335,7 @@ def record_hearing(
         if not professional_offered:
             raise InterpreterNotOffered
     held = HearingHeld(on=on, invited_on=invited_on, present=present, interpreter=interpreter, said=said, by=by.id)
-    return [] if any(_same_hearing(before, held) for before in termination.hearings) else [held]
+    return [] if any(_same_hearing(before.said, held) for before in termination.hearings) else [held]
 
 
 def decline_hearing(
@@ -331,7 +361,7 @@ def decline_hearing(
     if on < invited_on:
         raise DateOrder
     declined = HearingDeclined(on=on, invited_on=invited_on, said=said, by=by.id)
-    return [] if any(_same_hearing(before, declined) for before in termination.hearings) else [declined]
+    return [] if any(_same_hearing(before.said, declined) for before in termination.hearings) else [declined]
 
 
 def miss_hearing(
@@ -350,7 +380,7 @@ def miss_hearing(
     """
     invited_on = _hearing_allowed(termination, on=on, invited_on=invited_on, notice_days=notice_days, today=today)
     missed = HearingMissed(on=on, invited_on=invited_on, method=method, by=by.id)
-    return [] if any(_same_hearing(before, missed) for before in termination.hearings) else [missed]
+    return [] if any(_same_hearing(before.said, missed) for before in termination.hearings) else [missed]
 
 
 def _hearing_allowed(
@@ -457,15 +487,28 @@ def evolve(termination: Termination, recorded: Recorded[Any]) -> Termination:
                 texts=_said(event.why),
             )
         case AttributionChecked():
-            return _proved(replace(termination, attribution=event), "G2", recorded, event.note)
+            return replace(
+                termination,
+                attribution=_with(termination.attribution, event, recorded),
+                texts=(*termination.texts, *_said(event.note)),
+            )
         case ProportionalityNoteWritten():
-            return _proved(replace(termination, proportionality=event), "G3", recorded, event.note)
+            return replace(
+                termination,
+                proportionality=_with(termination.proportionality, event, recorded),
+                texts=(*termination.texts, *_said(event.note)),
+            )
         case AddresseesChecked():
-            return _proved(replace(termination, addressees=event), "G8", recorded, None)
+            return replace(termination, addressees=_with(termination.addressees, event, recorded))
         case LandlordDutiesChecked():
-            return _proved(replace(termination, landlord=event), "G9", recorded, event.note)
+            return replace(
+                termination,
+                landlord=_with(termination.landlord, event, recorded),
+                texts=(*termination.texts, *_said(event.note)),
+            )
         case HearingHeld() | HearingDeclined() | HearingMissed():
-            return _proved(replace(termination, hearings=(*termination.hearings, event)), "G1", recorded, None)
+            told: Proof[Hearing] = Proof(on=event.on, event=recorded.id, said=event)
+            return replace(termination, hearings=(*termination.hearings, told))
         case TerminationProposed():
             return replace(
                 termination,
@@ -549,9 +592,8 @@ def _weighed(termination: Termination, event: GroundsConfirmed) -> Termination:
     )
 
 
-def _proved(termination: Termination, gate: str, recorded: Recorded[Any], text: Sealed | None) -> Termination:
-    proof_events = {**termination.proof_events, gate: recorded.id}
-    return replace(termination, proof_events=proof_events, texts=(*termination.texts, *_said(text)))
+def _with(proofs: Proofs[P], said: P, recorded: Recorded[Any]) -> Proofs[P]:
+    return Proofs(every=(*proofs.every, Proof(on=recorded.occurred_on, event=recorded.id, said=said)))
 
 
 def _said(text: Sealed | None) -> tuple[Sealed, ...]:

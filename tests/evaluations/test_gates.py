@@ -145,6 +145,32 @@ def test_g1_an_invitation_arrived_when_each_renter_has_it() -> None:
     assert stands(lease, opened, first, again)["G1"] == (True, "missed_twice")
 
 
+def test_g1_an_invitation_that_arrived_too_late_is_none() -> None:
+    opened = recorded(OPENED, stream="termination/T1")
+    first = HearingMissed(on=date(2026, 5, 4), invited_on=date(2026, 4, 24), method="registered_paper", by=KAREL)
+    again = HearingMissed(on=TODAY, invited_on=date(2026, 5, 11), method="handover", by=KAREL)
+    letter: dict[str, Any] = {"lease": LEASE, "kind": "L-08", "about_kind": "termination", "about_id": "T1"}
+    sent = CommunicationSentV1(
+        communication="c8", addressees=(), required=("p1",), method="handover", sent_on=again.invited_on, **letter
+    )
+    for arrived_on, why in (
+        (date(2026, 5, 13), "missed_twice"),  # seven days ahead
+        (date(2026, 5, 14), "invitation_not_delivered"),
+        (date(2026, 5, 21), "invitation_not_delivered"),  # when the hearing was over
+    ):
+        arrived = CommunicationDeliveredV1(
+            communication="c8",
+            addressee="p1",
+            party="p1",
+            delivered_on=arrived_on,
+            proof_kind="handover",
+            reference=text("getekend"),
+            **letter,
+        )
+        lease = a_lease().tell(sent, on=sent.sent_on).tell(arrived, on=arrived_on)
+        assert stands(lease, opened, first, again, on=date(2026, 5, 25))["G1"] == (why == "missed_twice", why)
+
+
 def test_g2_covers_every_ground_and_each_is_still_the_renters() -> None:
     checked = replace(CHECKED, findings=(SERIOUS,))
     assert stands(a_lease(), OPENED, checked)["G2"] == (False, "ground_not_checked")

@@ -329,28 +329,32 @@ class Case:
 
     def invited_by(self, termination: str, *, on: date) -> str | None:
         """Return by which method the invitation to a hearing that was sent on a day went; None if none is known."""
-        return next((invitation.method for invitation, _ in self._invitations(termination, on=on)), None)
+        return next((invitation.method for invitation in self._invitations(termination, on=on)), None)
 
-    def invitation_arrived(self, termination: str, *, on: date) -> bool:
-        """Whether the invitation that was sent on a day was delivered; where none is known here, nothing denies it."""
-        known = [arrived for _, arrived in self._invitations(termination, on=on)]
-        return not known or any(known)
+    def invitation_arrived(self, termination: str, *, sent_on: date, by: date) -> bool:
+        """Whether the invitation sent on a day was delivered by another; where none is known here, nothing denies it.
 
-    def _invitations(self, termination: str, *, on: date) -> Iterator[tuple[CommunicationSentV1, bool]]:
+        Each who must be reached has it by then, by whichever way it was sent again.
+        """
+        invitations = list(self._invitations(termination, on=sent_on))
+        return not invitations or any(self._has_arrived(invitation, by=by) for invitation in invitations)
+
+    def _invitations(self, termination: str, *, on: date) -> Iterator[CommunicationSentV1]:
         for history in self.letters.values():
             for told in history:
                 match told.event:
                     case CommunicationSentV1(kind="L-08", about_id=about, sent_on=sent_on) if (
                         about == termination and sent_on == on
                     ):
-                        yield told.event, self._has_arrived(told.event)
+                        yield told.event
                     case _:
                         pass
 
-    def _has_arrived(self, letter: CommunicationSentV1) -> bool:
-        """Whether each who must be reached has the letter, by whichever way it was sent again."""
+    def _has_arrived(self, letter: CommunicationSentV1, *, by: date) -> bool:
         ways = self._ways({letter.again or letter.communication})
-        reached = {addressee for way in ways for addressee, (outcome, _) in way.items() if outcome == "delivered"}
+        reached = {
+            addressee for way in ways for addressee, (outcome, on) in way.items() if outcome == "delivered" and on <= by
+        }
         return bool(reached) and reached >= set(letter.required)
 
     def came_back(self, posted: Collection[str]) -> Mapping[str, date]:

@@ -172,7 +172,7 @@ def tested(
     """Return how every gate stands on a day, for these grounds (None: those of the file)."""
     named = tuple(termination.grounds if grounds is None else grounds)
     return (
-        _heard(termination, case, on),
+        _heard(termination, case, policy, on),
         _attributed(termination, named, case, on),
         _weighed(termination, on),
         _ocmw(named, case, policy, on),
@@ -190,14 +190,19 @@ def open_gates(gates: Iterable[Gate], of: Sequence[str]) -> tuple[Named, ...]:
     return tuple(Named(gate.gate, values={"why": gate.why}) for gate in gates if gate.gate in of and not gate.passes)
 
 
-def _heard(termination: Termination, case: Case, on: date) -> Gate:
+def _heard(termination: Termination, case: Case, policy: PolicyAdopted, on: date) -> Gate:
     hearings = [hearing for hearing in termination.hearings if hearing.on <= on]  # none that was still to come
     for kind, why in ((HearingHeld, "heard"), (HearingDeclined, "hearing_declined")):
         for hearing in hearings:
             if isinstance(hearing.said, kind):
                 return Gate(gate="G1", passes=True, why=why, proof=hearing.event)
     missed = [(one, one.said) for one in hearings if isinstance(one.said, HearingMissed)]
-    invited = [(one, said) for one, said in missed if case.invitation_arrived(termination.id, on=said.invited_on)]
+    ahead = timedelta(days=policy.hearing_notice_days)
+    invited = [
+        (one, said)
+        for one, said in missed
+        if case.invitation_arrived(termination.id, sent_on=said.invited_on, by=said.on - ahead)
+    ]
     proof = missed[-1][0].event if missed else None
     if len({said.method for _, said in invited}) >= 2:
         return Gate(gate="G1", passes=True, why="missed_twice", proof=invited[-1][0].event)

@@ -254,6 +254,16 @@ def test_a_letter_that_was_not_delivered_after_all_is_not_communicated() -> None
     ).then_nothing_happens()
 
 
+def test_a_term_already_told_of_is_not_shortened_by_two_corrections_either() -> None:
+    gone = EvaluationCommunicationCorrected(communication="c1", communicated_on=None, contest_until=None)
+    after = (PROPOSED, DECIDED, COMMUNICATED, gone)
+    reached = date(2026, 3, 10)
+    told = replace(COMMUNICATED, communicated_on=reached, contest_until=date(2026, 4, 17), late_registered=True)
+    given(EVALUATION, *after).when(communicate, **letter(reached, today=date(2026, 4, 2))).then(told)
+    later = replace(COMMUNICATED, communicated_on=date(2026, 3, 23), contest_until=date(2026, 4, 22))
+    given(EVALUATION, *after).when(communicate, **letter(date(2026, 3, 23))).then(later)
+
+
 def objection(**changed: Any) -> dict[str, Any]:
     return {
         "lodged_on": date(2026, 4, 10),

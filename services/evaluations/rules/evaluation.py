@@ -60,6 +60,7 @@ BEARS_ON_ITS_PLACE = (
     EvaluationUpheld,
     EvaluationAnnulled,
 )  # what the place of an evaluation in a count can depend on
+COMMUNICATED = (EvaluationCommunicated, EvaluationCommunicationCorrected)
 LIVE = frozenset({"proposed", "decided_negative", "communicated", "contested", "upheld", "final"})
 
 
@@ -275,7 +276,7 @@ def communicate(
 ) -> list[EvaluationEvent]:
     """Note that the letter reached the renter, or that a corrected proof says otherwise (domain 9.3).
 
-    The contest term is that of the day; a correction never shortens a term already told of.
+    The contest term is that of the day; a correction never shortens a term already told of, nor do two of them.
     """
     match evaluation.state:
         case "decided_negative":
@@ -285,7 +286,7 @@ def communicate(
                 EvaluationCommunicated(
                     communication=communication,
                     communicated_on=communicated_on,
-                    contest_until=contest_until(communicated_on, contest_days),
+                    contest_until=_never_earlier(evaluation, contest_until(communicated_on, contest_days)),
                     contest_days=contest_days,
                     late_registered=communicated_on < today,
                 )
@@ -295,9 +296,7 @@ def communicate(
                 return []
             until = None
             if communicated_on is not None:
-                until = contest_until(communicated_on, evaluation.contest_days)
-                if evaluation.contest_until is not None:  # never to the renter's harm
-                    until = max(until, evaluation.contest_until)
+                until = _never_earlier(evaluation, contest_until(communicated_on, evaluation.contest_days))
             elif evaluation.state in ("contested", "upheld"):
                 return []  # the renter knew it: they contested it
             return [
@@ -307,6 +306,12 @@ def communicate(
             ]
         case _:
             return []
+
+
+def _never_earlier(evaluation: Evaluation, until: date) -> date:
+    """Return the last day to contest: none that the renter was told of is shortened, whatever was corrected since."""
+    told = (told.event.contest_until for told in evaluation.history if isinstance(told.event, COMMUNICATED))
+    return max((until, *(day for day in told if day is not None)))
 
 
 def contest_until(communicated_on: date, contest_days: int) -> date:

@@ -12,8 +12,6 @@ from typing import Any
 
 from services.evaluations.events import (
     ChecklistPublished,
-    EvaluationCommunicated,
-    EvaluationCommunicationCorrected,
     PolicyAdopted,
     RulesTakenOver,
     ThresholdReached,
@@ -35,7 +33,14 @@ from services.evaluations.rules.counting import (
     valid_until,
 )
 from services.evaluations.rules.crossing import STANDING, Crossing, note_crossing
-from services.evaluations.rules.evaluation import EVALUATION, Evaluation, Status, expire, restate_count
+from services.evaluations.rules.evaluation import (
+    COMMUNICATED,
+    EVALUATION,
+    Evaluation,
+    Status,
+    expire,
+    restate_count,
+)
 from services.evaluations.rules.policy import Adopted
 from services.evaluations.rules.termination import TERMINATION, Termination, doubt, lapse, open_by_threshold
 from shared.decisions import AnyStream, Elsewhere, Recorded
@@ -43,7 +48,6 @@ from shared.decisions import AnyStream, Elsewhere, Recorded
 ENDS_BY_THE_FILE = frozenset({"landlord_notice", "judicial_dissolution"})
 UNDER_WAY = frozenset({"notice_running", "in_court", "judged", "served", "eviction_announced"})
 SETTLED = frozenset({"left", "evicted", "settled"})
-COMMUNICATED = (EvaluationCommunicated, EvaluationCommunicationCorrected)
 NOTHING_TOLD = Case()
 NOT_CROSSED = Crossing()
 

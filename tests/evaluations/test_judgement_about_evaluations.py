@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from services.evaluations.events import (
+    EvaluationAmended,
     EvaluationAnnulled,
     EvaluationDecidedNegative,
     EvaluationNotUpheld,
@@ -40,7 +41,7 @@ from shared.contracts.visits import (
     LeaseEndedV1,
 )
 from shared.decisions import Person
-from shared.refusals import OccurredInFuture, ReasonMissing, SelfApproval, Unknown, WrongState
+from shared.refusals import DateOrder, OccurredInFuture, ReasonMissing, SelfApproval, Unknown, WrongState
 from tests.evaluations.a_lease import FATMA, KAREL, LEASE, MIA, RITA, WIM, ALease, decision, text
 from tests.evaluations.test_evaluation import COMMUNICATED, CONTESTED, GROUND, PROPOSED, VISITED, WASTE, a_lease
 from tests.specification import given, recorded
@@ -209,6 +210,24 @@ def test_a_proposal_is_not_followed() -> None:
     given(EVALUATION, PROPOSED).when(decide_not_upheld, **not_upholding(on=date(2026, 1, 13))).then_refused(
         OccurredInFuture
     )
+
+
+def test_nobody_decided_before_it_was_proposed_as_it_stands() -> None:
+    next_day = date(2026, 1, 13)
+    late: dict[str, Any] = {"today": date(2026, 1, 14)}
+    for since in (
+        [recorded(PROPOSED, on=next_day)],
+        [
+            PROPOSED,
+            recorded(EvaluationAmended(outcome="negative", grounds=(GROUND,), why=text("ook"), by=MIA), on=next_day),
+        ],
+        [PROPOSED, recorded(ProposalAdopted(why=text("ik neem het over"), by=MIA), on=next_day)],
+    ):
+        given(EVALUATION, *since).when(decide_negative, **judging(**late)).then_refused(DateOrder)
+        given(EVALUATION, *since).when(decide_not_upheld, **not_upholding(**late)).then_refused(DateOrder)
+        given(EVALUATION, *since).when(decide_not_upheld, **not_upholding(on=next_day, **late)).then(
+            EvaluationNotUpheld(reasons=OWN, by=KAREL)
+        )
 
 
 def test_a_positive_evaluation_is_recorded_by_who_guides() -> None:

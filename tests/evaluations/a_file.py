@@ -77,7 +77,7 @@ def ground(lease: ALease, finding: str) -> TerminationGround:
     judged = gates.ground(
         finding,
         case=lease.file.case,
-        checklist=lease.file.checklist(on=TODAY),
+        checklists=lease.file.checklists,
         evaluations=lease.file.evaluations.values(),
         on=TODAY,
     )
@@ -92,7 +92,7 @@ def facts(lease: ALease) -> dict[str, Any]:
         "case": lease.file.case,
         "evaluations": evaluations,
         "policy": lease.file.policy(on=TODAY),
-        "checklist": lease.file.checklist(on=TODAY),
+        "checklists": lease.file.checklists,
     }
 
 

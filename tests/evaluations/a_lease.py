@@ -210,6 +210,15 @@ class ALease:
             replace(before, version=version, items=items, in_force_from=from_, founding=False), at=morning(from_, 0)
         )
 
+    def lasting_after(self, item: str, days: int, *, from_: date) -> "ALease":
+        """Publish a checklist in which an item is lasting after so many days."""
+        before = self.file.checklists[-1].event
+        items = tuple(replace(one, lasting_after_days=days) if one.code == item else one for one in before.items)
+        version = f"CL-{len(self.file.checklists) + 1}"
+        return self._publish(
+            replace(before, version=version, items=items, in_force_from=from_, founding=False), at=morning(from_, 0)
+        )
+
     def _adopt(self, policy: Any, *, at: datetime) -> "ALease":
         told = self._beside(POLICIES, policy, at)
         self.file = replace(self.file, policies=POLICIES.after(self.file.policies, told))

@@ -253,9 +253,9 @@ NOTHING: frozenset[str] = frozenset()
 
 
 def fallen(lease: ALease, *events: Any) -> tuple[frozenset[str], frozenset[str]]:
-    known = facts(lease)
-    del known["policy"]
-    return gates.fallen(state_of(TERMINATION, *events), **known, on=TODAY)
+    known: dict[str, Any] = {"case": lease.file.case, "evaluations": dict(lease.file.evaluations)}
+    checklist = lease.file.checklist(on=TODAY)
+    return gates.fallen(state_of(TERMINATION, *events), **known, checklist=checklist, on=TODAY)
 
 
 def test_a_ground_falls_with_the_evaluation_about_it_that_came_after_the_proposal() -> None:
@@ -345,7 +345,7 @@ def test_g10_every_ground_is_terminable_and_serious_or_lasting() -> None:
     later = lease.not_terminable("SCH-03", from_=TODAY)
     tested = gates.tested(
         state_of(TERMINATION, OPENED),
-        **{**facts(later), "checklist": later.file.checklists[-1].event},
+        **facts(later),
         on=TODAY,
         grounds=proposed(a_lease()).grounds,
     )
@@ -359,6 +359,17 @@ def test_a_ground_knows_whether_it_is_serious_or_lasting_and_which_evaluation_it
     serious, lasting = ground(lease, SERIOUS), ground(lease, LASTING)
     assert (serious.serious, serious.lasting, serious.evaluation, serious.category) == (True, False, "E3", "damage")
     assert (lasting.serious, lasting.lasting, lasting.item) == (False, True, "ONH-02")
+
+
+def test_a_ground_is_lasting_by_the_checklist_by_which_it_was_found() -> None:
+    for days in (10, 365):  # repeated over 113 days, of an item that is lasting after 60
+        lease = a_lease().lasting_after("ONH-02", days, from_=date(2026, 5, 6))
+        assert ground(lease, LASTING).lasting
+        assert stands(lease, OPENED)["G10"] == (True, "terminable")
+    found_since = a_lease().lasting_after("ONH-02", 365, from_=date(2026, 5, 5))
+    assert not ground(found_since, LASTING).lasting
+    brief = a_lease().finding("f1", "AFV-01", date(2026, 5, 1)).finding("f2", "AFV-01", date(2026, 5, 5), repeats="f1")
+    assert not ground(brief.lasting_after("AFV-01", 3, from_=date(2026, 5, 6)), "f2").lasting
 
 
 def test_a_language_finding_is_never_a_ground() -> None:

@@ -171,13 +171,13 @@ DOUBTFUL = GroundsDoubtful(why="count_below_threshold")
 
 
 def confirming(lease: ALease | None = None, **changed: Any) -> dict[str, Any]:
-    known = facts(lease or a_lease())
+    lease = lease or a_lease()
     return {
         "remaining_grounds": (SERIOUS,),
         "reasons": text("de schade blijft staan"),
-        "case": known["case"],
-        "evaluations": known["evaluations"],
-        "checklist": known["checklist"],
+        "case": lease.file.case,
+        "evaluations": lease.file.evaluations,
+        "checklist": lease.file.checklist(on=TODAY),
         "count": 2,
         "threshold_met": False,
         "today": TODAY,

@@ -217,7 +217,7 @@ def go_on(lease: ALease, today: date, which: int) -> None:
     if review is None:
         return
     file = lease.file.terminations[review]
-    given: dict[str, Any] = {"policy": lease.file.policy(on=today), "checklist": lease.file.checklist(on=today)}
+    given: dict[str, Any] = {"policy": lease.file.policy(on=today), "checklists": lease.file.checklists}
     looked: dict[str, Any] = {"case": lease.file.case, "evaluations": lease.file.evaluations}
     stood = lease.file.standing(on=today)
     told: list[Any] = []
@@ -231,7 +231,7 @@ def go_on(lease: ALease, today: date, which: int) -> None:
         elif file.state == "under_review":
             known = {"evaluations": lease.file.evaluations.values(), "case": lease.file.case}
             judged = [
-                gates.ground(one, checklist=given["checklist"], on=today, **known)  # type: ignore[arg-type]
+                gates.ground(one, checklists=given["checklists"], on=today, **known)  # type: ignore[arg-type]
                 for one in (SERIOUS, LASTING)
             ]
             grounds = tuple(one for one in judged if one is not None)
@@ -244,7 +244,8 @@ def go_on(lease: ALease, today: date, which: int) -> None:
         elif file.doubt:
             told = confirm_grounds(
                 file, remaining_grounds=(SERIOUS, LASTING), reasons=text("blijft"), **looked,
-                checklist=given["checklist"], count=stood.count, threshold_met=stood.reached, today=today, by=BY_RITA,
+                checklist=lease.file.checklist(on=today), count=stood.count, threshold_met=stood.reached,
+                today=today, by=BY_RITA,
             )  # fmt: skip
     except Refusal:
         return

@@ -47,7 +47,7 @@ def post(termination: Termination, asked: Asked[PostNotice]) -> Iterable[Any]:
         case=file.case,
         evaluations=file.evaluations,
         policy=file.policy(on=today),
-        checklist=file.checklist(on=today),
+        checklists=file.checklists,
         today=today,
     )
 
@@ -78,7 +78,7 @@ def claim(termination: Termination, asked: Asked[FileClaim]) -> Iterable[Any]:
         case=file.case,
         evaluations=file.evaluations,
         policy=file.policy(on=today),
-        checklist=file.checklist(on=today),
+        checklists=file.checklists,
         today=today,
     )
 

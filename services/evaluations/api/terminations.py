@@ -276,9 +276,7 @@ def propose(termination: Termination, asked: Asked[ProposeTermination]) -> Itera
 
 def _grounds(findings: Iterable[str], file: LeaseFile, *, on: date) -> tuple[TerminationGround, ...]:
     judged = (
-        gates.ground(
-            finding, case=file.case, checklist=file.checklist(on=on), evaluations=file.evaluations.values(), on=on
-        )
+        gates.ground(finding, case=file.case, checklists=file.checklists, evaluations=file.evaluations.values(), on=on)
         for finding in findings
     )
     return tuple(ground for ground in judged if ground is not None)
@@ -326,7 +324,7 @@ def decide(termination: Termination, asked: Asked[DecideTermination]) -> Iterabl
         case=file.case,
         evaluations=file.evaluations,
         policy=file.policy(on=by.day),
-        checklist=file.checklist(on=by.day),
+        checklists=file.checklists,
         count=stood.count,
         threshold=stood.threshold,
         on=by.day,

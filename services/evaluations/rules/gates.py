@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from services.evaluations.events import ChecklistPublished, HearingDeclined, HearingHeld, HearingMissed, PolicyAdopted
+from services.evaluations.rules import checklist as checklists_
 from services.evaluations.rules.case import ARREARS, MUST_BE_REACHED, Case, Consultation, persistence
-from services.evaluations.rules.checklist import by_code
+from services.evaluations.rules.checklist import Published, by_code
 from services.evaluations.rules.evaluation import Evaluation
 from services.evaluations.rules.termination import NonTerminableGround, Termination
 from shared.contracts.evaluations import TerminationGround
@@ -33,9 +34,12 @@ class Gate:
 
 
 def ground(
-    finding: str, *, case: Case, checklist: ChecklistPublished, evaluations: Iterable[Evaluation], on: date
+    finding: str, *, case: Case, checklists: Published, evaluations: Iterable[Evaluation], on: date
 ) -> TerminationGround | None:
     """Return a finding as a ground, judged on a day; None if it is not known here.
+
+    Whether its item can ground a termination is asked of the checklist of that day; after how many days it lasts, of
+    the one by which it was found, as visits does.
 
     :raises NonTerminableGround: its item can never ground a termination.
     """
@@ -43,10 +47,11 @@ def ground(
     known = findings.get(finding)
     if known is None:
         return None
-    item = by_code(checklist).get(known.item)
+    item = by_code(checklists_.in_force(checklists, on=on)).get(known.item)
     if item is None or not item.terminable:
         raise NonTerminableGround(Named("NON_TERMINABLE_GROUND", values={"item": known.item}))
-    stands = persistence(findings, finding, lasting_after_days=item.lasting_after_days)
+    found_by = by_code(checklists_.in_force_or_none(checklists, on=known.occurred_on)).get(known.item)
+    stands = persistence(findings, finding, lasting_after_days=found_by.lasting_after_days if found_by else None)
     return TerminationGround(
         finding=finding,
         item=item.code,
@@ -165,7 +170,7 @@ def tested(
     case: Case,
     evaluations: Mapping[str, Evaluation],
     policy: PolicyAdopted,
-    checklist: ChecklistPublished,
+    checklists: Published,
     on: date,
     grounds: Sequence[TerminationGround] | None = None,
 ) -> tuple[Gate, ...]:
@@ -181,7 +186,7 @@ def tested(
         _offered(case, on),
         _addressees(termination, case, on),
         _landlord(termination, named, case, on),
-        _terminable(named, case, checklist, on),
+        _terminable(named, case, checklists, on),
     )
 
 
@@ -311,12 +316,12 @@ def _landlord(termination: Termination, grounds: Sequence[TerminationGround], ca
     return Gate(gate="G9", passes=True, why="landlord_in_order", proof=proof)
 
 
-def _terminable(grounds: Sequence[TerminationGround], case: Case, checklist: ChecklistPublished, on: date) -> Gate:
+def _terminable(grounds: Sequence[TerminationGround], case: Case, checklists: Published, on: date) -> Gate:
     if not grounds:
         return Gate(gate="G10", passes=False, why="no_ground")
     for named in grounds:
         try:
-            judged = ground(named.finding, case=case, checklist=checklist, evaluations=(), on=on)
+            judged = ground(named.finding, case=case, checklists=checklists, evaluations=(), on=on)
         except NonTerminableGround:
             return Gate(gate="G10", passes=False, why="not_terminable")
         if judged is None or not (judged.serious or judged.lasting):

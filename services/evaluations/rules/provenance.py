@@ -185,8 +185,13 @@ def in_force_here(file: LeaseFile, *, on: date) -> Recorded[PolicyAdopted]:
     return adopted_by(file, file.policy(on=on))
 
 
-def checklists_of(file: LeaseFile, needed: Iterable[Recorded[Any]], *, on: date) -> tuple[tuple[str, str], ...]:
-    """Name the versions stamped on the evaluations that bear on the answer, and the one in force."""
+def checklists_of(
+    file: LeaseFile, needed: Iterable[Recorded[Any]], *, on: date, found_on: Iterable[date] = ()
+) -> tuple[tuple[str, str], ...]:
+    """Name the versions stamped on the evaluations that bear on the answer, and the one in force.
+
+    :param found_on: the days of facts of which it was asked whether they last, by the checklist of that day.
+    """
     stamped = {
         (told.office, told.event.checklist_version)
         for told in needed
@@ -195,6 +200,10 @@ def checklists_of(file: LeaseFile, needed: Iterable[Recorded[Any]], *, on: date)
     current = file.checklist_or_none(on=on)
     if current is not None and stamped:
         stamped |= {(told.office, current.version) for told in file.checklists if told.event is current}
+    found_by = [file.checklist_or_none(on=day) for day in found_on]
+    stamped |= {
+        (told.office, told.event.version) for told in file.checklists if any(told.event is one for one in found_by)
+    }
     return tuple(
         (told.event.version, told.id) for told in file.checklists if (told.office, told.event.version) in stamped
     )

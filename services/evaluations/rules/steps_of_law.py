@@ -8,7 +8,6 @@ from datetime import date, timedelta
 from typing import Literal
 
 from services.evaluations.events import (
-    ChecklistPublished,
     ClaimFiled,
     ConciliationHeld,
     EvictionAnnounced,
@@ -25,6 +24,7 @@ from services.evaluations.events import (
 )
 from services.evaluations.rules import gates, notice, refusals
 from services.evaluations.rules.case import Case
+from services.evaluations.rules.checklist import Published
 from services.evaluations.rules.evaluation import Evaluation
 from services.evaluations.rules.termination import Termination
 from shared.contracts.notifications import CommunicationDeliveredV1, ProofCorrectedV1
@@ -77,7 +77,7 @@ def post_notice(
     case: Case,
     evaluations: Mapping[str, Evaluation],
     policy: PolicyAdopted,
-    checklist: ChecklistPublished,
+    checklists: Published,
     today: date,
 ) -> list[TerminationEvent]:
     """Note that the notice was handed to the post, and compute when it starts and ends.
@@ -107,7 +107,7 @@ def post_notice(
     if method not in REGISTERED:
         raise ChannelNotAllowed
     tested = gates.tested(
-        termination, case=case, evaluations=evaluations, policy=policy, checklist=checklist, on=posted_on
+        termination, case=case, evaluations=evaluations, policy=policy, checklists=checklists, on=posted_on
     )
     if closed := gates.open_gates(tested, gates.AT_POSTING):
         raise refusals.GateOpen(*closed)
@@ -214,7 +214,7 @@ def file_claim(
     case: Case,
     evaluations: Mapping[str, Evaluation],
     policy: PolicyAdopted,
-    checklist: ChecklistPublished,
+    checklists: Published,
     today: date,
 ) -> list[TerminationEvent]:
     """Note that a claim was filed with the justice of the peace; the OCMW is told the same day.
@@ -236,7 +236,7 @@ def file_claim(
     if termination.doubt:
         raise refusals.GroundsDoubtful
     tested = gates.tested(
-        termination, case=case, evaluations=evaluations, policy=policy, checklist=checklist, on=filed_on
+        termination, case=case, evaluations=evaluations, policy=policy, checklists=checklists, on=filed_on
     )
     if closed := gates.open_gates(tested, gates.AT_CLAIM):
         raise refusals.GateOpen(*closed)

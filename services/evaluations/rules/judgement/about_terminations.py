@@ -18,6 +18,7 @@ from services.evaluations.events import (
 )
 from services.evaluations.rules import gates, notice, refusals
 from services.evaluations.rules.case import Case
+from services.evaluations.rules.checklist import Published
 from services.evaluations.rules.evaluation import Evaluation
 from services.evaluations.rules.policy import notice_months
 from services.evaluations.rules.termination import BEFORE_DECISION, Termination
@@ -38,7 +39,7 @@ def decide_termination(
     case: Case,
     evaluations: Mapping[str, Evaluation],
     policy: PolicyAdopted,
-    checklist: ChecklistPublished,
+    checklists: Published,
     count: int,
     threshold: int,
     on: date,
@@ -65,7 +66,8 @@ def decide_termination(
     named = termination.grounds
     if findings:
         judged = (
-            gates.ground(id, case=case, checklist=checklist, evaluations=evaluations.values(), on=on) for id in findings
+            gates.ground(id, case=case, checklists=checklists, evaluations=evaluations.values(), on=on)
+            for id in findings
         )
         named = tuple(ground for ground in judged if ground is not None)
     texts = (*termination.texts, *texts_of(evaluations.values()))
@@ -76,7 +78,7 @@ def decide_termination(
         case=case,
         evaluations=evaluations,
         policy=policy,
-        checklist=checklist,
+        checklists=checklists,
         on=on,
         grounds=named,
     )

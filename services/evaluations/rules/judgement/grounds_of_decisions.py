@@ -84,9 +84,15 @@ def grounds_of(
     return GroundsOfDecision(
         events=tuple(sorted(events, key=lambda one: (one.taken_in_at, one.recorded_at, one.stream, one.version))),
         policies=_merged((*policies, *_of_the_day(whole, told, today=today))),
-        checklists=checklists_of(whole, [*events, told], on=today),
+        checklists=checklists_of(whole, [*events, told], on=today, found_on=_found_on(told.event)),
         rules=(COUNT, rule) if counts else (rule,),
     )
+
+
+def _found_on(event: Any) -> tuple[date, ...]:
+    if not isinstance(event, TerminationProposed | TerminationDecided):
+        return ()
+    return tuple(named.occurred_on for named in event.grounds)
 
 
 def decided_again(file: LeaseFile, told: Recorded[Any], *, today: date, reader: Person) -> Any:
@@ -209,7 +215,7 @@ def _proposed(file: LeaseFile, id: str, told: Recorded[Any], by: Person, _today:
         gates.ground(
             named.finding,
             case=file.case,
-            checklist=file.checklist(on=told.occurred_on),
+            checklists=file.checklists,
             evaluations=file.evaluations.values(),
             on=told.occurred_on,
         )
@@ -231,7 +237,7 @@ def _terminated(file: LeaseFile, id: str, told: Recorded[Any], by: Person, today
         case=file.case,
         evaluations=file.evaluations,
         policy=file.policy(on=event.decided_on),
-        checklist=file.checklist(on=event.decided_on),
+        checklists=file.checklists,
         count=stood.count,
         threshold=stood.threshold,
         on=event.decided_on,

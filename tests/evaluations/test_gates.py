@@ -145,6 +145,27 @@ def test_g1_an_invitation_arrived_when_each_renter_has_it() -> None:
     assert stands(lease, opened, first, again)["G1"] == (True, "missed_twice")
 
 
+def test_g1_an_invitation_went_the_way_its_letter_went_whatever_was_typed_in() -> None:
+    opened = recorded(OPENED, stream="termination/T1")
+    first = HearingMissed(on=date(2026, 5, 12), invited_on=date(2026, 5, 1), method="registered_paper", by=KAREL)
+    again = HearingMissed(on=TODAY, invited_on=date(2026, 5, 12), method="handover", by=KAREL)
+    letter: dict[str, Any] = {"lease": LEASE, "kind": "L-08", "about_kind": "termination", "about_id": "T1"}
+    ways: list[tuple[Any, str]] = [("registered_paper", "missed_once"), ("handover", "missed_twice")]
+    for method, why in ways:
+        sent = CommunicationSentV1(communication="c8", addressees=(), method=method, sent_on=again.invited_on, **letter)
+        arrived = CommunicationDeliveredV1(
+            communication="c8",
+            addressee="p1",
+            party="p1",
+            delivered_on=again.invited_on,
+            proof_kind="handover",
+            reference=text("getekend"),
+            **letter,
+        )
+        lease = a_lease().tell(sent, on=sent.sent_on).tell(arrived, on=sent.sent_on)
+        assert stands(lease, opened, first, again)["G1"] == (why == "missed_twice", why)
+
+
 def test_g1_an_invitation_that_arrived_too_late_is_none() -> None:
     opened = recorded(OPENED, stream="termination/T1")
     first = HearingMissed(on=date(2026, 5, 4), invited_on=date(2026, 4, 24), method="registered_paper", by=KAREL)

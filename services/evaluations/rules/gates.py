@@ -209,7 +209,8 @@ def _heard(termination: Termination, case: Case, policy: PolicyAdopted, on: date
         if case.invitation_arrived(termination.id, sent_on=said.invited_on, by=said.on - ahead)
     ]
     proof = missed[-1][0].event if missed else None
-    if len({said.method for _, said in invited}) >= 2:
+    methods = {case.invited_by(termination.id, on=said.invited_on) or said.method for _, said in invited}
+    if len(methods) >= 2:
         return Gate(gate="G1", passes=True, why="missed_twice", proof=invited[-1][0].event)
     if len(missed) > len(invited):
         return Gate(gate="G1", passes=False, why="invitation_not_delivered", proof=proof)

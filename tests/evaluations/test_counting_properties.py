@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from services.evaluations.rules.counting import Counted, Excluded, Merged, Standing, Track, answer
 from services.evaluations.rules.lease_file import LeaseFile
 from services.evaluations.rules.policy import POLICIES, drafted
+from services.evaluations.rules.simulation import difference
 from tests.evaluations.random_histories import (
     Evaluated,
     Fact,
@@ -238,6 +239,24 @@ def test_the_headline_is_the_lowest_reached_track_or_the_one_that_lacks_least(hi
         lacks = [(track.threshold - track.count, track.pin) for track in found.tracks]
         assert (found.headline.threshold - found.headline.count, found.headline.pin) == min(lacks)
     assert found.reached == bool(reached)
+
+
+@SOME
+@given(histories(), DAYS)
+def test_a_draft_that_says_what_holds_already_changes_nothing(history: History, on: int) -> None:
+    file = told(history)
+    draft = replace(file.policy(on=day(on)), version="P-9", in_force_from=day(on))
+    assert difference(file, draft, on=day(on), at=instant(on)) is None
+
+
+@SOME
+@given(histories(), DAYS)
+def test_a_letter_that_arrives_adds_one_to_the_count_or_nothing(history: History, on: int) -> None:
+    file = told(history)
+    for id, evaluation in file.evaluations.items():
+        if evaluation.state == "decided_negative":
+            before, after, _ = file.says_of_count(id, today=day(on), at=instant(on))
+            assert before <= after <= before + 1
 
 
 def test_the_naive_rule_and_the_rule_share_no_code() -> None:

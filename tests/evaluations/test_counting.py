@@ -8,7 +8,7 @@ import pytest
 from services.evaluations.events import ReviewOpened, ThresholdNoLongerMet, ThresholdReached
 from services.evaluations.rules.counting import Counted, Excluded, Merged, answer
 from shared.contracts.visits import FollowUpRecordedV1
-from tests.evaluations.a_lease import FATMA, LEASE, ALease, morning
+from tests.evaluations.a_lease import FATMA, LEASE, START, ALease, morning
 
 
 def d(text: str) -> date:
@@ -171,6 +171,18 @@ def test_an_imported_lease_counts_only_facts_after_the_renter_was_told() -> None
     stood = lease.standing(d("2026-04-01"))
     assert stood.headline.counted == ("E2",)
     assert stood.place_of("E1") == Excluded(id="E1", reason="no_valid_ground")
+
+
+def test_nobody_was_told_of_a_policy_before_it_was_adopted() -> None:
+    lease = ALease().policy(from_=d("2026-06-01"), threshold_n=2).inform("P-2", on=d("2026-01-05"))
+    lease.evaluation("E1", d("2026-03-02"), communicated=d("2026-03-10"))
+    lease.evaluation("E2", d("2026-05-04"), communicated=d("2026-05-12"))
+    assert [track.pin for track in lease.standing(d("2026-05-31")).tracks] == [0]
+    stood = lease.standing(d("2026-06-10"))
+    assert [(track.informed_on, track.count, track.threshold) for track in stood.tracks] == [
+        (START, 2, 3),
+        (d("2026-06-01"), 0, 2),
+    ]
 
 
 def test_told_again_of_the_same_policy_is_no_new_pin() -> None:

@@ -16,6 +16,7 @@ from services.evaluations.rules.checklist import Published
 from services.evaluations.rules.evaluation import Evaluation, Status, status_on
 from services.evaluations.rules.policy import Adopted
 from shared.contracts.evaluations import ChecklistItem
+from shared.decisions import Recorded
 from shared.working_days import add_months
 
 RULE = "count/1"  # the version of this rule; a later one gets its own name
@@ -210,7 +211,10 @@ def standing(
 
 
 def pins_of(case: Case, policies: Adopted, *, on: date, current: PolicyAdopted) -> tuple[Pin, ...]:
-    """Return the pins of a lease on a day: what the renter was told at the start, and with proof later (domain 4.1)."""
+    """Return the pins of a lease on a day: what the renter was told at the start, and with proof later (domain 4.1).
+
+    Whatever day was typed in, nobody was told of a later version before it was adopted.
+    """
     registered = case.registered
     if registered is None:
         return (Pin(number=0, policy=current, informed_on=on, facts_from=date.min),)
@@ -221,12 +225,21 @@ def pins_of(case: Case, policies: Adopted, *, on: date, current: PolicyAdopted) 
     given = policies_.version_of(policies, registered.policy_version, office=case.registered_under)
     first = given or current
     pins = [Pin(number=0, policy=first, informed_on=registered.informed_on, facts_from=facts_from)]
-    for version, informed_on, office in case.informed_of(on=on):
-        policy = policies_.version_of(policies, version, office=office)
-        if policy is None or policy is pins[-1].policy:
-            continue  # told again of what they knew
+    informed = [
+        (max(delivered_on, _adopted_on(told)), told.event)
+        for version, delivered_on, office in case.informed_of(on=on)
+        if (told := policies_.adoption_of(policies, version, office=office)) is not None
+    ]
+    for informed_on, policy in sorted(informed, key=lambda one: one[0]):  # of one day in their order: stable
+        if informed_on > on or policy is pins[-1].policy:
+            continue  # not yet, or told again of what they knew
         pins.append(Pin(number=len(pins), policy=policy, informed_on=informed_on, facts_from=_day_after(informed_on)))
     return tuple(pins)
+
+
+def _adopted_on(told: Recorded[PolicyAdopted]) -> date:
+    """Return the day before which nobody can have been told of a version; one laid down with the office is older."""
+    return date.min if told.event.founding else told.recorded_at.date()  # in UTC: never later than the local day
 
 
 def contest_days(pins: Sequence[Pin], current: PolicyAdopted, *, facts: Iterable[date]) -> int:

@@ -162,7 +162,15 @@ def version_of(
     adopted: Iterable[Recorded[PolicyAdopted]], version: str, *, office: str | None = None
 ) -> PolicyAdopted | None:
     """Return one version by its name. ``office``: whose, where it is not the own one's; each names its own."""
-    return next((told.event for told in adopted if told.event.version == version and told.office == office), None)
+    told = adoption_of(adopted, version, office=office)
+    return None if told is None else told.event
+
+
+def adoption_of(
+    adopted: Iterable[Recorded[PolicyAdopted]], version: str, *, office: str | None = None
+) -> Recorded[PolicyAdopted] | None:
+    """Return the adoption of one version, by its name. ``office``: as for ``version_of``."""
+    return next((told for told in adopted if told.event.version == version and told.office == office), None)
 
 
 def notice_months(policy: PolicyAdopted, kind: NoticeKind) -> int:

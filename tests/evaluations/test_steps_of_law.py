@@ -275,6 +275,23 @@ def test_a_corrected_proof_says_when_the_notice_was_received(
     assert received(corrected(outcome=outcome), case=lease.file.case) == received_on
 
 
+def test_what_became_of_a_copy_says_nothing_of_the_notice() -> None:
+    renter = AddressedV1(addressee="p1", role="party", party="p1")
+    ocmw = AddressedV1(addressee="ocmw", role="ocmw", copy=True)
+    lease = approved(a_lease(), letter="c10", states=(ANEW.start, ANEW.end))
+    lease.tell(replace(sent(), addressees=(renter, ocmw)), on=POSTED_ON)
+    to_ocmw: dict[str, Any] = {"communication": "c9", "addressee": "ocmw", "party": None, **OF_NOTICE}
+    late = CommunicationDeliveredV1(
+        delivered_on=date(2026, 6, 2), proof_kind="carrier", reference=text("RR9"), **to_ocmw
+    )
+    assert received(late, case=lease.file.case) is None
+    assert received(replace(late, addressee="p1", party="p1"), case=lease.file.case) == date(2026, 6, 2)
+    lease.tell(CommunicationReturnedV1(returned_on=BACK_ON, **to_ocmw), on=BACK_ON)
+    given(TERMINATION, *file(POSTED, DATES, CHECKED_AGAIN)).when(post_notice, **posting_anew(lease)).then_refused(
+        WrongState
+    )
+
+
 FILED_ON = date(2026, 9, 1)
 CLAIM = ClaimFiled(court="vrederechter", filed_on=FILED_ON)
 

@@ -381,6 +381,10 @@ class Case:
                 ways.append(_outcomes(history))
         return ways
 
+    def gets_a_copy(self, communication: str, addressee: str) -> bool:
+        """Whether somebody gets only a copy of a letter that was sent, as the OCMW does of a notice."""
+        return addressee in _who_get_a_copy(self.letters.get(communication, ()))
+
     def letter(self, communication: str) -> CommunicationApprovedV1 | None:
         """Return a letter as it was approved; None if it is not (any longer) approved, as far as known here."""
         approved: CommunicationApprovedV1 | None = None
@@ -396,7 +400,14 @@ class Case:
         return (told for told in self.of_lease if isinstance(told.event, kinds))
 
 
+def _who_get_a_copy(history: History) -> frozenset[str]:
+    """Return to whom a letter goes as a copy: what became of that never decides anything about the letter."""
+    to = (one for told in history if isinstance(told.event, CommunicationSentV1) for one in told.event.addressees)
+    return frozenset(one.addressee for one in to if one.copy)
+
+
 def _outcomes(history: History) -> Mapping[str, tuple[str, date]]:
+    copies = _who_get_a_copy(history)
     found: dict[str, tuple[str, date]] = {}
     for told in history:
         match told.event:
@@ -410,7 +421,7 @@ def _outcomes(history: History) -> Mapping[str, tuple[str, date]]:
                 found[addressee] = (outcome, on)
             case _:
                 pass
-    return found
+    return {addressee: outcome for addressee, outcome in found.items() if addressee not in copies}
 
 
 @dataclass(frozen=True, kw_only=True)

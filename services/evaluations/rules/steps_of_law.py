@@ -170,11 +170,13 @@ def _addressed(communications: Iterable[str], case: Case) -> set[str | None]:
 
 
 def received(proof: CommunicationDeliveredV1 | ProofCorrectedV1, *, case: Case) -> date | None:
-    """Return the day on which a letter was received by this proof, None where it says that it was not.
+    """Return the day on which a letter was received by this proof, None where it was not, or only a copy was.
 
     :param case: the file before it: a correction holds for the kind of proof that it corrects, where that is known;
         else the day after, which is never to the renter's harm.
     """
+    if case.gets_a_copy(proof.communication, proof.addressee):
+        return None
     if isinstance(proof, CommunicationDeliveredV1):
         return notice.receipt_by_slip(proof.delivered_on) if proof.proof_kind == "receipt" else proof.delivered_on
     if proof.outcome != "delivered":

@@ -3,7 +3,11 @@
 from dataclasses import replace
 from datetime import date
 
-from services.evaluations.rules.case import Case, persistence
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.evaluations.rules.case import Case, Finding, FollowUp, persistence
+from services.visits.rules import persistence as in_visits
 from shared.contracts.notifications import CommunicationSentV1
 from shared.contracts.visits import (
     AgreementAcceptedV1,
@@ -99,6 +103,52 @@ def test_nothing_lasts_by_a_day_that_is_in_doubt() -> None:
         known = {**findings, doubted: replace(findings[doubted], date_suspect=True)}
         stands = persistence(known, "f3", lasting_after_days=60)
         assert (stands.lasting, stands.days, stands.observations) == found
+
+
+SEEN = st.builds(
+    Finding,
+    id=st.just(""),
+    item=st.sampled_from(["ONH-02", "ONH-02", "ONH-02", "AFV-01"]),
+    occurred_on=st.dates(FIRST, THIRD),
+    checklist_version=st.just("CL-1"),
+    established_by=st.just(FATMA),
+    what_seen=st.none(),
+    date_suspect=st.sampled_from([False] * 6 + [True]),
+    attribution=st.sampled_from(["renter"] * 6 + ["owner"]),
+    mistaken=st.sampled_from([False] * 6 + [True]),
+    repeats=st.one_of(st.none(), st.sampled_from("abcdef")),
+    follow_ups=st.sampled_from(
+        [(), (), ()]
+        + [
+            (FollowUp(on=THIRD, outcome=outcome, seen_by=FATMA),)
+            for outcome in ("resolved", "not_kept", "force_majeure")
+        ]
+    ),
+)
+
+
+@settings(max_examples=300, deadline=None, database=None)
+@given(st.lists(SEEN, min_size=1, max_size=6))
+def test_both_services_say_the_same_of_how_long_a_shortcoming_lasts(found: list[Finding]) -> None:
+    findings = {id: replace(one, id=id) for id, one in zip("abcdef", found, strict=False)}
+    as_visits_has_it = {
+        id: in_visits.Seen(
+            item=one.item,
+            on=one.occurred_on,
+            counts=one.is_renters and not one.date_suspect,
+            ends_chain=one.settled,
+            repeats=one.repeats,
+        )
+        for id, one in findings.items()
+    }
+    for id in findings:
+        ours = persistence(findings, id, lasting_after_days=60)
+        theirs = in_visits.persistence(as_visits_has_it, id, lasting_after_days=60)
+        assert (ours.observations, ours.days, ours.lasting) == (
+            theirs.observations,
+            theirs.persistent_days,
+            theirs.lasting,
+        )
 
 
 def test_an_item_that_can_never_last_does_not() -> None:

@@ -551,19 +551,20 @@ def persistence(findings: Mapping[str, Finding], finding: str, *, lasting_after_
     last = findings.get(finding)
     if last is None or not last.is_renters or last.date_suspect:
         return Persistence(lasting=False, days=0, observations=0)
-    first, observations = last, 1
-    seen = {last.id}
-    while first.repeats is not None and first.repeats not in seen:
-        earlier = findings.get(first.repeats)
+    seen = {last.id: last.occurred_on}
+    at = last
+    while at.repeats is not None and at.repeats not in seen:
+        earlier = findings.get(at.repeats)
         if earlier is None or earlier.item != last.item:
             break
         if not earlier.is_renters or earlier.settled or earlier.date_suspect:
             break
-        first, observations = earlier, observations + 1
-        seen.add(first.id)
-    days = (last.occurred_on - first.occurred_on).days
-    lasting = lasting_after_days is not None and observations >= 2 and days >= lasting_after_days
-    return Persistence(lasting=lasting, days=days, observations=observations)
+        at = earlier
+        seen[at.id] = at.occurred_on
+    # A day confirmed since may be later than that of the repeat: first and last are those of the calendar.
+    days = (max(seen.values()) - min(seen.values())).days
+    lasting = lasting_after_days is not None and len(seen) >= 2 and days >= lasting_after_days
+    return Persistence(lasting=lasting, days=days, observations=len(seen))
 
 
 @dataclass(frozen=True, kw_only=True)

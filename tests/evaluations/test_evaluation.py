@@ -254,6 +254,20 @@ def test_a_letter_that_was_not_delivered_after_all_is_not_communicated() -> None
     ).then_nothing_happens()
 
 
+def test_another_letter_about_it_that_arrives_later_changes_nothing() -> None:
+    when_told = given(EVALUATION, PROPOSED, DECIDED, COMMUNICATED)
+    for arrived in (date(2026, 3, 27), None):
+        another = {**letter(arrived, today=date(2026, 3, 27)), "communication": "c2"}
+        when_told.when(communicate, **another).then_nothing_happens()
+    earlier = EvaluationCommunicationCorrected(
+        communication="c2", communicated_on=date(2026, 3, 16), contest_until=date(2026, 4, 17)
+    )
+    when_told.when(communicate, **{**letter(date(2026, 3, 16)), "communication": "c2"}).then(earlier)
+    given(EVALUATION, PROPOSED, DECIDED, COMMUNICATED, earlier).when(
+        communicate, **letter(date(2026, 3, 20))
+    ).then_nothing_happens()
+
+
 def test_a_term_already_told_of_is_not_shortened_by_two_corrections_either() -> None:
     gone = EvaluationCommunicationCorrected(communication="c1", communicated_on=None, contest_until=None)
     after = (PROPOSED, DECIDED, COMMUNICATED, gone)

@@ -115,6 +115,7 @@ class Evaluation:
     deciders: frozenset[str] = frozenset()
     restated: EvaluationCountRestated | None = None
     communicated_on: date | None = None
+    communicated_by: str | None = None  # the letter that reached the renter first
     contest_until: date | None = None
     contest_days: int = 0
     struck: frozenset[str] = frozenset()
@@ -282,7 +283,8 @@ def communicate(
 ) -> list[EvaluationEvent]:
     """Note that the letter reached the renter, or that a corrected proof says otherwise (domain 9.3).
 
-    The contest term is that of the day; a correction never shortens a term already told of, nor do two of them.
+    The contest term is that of the day; a correction never shortens a term already told of, nor do two of them. Another
+    letter about it that arrives later changes nothing: the first that reached the renter counts (domain 4.2 step 5).
     """
     match evaluation.state:
         case "decided_negative":
@@ -300,6 +302,8 @@ def communicate(
         case "communicated" | "final" | "contested" | "upheld":
             if communicated_on == evaluation.communicated_on:
                 return []
+            if communication != evaluation.communicated_by and not _earlier(communicated_on, evaluation):
+                return []
             until = None
             if communicated_on is not None:
                 until = _never_earlier(evaluation, contest_until(communicated_on, evaluation.contest_days))
@@ -312,6 +316,11 @@ def communicate(
             ]
         case _:
             return []
+
+
+def _earlier(communicated_on: date | None, evaluation: Evaluation) -> bool:
+    known = evaluation.communicated_on
+    return communicated_on is not None and (known is None or communicated_on < known)
 
 
 def _never_earlier(evaluation: Evaluation, until: date) -> date:
@@ -468,6 +477,7 @@ def evolve(evaluation: Evaluation, recorded: Recorded[Any]) -> Evaluation:
                 history=history,
                 state="communicated",
                 communicated_on=event.communicated_on,
+                communicated_by=event.communication,
                 contest_until=event.contest_until,
                 contest_days=event.contest_days,
             )
@@ -502,7 +512,13 @@ def _corrected(evaluation: Evaluation, event: EvaluationCommunicationCorrected) 
         state = "decided_negative"
     elif state == "final":
         state = "communicated"  # its term is computed anew; the day's work makes it final again
-    return changed(evaluation, state=state, communicated_on=event.communicated_on, contest_until=event.contest_until)
+    return changed(
+        evaluation,
+        state=state,
+        communicated_on=event.communicated_on,
+        communicated_by=event.communication,
+        contest_until=event.contest_until,
+    )
 
 
 def _persons(by: str, in_name_of: str | None) -> frozenset[str]:

@@ -91,7 +91,7 @@ def facts(lease: ALease) -> dict[str, Any]:
     return {
         "case": lease.file.case,
         "evaluations": evaluations,
-        "policy": lease.file.policy(on=TODAY),
+        "policies": lease.file.policies,
         "checklists": lease.file.checklists,
     }
 

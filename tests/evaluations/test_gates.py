@@ -190,6 +190,8 @@ def test_g1_an_invitation_that_arrived_too_late_is_none() -> None:
         )
         lease = a_lease().tell(sent, on=sent.sent_on).tell(arrived, on=arrived_on)
         assert stands(lease, opened, first, again, on=date(2026, 5, 25))["G1"] == (why == "missed_twice", why)
+        lease.policy(from_=date(2026, 5, 21), hearing_notice_days=21)  # which is no rule of the day of the hearing
+        assert stands(lease, opened, first, again, on=date(2026, 5, 25))["G1"] == (why == "missed_twice", why)
 
 
 def test_g2_covers_every_ground_and_each_is_still_the_renters() -> None:

@@ -217,7 +217,7 @@ def go_on(lease: ALease, today: date, which: int) -> None:
     if review is None:
         return
     file = lease.file.terminations[review]
-    given: dict[str, Any] = {"policy": lease.file.policy(on=today), "checklists": lease.file.checklists}
+    given: dict[str, Any] = {"policies": lease.file.policies, "checklists": lease.file.checklists}
     looked: dict[str, Any] = {"case": lease.file.case, "evaluations": lease.file.evaluations}
     stood = lease.file.standing(on=today)
     told: list[Any] = []

@@ -106,11 +106,15 @@ def gates_shown(
     termination: Termination, file: LeaseFile, *, on: date, language: str, must_weigh: list[Any]
 ) -> list[Mapping[str, Any]]:
     """Return the ten gates as they stand on a day: whether each passes, why, and what proves it."""
-    policy = file.policy_or_none(on=on)
-    if policy is None or file.checklist_or_none(on=on) is None:
+    if file.policy_or_none(on=on) is None or file.checklist_or_none(on=on) is None:
         return []
     tested = gates.tested(
-        termination, case=file.case, evaluations=file.evaluations, policy=policy, checklists=file.checklists, on=on
+        termination,
+        case=file.case,
+        evaluations=file.evaluations,
+        policies=file.policies,
+        checklists=file.checklists,
+        on=on,
     )
     return [
         {

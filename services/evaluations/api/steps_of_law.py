@@ -46,7 +46,7 @@ def post(termination: Termination, asked: Asked[PostNotice]) -> Iterable[Any]:
         tracking=body.tracking,
         case=file.case,
         evaluations=file.evaluations,
-        policy=file.policy(on=today),
+        policies=file.policies,
         checklists=file.checklists,
         today=today,
     )
@@ -77,7 +77,7 @@ def claim(termination: Termination, asked: Asked[FileClaim]) -> Iterable[Any]:
         filed_on=body.filed_on,
         case=file.case,
         evaluations=file.evaluations,
-        policy=file.policy(on=today),
+        policies=file.policies,
         checklists=file.checklists,
         today=today,
     )

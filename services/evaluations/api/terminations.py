@@ -323,7 +323,7 @@ def decide(termination: Termination, asked: Asked[DecideTermination]) -> Iterabl
         notice_kind=asked.body.notice_kind,
         case=file.case,
         evaluations=file.evaluations,
-        policy=file.policy(on=by.day),
+        policies=file.policies,
         checklists=file.checklists,
         count=stood.count,
         threshold=stood.threshold,

@@ -6,9 +6,11 @@ from datetime import date, timedelta
 
 from services.evaluations.events import ChecklistPublished, HearingDeclined, HearingHeld, HearingMissed, PolicyAdopted
 from services.evaluations.rules import checklist as checklists_
+from services.evaluations.rules import policy as policies_
 from services.evaluations.rules.case import ARREARS, MUST_BE_REACHED, Case, Consultation, persistence
 from services.evaluations.rules.checklist import Published, by_code
 from services.evaluations.rules.evaluation import Evaluation
+from services.evaluations.rules.policy import Adopted
 from services.evaluations.rules.termination import NonTerminableGround, Termination
 from shared.contracts.evaluations import TerminationGround
 from shared.contracts.visits import AdministratorAppointedV1, AdministratorEndedV1
@@ -169,7 +171,7 @@ def tested(
     *,
     case: Case,
     evaluations: Mapping[str, Evaluation],
-    policy: PolicyAdopted,
+    policies: Adopted,
     checklists: Published,
     on: date,
     grounds: Sequence[TerminationGround] | None = None,
@@ -177,10 +179,10 @@ def tested(
     """Return how every gate stands on a day, for these grounds (None: those of the file)."""
     named = tuple(termination.grounds if grounds is None else grounds)
     return (
-        _heard(termination, case, policy, on),
+        _heard(termination, case, policies, on),
         _attributed(termination, named, case, on),
         _weighed(termination, on),
-        _ocmw(named, case, policy, on),
+        _ocmw(named, case, policies_.in_force(policies, on=on), on),
         _no_standstill(named, case, on),
         _no_contest(termination, named, evaluations),
         _offered(case, on),
@@ -195,18 +197,17 @@ def open_gates(gates: Iterable[Gate], of: Sequence[str]) -> tuple[Named, ...]:
     return tuple(Named(gate.gate, values={"why": gate.why}) for gate in gates if gate.gate in of and not gate.passes)
 
 
-def _heard(termination: Termination, case: Case, policy: PolicyAdopted, on: date) -> Gate:
+def _heard(termination: Termination, case: Case, policies: Adopted, on: date) -> Gate:
     hearings = [hearing for hearing in termination.hearings if hearing.on <= on]  # none that was still to come
     for kind, why in ((HearingHeld, "heard"), (HearingDeclined, "hearing_declined")):
         for hearing in hearings:
             if isinstance(hearing.said, kind):
                 return Gate(gate="G1", passes=True, why=why, proof=hearing.event)
     missed = [(one, one.said) for one in hearings if isinstance(one.said, HearingMissed)]
-    ahead = timedelta(days=policy.hearing_notice_days)
     invited = [
         (one, said)
         for one, said in missed
-        if case.invitation_arrived(termination.id, sent_on=said.invited_on, by=said.on - ahead)
+        if case.invitation_arrived(termination.id, sent_on=said.invited_on, by=said.on - _ahead(policies, on=said.on))
     ]
     proof = missed[-1][0].event if missed else None
     methods = {case.invited_by(termination.id, on=said.invited_on) or said.method for _, said in invited}
@@ -215,6 +216,10 @@ def _heard(termination: Termination, case: Case, policy: PolicyAdopted, on: date
     if len(missed) > len(invited):
         return Gate(gate="G1", passes=False, why="invitation_not_delivered", proof=proof)
     return Gate(gate="G1", passes=False, why="missed_once" if missed else "not_heard", proof=proof)
+
+
+def _ahead(policies: Adopted, *, on: date) -> timedelta:
+    return timedelta(days=policies_.in_force(policies, on=on).hearing_notice_days)
 
 
 def _attributed(termination: Termination, grounds: Sequence[TerminationGround], case: Case, on: date) -> Gate:

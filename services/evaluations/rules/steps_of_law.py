@@ -17,7 +17,6 @@ from services.evaluations.events import (
     NoticeDatesComputed,
     NoticePosted,
     OcmwToldOfClaim,
-    PolicyAdopted,
     RenterLeft,
     TerminationClosed,
     TerminationEvent,
@@ -26,6 +25,7 @@ from services.evaluations.rules import gates, notice, refusals
 from services.evaluations.rules.case import Case
 from services.evaluations.rules.checklist import Published
 from services.evaluations.rules.evaluation import Evaluation
+from services.evaluations.rules.policy import Adopted
 from services.evaluations.rules.termination import Termination
 from shared.contracts.notifications import CommunicationDeliveredV1, ProofCorrectedV1
 from shared.decisions import Named, Refusal
@@ -76,7 +76,7 @@ def post_notice(
     tracking: tuple[str, ...],
     case: Case,
     evaluations: Mapping[str, Evaluation],
-    policy: PolicyAdopted,
+    policies: Adopted,
     checklists: Published,
     today: date,
 ) -> list[TerminationEvent]:
@@ -107,7 +107,7 @@ def post_notice(
     if method not in REGISTERED:
         raise ChannelNotAllowed
     tested = gates.tested(
-        termination, case=case, evaluations=evaluations, policy=policy, checklists=checklists, on=posted_on
+        termination, case=case, evaluations=evaluations, policies=policies, checklists=checklists, on=posted_on
     )
     if closed := gates.open_gates(tested, gates.AT_POSTING):
         raise refusals.GateOpen(*closed)
@@ -215,7 +215,7 @@ def file_claim(
     filed_on: date,
     case: Case,
     evaluations: Mapping[str, Evaluation],
-    policy: PolicyAdopted,
+    policies: Adopted,
     checklists: Published,
     today: date,
 ) -> list[TerminationEvent]:
@@ -238,7 +238,7 @@ def file_claim(
     if termination.doubt:
         raise refusals.GroundsDoubtful
     tested = gates.tested(
-        termination, case=case, evaluations=evaluations, policy=policy, checklists=checklists, on=filed_on
+        termination, case=case, evaluations=evaluations, policies=policies, checklists=checklists, on=filed_on
     )
     if closed := gates.open_gates(tested, gates.AT_CLAIM):
         raise refusals.GateOpen(*closed)

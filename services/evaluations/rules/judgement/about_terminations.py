@@ -11,7 +11,6 @@ from services.evaluations.events import (
     GateTested,
     GroundsConfirmed,
     NoticeWithdrawn,
-    PolicyAdopted,
     TerminationDecided,
     TerminationEvent,
     TerminationNotPursued,
@@ -20,7 +19,7 @@ from services.evaluations.rules import gates, notice, refusals
 from services.evaluations.rules.case import Case
 from services.evaluations.rules.checklist import Published
 from services.evaluations.rules.evaluation import Evaluation
-from services.evaluations.rules.policy import notice_months
+from services.evaluations.rules.policy import Adopted, in_force, notice_months
 from services.evaluations.rules.termination import BEFORE_DECISION, Termination
 from shared.contracts.evaluations import NoticeKind
 from shared.decisions import Person
@@ -38,7 +37,7 @@ def decide_termination(
     notice_kind: NoticeKind,
     case: Case,
     evaluations: Mapping[str, Evaluation],
-    policy: PolicyAdopted,
+    policies: Adopted,
     checklists: Published,
     count: int,
     threshold: int,
@@ -77,13 +76,14 @@ def decide_termination(
         termination,
         case=case,
         evaluations=evaluations,
-        policy=policy,
+        policies=policies,
         checklists=checklists,
         on=on,
         grounds=named,
     )
     if closed := gates.open_gates(tested, gates.AT_DECISION):
         raise refusals.GateOpen(*closed)
+    policy = in_force(policies, on=on)
     months = notice_months(policy, notice_kind)
     return [
         TerminationDecided(

@@ -236,7 +236,7 @@ def _terminated(file: LeaseFile, id: str, told: Recorded[Any], by: Person, today
         notice_kind=event.notice_kind,
         case=file.case,
         evaluations=file.evaluations,
-        policy=file.policy(on=event.decided_on),
+        policies=file.policies,
         checklists=file.checklists,
         count=stood.count,
         threshold=stood.threshold,

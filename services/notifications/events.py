@@ -271,6 +271,7 @@ TaskKind = Literal[
     "partner_to_tell",
     "bridge_figure_to_ask",
     "notice_blocked",
+    "notice_dates_to_correct",
 ]
 OwnerRole = Literal["counsellor", "coordinator", "director", "administration", "technical"]
 

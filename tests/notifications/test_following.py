@@ -22,7 +22,9 @@ from shared.contracts.evaluations import (
     EvaluationWithdrawnV1,
     GroundsDoubtfulV1,
     GroundToldOfV1,
+    NoticeDatesComputedV1,
     NoticePostedV1,
+    NoticeStep,
     ReviewDueV1,
     ReviewOpenedV1,
     TerminationLapsedV1,
@@ -48,6 +50,7 @@ from shared.contracts.visits import (
     FirstVisitOverdueV1,
     HeadLeaseEndingV1,
     LeaseEndedV1,
+    PartyAddedV1,
     ReportFixedV1,
     VisitRecordedV1,
 )
@@ -58,6 +61,7 @@ from tests.notifications.letters import (
     LEASE,
     drafted,
     file_of,
+    party,
     registered,
     sent,
     the_draft,
@@ -444,6 +448,34 @@ def test_ec_35_a_posting_that_a_standstill_blocks_is_a_task_for_who_decided() ->
     lapsed = TerminationLapsedV1(lease=LEASE, termination=TERMINATION)
     for told in (posted, lapsed):
         assert ("notice_blocked", TERMINATION) in closed(told)
+
+
+def dates(*rules: str, recomputed: bool = True) -> NoticeDatesComputedV1:
+    return NoticeDatesComputedV1(
+        lease=LEASE,
+        termination=TERMINATION,
+        posted_on=TODAY,
+        basis="latest",
+        months=3,
+        start=date(2026, 5, 1),
+        end=date(2026, 7, 31),
+        bases=(),
+        steps=tuple(NoticeStep(rule=rule, result=TODAY) for rule in rules),
+        recomputed=recomputed,
+    )
+
+
+def test_whoever_was_told_earlier_dates_of_the_notice_gets_a_letter_of_correction() -> None:
+    moved = dates("posted", "receipt_presumed", "proven_receipt")
+    assert NoticeDatesComputedV1 in reactions.heard
+    assert opened(moved) == [("notice_dates_to_correct", TERMINATION, "director", None, date(2026, 3, 9))]
+    assert opened(replace(moved, recomputed=False)) == []
+    anew = dates("posted", "receipt_presumed")  # the only renter has these dates in the new letter
+    assert opened(anew) == []
+    spouse = PartyAddedV1(lease=LEASE, party=party("p-bert", "spouse"), joined_on=date(2025, 12, 1))
+    assert opened(anew, spouse) == opened(moved)
+    lapsed = TerminationLapsedV1(lease=LEASE, termination=TERMINATION)
+    assert ("notice_dates_to_correct", TERMINATION) in closed(lapsed)
 
 
 def test_ec_24_doubtful_grounds_are_a_task_and_withdraw_nothing() -> None:

@@ -19,7 +19,7 @@ from services.notifications.rules.communication import (
     with_outcome,
 )
 from services.notifications.rules.kinds import OFFICIAL
-from services.notifications.rules.lease_file import LEASE_FILE, EvaluationTold, LeaseFile, Note
+from services.notifications.rules.lease_file import LEASE_FILE, EvaluationTold, LeaseFile, Note, parties_on
 from services.notifications.rules.task import TASK, Task, close_task, hand_over_task, open_task
 from shared.contracts.evaluations import (
     AttemptRefusedV1,
@@ -30,6 +30,7 @@ from shared.contracts.evaluations import (
     GroundsConfirmedV1,
     GroundsDoubtfulV1,
     LateContestAdmittedV1,
+    NoticeDatesComputedV1,
     NoticePostedV1,
     NoticeWithdrawnV1,
     ReviewDueV1,
@@ -418,6 +419,10 @@ def tasks_of(told: Any, *, file: LeaseFile, today: date) -> tuple[list[Opening],
                             due_on=next_working_day(today))], []  # fmt: skip
         case NoticePostedV1():
             return [], [Closing(kind="notice_blocked", about_id=told.termination)]
+        case NoticeDatesComputedV1() if told.recomputed and _was_told_otherwise(told, file, today=today):
+            return [Opening(kind="notice_dates_to_correct", about_kind="termination", about_id=told.termination,
+                            owner_role="director", owner=_decider(file, told.termination),
+                            due_on=soon)], []  # fmt: skip
         case ReviewDueV1():
             return [Opening(kind="review_due", about_kind="evaluation", about_id=told.evaluation,
                             owner_role="coordinator", due_on=soon)], []  # fmt: skip
@@ -439,9 +444,16 @@ def tasks_of(told: Any, *, file: LeaseFile, today: date) -> tuple[list[Opening],
                 Closing(kind="grounds_doubtful", about_id=told.termination),
                 Closing(kind="review_open", about_id=told.termination),
                 Closing(kind="notice_blocked", about_id=told.termination),
+                Closing(kind="notice_dates_to_correct", about_id=told.termination),
             ]
         case _:
             return [], []
+
+
+def _was_told_otherwise(dates: NoticeDatesComputedV1, file: LeaseFile, *, today: date) -> bool:
+    """Whether somebody has a letter with earlier dates: where it was posted anew, whoever else had it already."""
+    by_a_proof = any(step.rule == "proven_receipt" for step in dates.steps)
+    return by_a_proof or len(parties_on(file, today)) > 1
 
 
 def _decider(file: LeaseFile, termination: str) -> str | None:

@@ -5,15 +5,21 @@ from datetime import date
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from services.evaluations.events import HearingDeclined, HearingMissed
+from services.evaluations.events import HearingDeclined, HearingHeld, HearingMissed
 from services.evaluations.rules import gates
 from services.evaluations.rules.termination import TERMINATION, NonTerminableGround
 from shared.contracts.notifications import CommunicationDeliveredV1, CommunicationSentV1
+from shared.contracts.referrals import OcmwAnsweredV1, OcmwConsultedV1, ReferralOfferedV1
 from shared.contracts.visits import (
     AdministratorAppointedV1,
     ContactAnsweredV1,
     ContactLoggedV1,
+    FindingMarkedMistakenV1,
+    FindingReattributedV1,
+    FollowUpRecordedV1,
     PartyAddedV1,
     PartyLeftV1,
     PartyV1,
@@ -38,7 +44,7 @@ from tests.evaluations.a_file import (
     ground,
     proposed,
 )
-from tests.evaluations.a_lease import KAREL, LEASE, ALease, text
+from tests.evaluations.a_lease import BART, KAREL, LEASE, ALease, text
 from tests.evaluations.test_judgement_about_evaluations import an_office_commitment
 from tests.specification import recorded, state_of
 
@@ -206,8 +212,7 @@ def test_what_people_recorded_since_closes_no_gate_of_a_day_before() -> None:
     since = [recorded(told, on=TODAY) for told in (CHECKED, WEIGHED, IN_ORDER)]
     checked_since = replace(ADDRESSED, addressees=tuple(replace(one, checked_on=TODAY) for one in ADDRESSED.addressees))
     stood = stands(a_lease(), OPENED, *since, checked_since, on=before)
-    assert [stood[gate] for gate in ("G2", "G3", "G9")] == [(False, "not_recorded")] * 3
-    assert stood["G8"] == (False, "addressee_missing")
+    assert [stood[gate] for gate in ("G2", "G3", "G8", "G9")] == [(False, "not_recorded")] * 4
     stood = stands(a_lease(), OPENED, *since, checked_since)
     assert all(stood[gate][0] for gate in ("G2", "G3", "G8", "G9"))
 
@@ -400,6 +405,51 @@ def test_a_language_finding_is_never_a_ground() -> None:
     with pytest.raises(NonTerminableGround) as refused:
         ground(lease, "f9")
     assert [named.code for named in refused.value.named] == ["NON_TERMINABLE_GROUND"]
+
+
+LATER = date(2026, 5, 27)
+SINCE_THEN: list[tuple[str, Any]] = [
+    ("hearing", HearingHeld(**{**vars(HEARD), "on": LATER})),
+    ("attribution", replace(CHECKED, findings=())),
+    ("note", WEIGHED),
+    ("addresses", replace(ADDRESSED, addressees=())),
+    ("landlord", replace(IN_ORDER, in_order=False)),
+    ("standstill", StandstillStartedV1(lease=LEASE, standstill="s1", starts_on=LATER, kind="court_order")),
+    ("offer", ReferralOfferedV1(lease=LEASE, offered_on=LATER)),
+    ("asked", OcmwConsultedV1(lease=LEASE, consultation="o9", consulted_on=LATER, ground="arrears")),
+    ("answered", OcmwAnsweredV1(lease=LEASE, consultation="o1", answered_on=LATER)),
+    ("reattributed", FindingReattributedV1(
+        lease=LEASE, finding=SERIOUS, item="SCH-03", to="owner", previously="renter", why=text("lek")
+    )),
+    ("mistaken", FindingMarkedMistakenV1(lease=LEASE, finding=LASTING, why=text("andere woning"))),
+    ("mended", FollowUpRecordedV1(
+        lease=LEASE, finding="E1-f1", item="ONH-02", seen_on=LATER, outcome="resolved", seen_by=BART
+    )),
+    ("party", PartyAddedV1(
+        lease=LEASE, party=PartyV1(id="p2", name=text("naam"), role="spouse", language="nl"), joined_on=LATER
+    )),
+    ("leak", ContactLoggedV1(
+        lease=LEASE, contact="r1", kind="repair_report", channel="phone", direction="incoming", contact_on=LATER,
+        repair_by="owner",
+    )),
+]  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None, database=None)
+@given(st.sets(st.sampled_from([name for name, _ in SINCE_THEN])), st.booleans(), st.sets(st.sampled_from(PROVEN[1:])))
+def test_how_the_gates_stood_on_a_day_never_depends_on_what_is_dated_later(
+    since: set[str], arrears: bool, proven: set[Any]
+) -> None:
+    file: list[Any] = [OPENED, *(told for told in PROVEN[1:] if told in proven)]
+    before = stands(a_lease(arrears=arrears), *file)
+    lease = a_lease(arrears=arrears)
+    for name, told in SINCE_THEN:
+        if name in since and name in ("hearing", "attribution", "note", "addresses", "landlord"):
+            file.append(recorded(told, on=LATER))
+        elif name in since:
+            lease.tell(told, on=LATER)
+    lease.policy(from_=LATER, ocmw_answer_days=30, hearing_notice_days=21).lasting_after("ONH-02", 365, from_=LATER)
+    assert stands(lease, *file) == before
 
 
 def test_the_proof_of_a_gate_is_the_event_that_gave_it() -> None:

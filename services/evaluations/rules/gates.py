@@ -285,15 +285,15 @@ def _offered(case: Case, on: date) -> Gate:
 
 
 def _addressees(termination: Termination, case: Case, on: date) -> Gate:
-    recorded = termination.addressees.last
-    if recorded is None:
-        return Gate(gate="G8", passes=False, why="not_recorded")
-    proof = recorded.event
-    checks = (one for told in termination.addressees.every for one in told.said.addressees)
+    proof: str | None = None
     checked: dict[str, date] = {}
-    for one in checks:
-        if one.checked_on <= on:  # what was looked up since does not show where the letter went that day
-            checked[one.party] = max(one.checked_on, checked.get(one.party, one.checked_on))
+    for told in termination.addressees.every:
+        for one in told.said.addressees:
+            if one.checked_on <= on:  # what was looked up since does not show where the letter went that day
+                checked[one.party] = max(one.checked_on, checked.get(one.party, one.checked_on))
+                proof = told.event
+    if not checked:
+        return Gate(gate="G8", passes=False, why="not_recorded")
     back = case.came_back(termination.letters_posted)
     for party in required_addressees(case, on=on):
         if party not in checked:

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import signal
+from collections.abc import Awaitable
 from typing import Any
 
 import structlog
@@ -77,48 +78,69 @@ async def tend(bus: Bus) -> list[str]:
 
     :raises BusAway, BusRefused: the server did not answer, or does not accept it.
     """
-    return [what for service in SERVICES for what in await tend_stream(bus, service)]
+    done = []
+    for service in SERVICES:
+        done.append(await tend_stream(bus, service))
+        done += [await tend_consumer(bus, service, reader) for reader in _readers_of(service)]
+    return [what for what in done if what]
 
 
-async def tend_stream(bus: Bus, service: str) -> list[str]:
-    """Tend the stream of one service and the consumers in it. :raises BusAway, BusRefused: as ``tend``."""
-    done: list[str] = []
+async def tend_stream(bus: Bus, service: str) -> str:
+    """Tend the stream of a service; return what was done, empty for nothing. :raises BusAway, BusRefused: ``tend``."""
     name, wanted = stream_of(service), stream(service)
     found = await _ask(bus, f"$JS.API.STREAM.INFO.{name}")
     if found is None:
         await _do(bus, f"$JS.API.STREAM.CREATE.{name}", wanted)
-        done.append(f"made {name}")
-    elif differs(wanted, found["config"]):
+        return f"made {name}"
+    if differs(wanted, found["config"]):
         await _do(bus, f"$JS.API.STREAM.UPDATE.{name}", {**found["config"], **wanted})
-        done.append(f"changed {name}")
-    for reader in SERVICES:
-        if reader == service:
-            continue
-        told = consumer(reader, service)
-        there = await _ask(bus, f"$JS.API.CONSUMER.INFO.{name}.{reader}")
-        if there is None or differs(told, there["config"]):
-            await _do(
-                bus, f"$JS.API.CONSUMER.CREATE.{name}.{reader}", {"stream_name": name, "config": told, "action": ""}
-            )
-            done.append(f"{'made' if there is None else 'changed'} {name} {reader}")
-    return done
+        return f"changed {name}"
+    return ""
+
+
+async def tend_consumer(bus: Bus, publisher: str, reader: str) -> str:
+    """Tend the consumer of a reader in a publisher's stream, as ``tend_stream`` does the stream."""
+    name, wanted = f"{stream_of(publisher)}.{reader}", consumer(reader, publisher)
+    found = await _ask(bus, f"$JS.API.CONSUMER.INFO.{name}")
+    if found is not None and not differs(wanted, found["config"]):
+        return ""
+    asked = {"stream_name": stream_of(publisher), "config": wanted, "action": ""}
+    await _do(bus, f"$JS.API.CONSUMER.CREATE.{name}", asked)
+    return f"{'made' if found is None else 'changed'} {stream_of(publisher)} {reader}"
 
 
 async def keep(bus: Bus) -> None:
-    """Tend the bus once a second until cancelled; a stream that the server refuses keeps no other one waiting."""
+    """Tend the bus once a second until cancelled; what the server refuses or leaves unanswered hinders nothing else."""
     seldom = Seldom()
+    await asyncio.gather(*(_keep(bus, service, seldom) for service in SERVICES))
+
+
+async def _keep(bus: Bus, service: str, seldom: Seldom) -> None:
+    """Tend a stream and the consumers in it: these side by side, since one question may stay without an answer."""
+
+    async def tended(name: str, tending: Awaitable[str]) -> None:
+        try:
+            if what := await tending:
+                log.info("tended", what=what)
+        except BusRefused as why:
+            seldom.warn("bus-not-tended", f"{name}: {why}")
+        except BusAway as why:
+            seldom.warn("bus-not-tended", str(why))
+
     while True:
         await bus.connected()
-        for service in SERVICES:
-            try:
-                for what in await tend_stream(bus, service):
-                    log.info("tended", what=what)
-            except BusRefused as why:
-                seldom.warn("bus-not-tended", f"{stream_of(service)}: {why}")
-            except BusAway as why:
-                seldom.warn("bus-not-tended", str(why))
-                break
+        await tended(stream_of(service), tend_stream(bus, service))
+        await asyncio.gather(
+            *(
+                tended(f"{stream_of(service)} {reader}", tend_consumer(bus, service, reader))
+                for reader in _readers_of(service)
+            )
+        )
         await asyncio.sleep(TICK_SECONDS)
+
+
+def _readers_of(publisher: str) -> list[str]:
+    return [reader for reader in SERVICES if reader != publisher]
 
 
 async def serve(settings: Settings) -> None:

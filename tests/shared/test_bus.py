@@ -7,12 +7,12 @@ import socket
 import time
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import uvloop
 
-from operate.bus_keeper import keep, tend
+from operate.bus_keeper import keep, stream, tend
 from operate.nats import prepare
 from operate.state import State
 from shared.bus import DUPLICATE_IN_BATCH, ENOUGH, SERVICES, Bus, BusAway, BusRefused, Pull, batch_of, filters
@@ -60,6 +60,40 @@ def test_a_stream_that_the_server_refuses_keeps_no_other_one_waiting(server: Ser
                     await bus.request("$JS.API.STREAM.DELETE.FOREIGN", b"")
 
     asyncio.run(story())
+
+
+async def test_a_consumer_that_is_refused_or_gets_no_answer_keeps_no_other_one_waiting() -> None:
+    missing, hinders = BusRefused(10014, "consumer not found"), {"VISITS.evaluations", "REFERRALS.visits"}
+    made: list[str] = []
+
+    class Server:
+        """A server that has no consumer yet, and makes most of them."""
+
+        async def connected(self) -> None:
+            """It is there."""
+
+        async def request(self, subject: str, _body: bytes, *, seconds: float = 2.0) -> dict[str, Any]:
+            asked = subject.split(".", 4)[4]
+            if subject.startswith("$JS.API.STREAM.INFO."):
+                return {"config": stream(asked.lower())}
+            if subject.startswith("$JS.API.CONSUMER.INFO."):
+                raise missing
+            if asked in hinders:
+                raise (
+                    BusAway("TimeoutError") if asked == "REFERRALS.visits" else BusRefused(10026, "too many consumers")
+                )
+            made.append(asked)
+            return {}
+
+    keeping = asyncio.create_task(keep(cast(Bus, Server())))
+    try:
+        async with asyncio.timeout(5):
+            while len(set(made)) < 10:
+                await asyncio.sleep(0)
+    finally:
+        keeping.cancel()
+    every = {f"{one.upper()}.{other}" for one in SERVICES for other in SERVICES if one != other}
+    assert set(made) == every - hinders
 
 
 async def test_what_is_pulled_is_taken_off_the_wire_wherever_it_is_cut() -> None:

@@ -108,8 +108,8 @@ class Services:
 
 def what_is_missing(told: Mapping[str, Any]) -> list[str]:
     """Say what is still on its way, from what each service's ``/health/ready`` answered (None: it did not)."""
-    missing = [f"{name} does not answer" for name, health in told.items() if not _tells(health)]
-    heard = {name: health for name, health in told.items() if _tells(health)}
+    missing = [f"{name} does not answer" for name, health in told.items() if not tells(health)]
+    heard = {name: health for name, health in told.items() if tells(health)}
     for publisher, health in heard.items():
         outbox = health["outbox"]
         if outbox["unpublished"]:
@@ -130,8 +130,8 @@ def what_is_missing(told: Mapping[str, Any]) -> list[str]:
     return missing
 
 
-def _tells(health: Any) -> bool:
-    # Empty where the store did not answer.
+def tells(health: Any) -> bool:
+    """Whether an answer says how far outbox and inbox are: not where the store did not answer, nor does a problem."""
     return isinstance(health, Mapping) and bool(health.get("outbox")) and bool(health.get("inbox"))
 
 

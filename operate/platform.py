@@ -320,7 +320,7 @@ def _wait_until_known(
                 health = door.get("/health/ready").body
             except Away:
                 continue
-            if health and health["inbox"].get("evaluations", {}).get("seen", 0) >= max(positions):
+            if clockwork.tells(health) and health["inbox"].get("evaluations", {}).get("seen", 0) >= max(positions):
                 del waiting[service]
         if waiting:
             lasts()

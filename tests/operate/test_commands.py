@@ -10,13 +10,14 @@ import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from operate import clockwork
-from operate.door import Door
+from operate.door import Answer, Door
 from operate.issuer import operator_token
-from operate.platform import Platform, Refused
+from operate.platform import Platform, Refused, _wait_until_known
 from operate.state import PROJECT, SERVICES, State
 from tests.operate.stand_in import SOUND, Answers, stand_in
 
@@ -53,6 +54,21 @@ def test_an_office_is_founded_once_and_only_under_a_code_that_may_stand_in_a_sub
     for code in ("a.b", "*", ">", "platform", "x" * 300, "kantoor noord", "Kantoor"):
         with pytest.raises(Refused):
             platform.create_office(code, name="Nergens", director="iemand")
+
+
+def test_a_service_that_answers_with_a_problem_for_once_is_asked_whether_it_knows_the_office_again() -> None:
+    class Answers:
+        """A door behind which something is wrong the first time."""
+
+        left = [Answer(500, {"type": "/problems/internal-error", "title": "?", "status": 500})]  # noqa: RUF012
+
+        def get(self, _path: str) -> Answer:
+            known = {"outbox": {"position": 0}, "inbox": {"evaluations": {"seen": 3}}}
+            return self.left.pop() if self.left else Answer(200, known)
+
+    door = Answers()
+    _wait_until_known({"visits": cast(Door, door)}, [{"position": "evaluations:3"}], lambda: None)
+    assert not door.left
 
 
 def test_a_service_that_does_not_answer_is_named_and_the_clock_stays(

@@ -272,6 +272,7 @@ TaskKind = Literal[
     "bridge_figure_to_ask",
     "notice_blocked",
     "notice_dates_to_correct",
+    "posting_slip_to_ask",
 ]
 OwnerRole = Literal["counsellor", "coordinator", "director", "administration", "technical"]
 

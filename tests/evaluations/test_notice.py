@@ -81,6 +81,7 @@ def test_a_paper_letter_is_not_posted_on_a_sunday_or_holiday() -> None:
     assert is_closed_day(d("2026-03-15"), "registered_paper")  # a Sunday
     assert is_closed_day(d("2026-05-01"), "registered_paper")
     assert not is_closed_day(d("2026-03-14"), "registered_paper")  # a Saturday
+    assert is_closed_day(d("2026-08-15"), "registered_paper")  # a Saturday, and Assumption Day
     assert not is_closed_day(d("2026-03-15"), "registered_electronic")
 
 

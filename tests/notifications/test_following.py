@@ -450,6 +450,22 @@ def test_ec_35_a_posting_that_a_standstill_blocks_is_a_task_for_who_decided() ->
         assert ("notice_blocked", TERMINATION) in closed(told)
 
 
+def test_gv_01_of_a_notice_posted_on_a_closed_day_the_posting_slip_is_asked() -> None:
+    posted = NoticePostedV1(
+        lease=LEASE,
+        termination=TERMINATION,
+        posted_on=date(2026, 3, 1),
+        method="registered_paper",
+        communications=(),
+        tracking=(),
+        posted_on_closed_day=True,
+    )
+    assert opened(posted) == [("posting_slip_to_ask", TERMINATION, "administration", None, date(2026, 3, 9))]
+    assert opened(replace(posted, posted_on_closed_day=False)) == []
+    lapsed = TerminationLapsedV1(lease=LEASE, termination=TERMINATION)
+    assert ("posting_slip_to_ask", TERMINATION) in closed(lapsed)
+
+
 def dates(*rules: str, recomputed: bool = True) -> NoticeDatesComputedV1:
     return NoticeDatesComputedV1(
         lease=LEASE,

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 from services.evaluations.events import NoticeDatesComputed
 from shared.contracts.evaluations import BasisDates, NoticeBasis, NoticeDatesRow, NoticeStep
-from shared.working_days import add_months, add_working_days, is_working_day
+from shared.working_days import add_months, add_working_days, holidays
 
 A_DAY = timedelta(days=1)
 PRESUMED_AFTER = 3  # working days after posting (registered letter)
@@ -95,6 +95,4 @@ def by_posting_day(*, from_: date, months: int, basis: NoticeBasis) -> tuple[Not
 
 def is_closed_day(posted_on: date, method: str) -> bool:
     """Whether a paper letter cannot have been handed in that day: Sunday or holiday, no counter service."""
-    return method == "registered_paper" and (
-        posted_on.weekday() == 6 or (posted_on.weekday() < 5 and not is_working_day(posted_on))
-    )
+    return method == "registered_paper" and (posted_on.weekday() == 6 or posted_on in holidays(posted_on.year))

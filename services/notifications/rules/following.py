@@ -418,7 +418,11 @@ def tasks_of(told: Any, *, file: LeaseFile, today: date) -> tuple[list[Opening],
                             owner_role="director", owner=_decider(file, termination),
                             due_on=next_working_day(today))], []  # fmt: skip
         case NoticePostedV1():
-            return [], [Closing(kind="notice_blocked", about_id=told.termination)]
+            slip = Opening(kind="posting_slip_to_ask", about_kind="termination", about_id=told.termination,
+                           owner_role="administration", due_on=soon)  # fmt: skip
+            return [slip] if told.posted_on_closed_day else [], [
+                Closing(kind="notice_blocked", about_id=told.termination)
+            ]
         case NoticeDatesComputedV1() if told.recomputed and _was_told_otherwise(told, file, today=today):
             return [Opening(kind="notice_dates_to_correct", about_kind="termination", about_id=told.termination,
                             owner_role="director", owner=_decider(file, told.termination),
@@ -445,6 +449,7 @@ def tasks_of(told: Any, *, file: LeaseFile, today: date) -> tuple[list[Opening],
                 Closing(kind="review_open", about_id=told.termination),
                 Closing(kind="notice_blocked", about_id=told.termination),
                 Closing(kind="notice_dates_to_correct", about_id=told.termination),
+                Closing(kind="posting_slip_to_ask", about_id=told.termination),
             ]
         case _:
             return [], []

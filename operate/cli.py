@@ -17,6 +17,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from operate import clockwork, issuer
+from operate.backup import NoBackup
+from operate.backup import back_up as take_backup
+from operate.backup import restore as restore_backup
 from operate.checks import check_all
 from operate.doctor import findings
 from operate.door import Away, Door
@@ -51,7 +54,16 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         app(prog_name="./huurspoor", standalone_mode=True)
-    except (NotRunning, Refused, AlreadyRunning, DidNotStart, Away, clockwork.NotSettled, RuntimeError) as why:
+    except (
+        NotRunning,
+        Refused,
+        AlreadyRunning,
+        DidNotStart,
+        Away,
+        NoBackup,
+        clockwork.NotSettled,
+        RuntimeError,
+    ) as why:
         _end(str(why), code=1)
     except OSError as why:  # a folder that one may not enter, a disk without room, a platform of somebody else
         _end(f"{why.filename}: {why.strerror}" if why.filename else str(why), code=1)
@@ -215,6 +227,31 @@ def rebuild(
     os.environ.update(settings)
     os.environ.update(owner_settings(platform.state, at["postgres"], service))
     _run(f"services.{service}.main", "rebuild")
+
+
+@app.command()
+def backup(
+    to: Annotated[Path, typer.Argument(metavar="DIR", help="a folder that is not there yet, or empty")],
+    state: StateFolder = DEFAULT_STATE,
+) -> None:
+    """Copy all databases as they are at one moment, and the keys, while the platform runs."""
+    asyncio.run(take_backup(Platform.ready_at(state), to.resolve()))
+    print(f"the backup is in {to.resolve()}; who has it can read everything")
+
+
+@app.command()
+def restore(
+    source: Annotated[Path, typer.Argument(metavar="DIR", help="what `backup` made")],
+    state: StateFolder = DEFAULT_STATE,
+) -> None:
+    """Make a new state folder of a backup; the platform on it shows all, and waits for a person before it writes."""
+    place = State(state.resolve())
+    if is_running(place):
+        raise AlreadyRunning(f"a platform already runs on {place.root}")
+    restore_backup(source.resolve(), place)
+    print(
+        f"{place.root} is as the backup; after `up`, writing waits for POST /epochs of each service (docs/runbook.md)"
+    )
 
 
 @app.command()

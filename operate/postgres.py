@@ -6,6 +6,8 @@ data, the binaries) lies in a place of its own under ``/var/lib``.
 """
 
 import contextlib
+import hashlib
+import json
 import os
 import shutil
 import signal
@@ -88,9 +90,7 @@ class Postgres:
     async def answers(self) -> bool:
         """Whether it accepts connections and answers a query."""
         try:
-            connection = await asyncpg.connect(
-                self.url("postgres", SUPERUSER), password=self.state.password(SUPERUSER).read_text(), timeout=2
-            )
+            connection = await asyncpg.connect(self.url("postgres", SUPERUSER), password=self.password, timeout=2)
         except (*WITHOUT_STATE, asyncpg.PostgresError):
             return False
         try:
@@ -100,10 +100,22 @@ class Postgres:
         finally:
             connection.terminate()
 
+    @property
+    def password(self) -> str:
+        """The password of the superuser."""
+        return self.state.password(SUPERUSER).read_text()
+
+    def back_up(self, to: Path) -> None:
+        """Copy all databases as they are at one moment, while the server runs. :raises RuntimeError: it did not."""
+        env = {**self.environment(), "PGPASSWORD": self.password}
+        at = ["-h", "127.0.0.1", "-p", str(self.port), "-U", SUPERUSER, "--no-password"]
+        how = ["--checkpoint=fast", "--wal-method=stream", "--manifest-checksums=SHA256"]
+        run_as(None, [self.bin / "pg_basebackup", *at, *how, "-D", to], env=env, cwd=to.parent)
+
     def make_databases(self) -> None:
         """Make the databases and roles that are missing, and set each role's password from its file."""
         passwords = {f"{role.upper()}_PASSWORD": self.state.password(role).read_text() for role in ROLES}
-        env = {**self.environment(), "PGPASSWORD": self.state.password(SUPERUSER).read_text(), **passwords}
+        env = {**self.environment(), "PGPASSWORD": self.password, **passwords}
         at = ["-h", "127.0.0.1", "-p", str(self.port), "-U", SUPERUSER, "-d", "postgres"]
         run_as(None, [self.bin / "psql", "-X", "-q", *at, "-f", _ROLES_SQL], env=env, cwd=self.state.root)
 
@@ -122,6 +134,40 @@ def prepare(state: State, *, port: int | None = None) -> Postgres:
         _lay(server)
     _forget_who_is_gone(data)
     return server
+
+
+def at(state: State, port: int) -> Postgres:
+    """Return the server that runs on a state folder, at a port."""
+    account = unprivileged()
+    return Postgres(state=state, port=port, account=account, bin=binaries(account), data=state.postgres)
+
+
+def differences(source: Path) -> list[str]:
+    """Return the files of a copy that are not as they were when it was taken (the wheel's own program crashes)."""
+    try:
+        told = json.loads((source / "backup_manifest").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ["backup_manifest"]
+    return [file["Path"] for file in told["Files"] if _digest(source / file["Path"]) != file["Checksum"]]
+
+
+def _digest(file: Path) -> str | None:
+    try:
+        with file.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def restore(source: Path, state: State) -> None:
+    """Lay the data of a state folder that has none yet, from a copy."""
+    account = unprivileged()
+    data = _place(state, account)
+    shutil.copytree(source, data, dirs_exist_ok=True)
+    if account is not None:
+        for folder, _, files in os.walk(data):
+            for each in (folder, *(os.path.join(folder, name) for name in files)):
+                os.chown(each, account.uid, account.gid)
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """A running platform, as who operates it sees it: its addresses, tokens, clock and offices."""
 
+import asyncio
 import contextlib
 import json
 import os
@@ -19,7 +20,7 @@ from typing import Any, NoReturn, Self
 from operate import clockwork, issuer
 from operate.children import how_to_start, stop
 from operate.door import Answer, Away, Door
-from operate.postgres import forget
+from operate.postgres import answers, forget
 from operate.state import PROJECT, SERVICES, State
 from operate.supervisor import ASKED_TO_STOP, SECONDS_TO_READY, AlreadyRunning, DidNotStart, is_running
 from shared.clock import BRUSSELS, SettableClock, local_date, machine_time, set_clock
@@ -176,7 +177,7 @@ class Platform:
             if name in components:
                 seen = dict(components[name])
                 monitoring = seen.pop("monitoring", None)
-                why = _why_not_ready(name, seen, components["nats"].get("monitoring") or monitoring)
+                why = _why_not_ready(self.state, name, seen, components["nats"].get("monitoring") or monitoring)
                 shown[name] = {**seen, "ready": not why, **({"why": why} if why else {})}
         simulated = self.state.clock.exists()
         return {
@@ -337,7 +338,7 @@ def _told(state: State) -> dict[str, Any]:
     return told
 
 
-def _why_not_ready(name: str, seen: Mapping[str, Any], monitoring: str | None) -> list[str]:
+def _why_not_ready(state: State, name: str, seen: Mapping[str, Any], monitoring: str | None) -> list[str]:
     if seen["pid"] is None:
         return ["not running; it is being started again"]
     try:
@@ -347,6 +348,8 @@ def _why_not_ready(name: str, seen: Mapping[str, Any], monitoring: str | None) -
         if name == "nats":
             answer = Door(str(monitoring), patience=5).get("/healthz?js-enabled-only=true")
             return [] if answer.status == 200 else [answer.sentence]
+        if name == "postgres":
+            return [] if asyncio.run(answers(state, int(seen["url"].rpartition(":")[2]))) else ["does not answer"]
         if name == "bus-keeper":
             streams = (Door(str(monitoring), patience=5).get("/jsz").body or {}).get("streams", 0)
             return [] if streams >= len(SERVICES) else [f"{streams} of {len(SERVICES)} streams are there"]

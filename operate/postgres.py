@@ -89,16 +89,7 @@ class Postgres:
 
     async def answers(self) -> bool:
         """Whether it accepts connections and answers a query."""
-        try:
-            connection = await asyncpg.connect(self.url("postgres", SUPERUSER), password=self.password, timeout=2)
-        except (*WITHOUT_STATE, asyncpg.PostgresError):
-            return False
-        try:
-            return bool(await connection.fetchval("select 1", timeout=2) == 1)
-        except (*WITHOUT_STATE, asyncpg.PostgresError):
-            return False
-        finally:
-            connection.terminate()
+        return await answers(self.state, self.port)
 
     @property
     def password(self) -> str:
@@ -134,6 +125,23 @@ def prepare(state: State, *, port: int | None = None) -> Postgres:
         _lay(server)
     _forget_who_is_gone(data)
     return server
+
+
+async def answers(state: State, port: int) -> bool:
+    """Whether the server of a state folder, at a port, accepts connections and answers a query."""
+    password = state.password(SUPERUSER).read_text()
+    try:
+        connection = await asyncpg.connect(
+            host="127.0.0.1", port=port, user=SUPERUSER, password=password, database="postgres", timeout=2
+        )
+    except (*WITHOUT_STATE, asyncpg.PostgresError):
+        return False
+    try:
+        return bool(await connection.fetchval("select 1", timeout=2) == 1)
+    except (*WITHOUT_STATE, asyncpg.PostgresError):
+        return False
+    finally:
+        connection.terminate()
 
 
 def at(state: State, port: int) -> Postgres:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from datetime import timedelta
@@ -261,6 +262,19 @@ def test_a_dead_letter_is_shown_with_all_that_may_be_known_of_it(tmp_path: Path)
     assert "    id void-referrals-1-7" in shown
     assert "    why taken in before the restore" in shown
     assert shown[-2:] == ["    effects lease/l-1:3 ReferralOffered", "    effects evaluation/e-1:2 GroundDoubted"]
+
+
+def test_a_postgresql_that_stands_still_is_not_called_ready(tmp_path: Path) -> None:
+    answers: Answers = {"/health/ready": (200, SOUND), "/healthz?js-enabled-only=true": (200, {})}
+    with stand_in(tmp_path, answers) as stands, socket.socket() as stands_still:
+        stands_still.bind(("127.0.0.1", 0))
+        stands_still.listen()  # the system takes connections, and nobody answers
+        told = json.loads(stands.state.status.read_text())
+        address = f"postgresql://127.0.0.1:{stands_still.getsockname()[1]}"
+        told["components"]["postgres"] = {"pid": 1, "url": address, "log": "", "starts": 1}
+        stands.state.status.write_text(json.dumps(told))
+        seen = json.loads(huurspoor(tmp_path, "status", "--json").stdout)["components"]["postgres"]
+    assert (seen["ready"], seen.get("why")) == (False, ["does not answer"])
 
 
 def test_where_the_dead_letters_cannot_be_read_nobody_says_that_there_are_none(tmp_path: Path) -> None:

@@ -98,15 +98,17 @@ class DeadLetters:
         end = rows[limit - 1] if len(rows) > limit else None
         return shown, None if end is None else [end["at"].isoformat(), end["id"]]
 
-    async def requeue(self, id: str, *, reason: str, operator: str) -> bool:
-        """Handle a dead letter again; False: there is no such open one. It may become one again.
+    async def requeue(self, id: str, *, reason: str, operator: str) -> str | None:
+        """Handle a dead letter again; return its state afterwards, None where there is no such open one.
+
+        It may become one again: then it is open as before.
 
         :raises WrongState: a restore made it void; it can only be closed.
         :raises StoreBusy: it could not be handled now, and stays open.
         """
         letter = await self._open(id)
         if letter is None:
-            return False
+            return None
         if letter.reason == "void":
             raise WrongState
         self._at_hand.add(id)
@@ -126,7 +128,7 @@ class DeadLetters:
                     self._is_requeued(letter, comes_again=isinstance(read, Passed))
         finally:
             self._at_hand.discard(id)
-        return True
+        return self.states[id]
 
     async def close(self, id: str, *, reason: str, operator: str) -> bool:
         """Let those behind a dead letter go on without it; False: there is no such open one."""

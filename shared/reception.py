@@ -51,8 +51,8 @@ class DeadLetters(Protocol):
     ) -> tuple[list[Mapping[str, Any]], Sequence[Any] | None]:
         """Return dead letters, oldest first, and the place after the last one where there are more."""
 
-    async def requeue(self, id: str, *, reason: str, operator: str) -> bool:
-        """Handle it again; False: there is no such open dead letter."""
+    async def requeue(self, id: str, *, reason: str, operator: str) -> str | None:
+        """Handle it again; return its state afterwards, None where there is no such open dead letter."""
 
     async def close(self, id: str, *, reason: str, operator: str) -> bool:
         """Let those behind it go on without it; False: there is no such open dead letter."""

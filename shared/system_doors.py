@@ -134,10 +134,11 @@ async def requeue(
     letters: Annotated[DeadLetters, Depends(_to_requeue)],
     by: Annotated[Caller, _MAY_REQUEUE],
 ) -> Any:
-    """Handle a dead letter again."""
-    if not await letters.requeue(id, reason=_reason(body), operator=by.actor):
+    """Handle a dead letter again. It may become one again: then its state is open, as before."""
+    state = await letters.requeue(id, reason=_reason(body), operator=by.actor)
+    if state is None:
         raise problems.not_found()
-    return {"id": id, "state": "requeued"}
+    return {"id": id, "state": state}
 
 
 async def close(

@@ -465,7 +465,8 @@ def test_a_dead_letter_holds_back_its_own_stream_until_somebody_closes_it(server
             (letter,) = await letters(referrals)
             assert await referrals.noticed("l") == ()
             assert not await referrals.post.dead_letters.close("unknown", reason="x", operator="olga")
-            assert await referrals.post.dead_letters.requeue(letter["id"], reason="try again", operator="olga")
+            state = await referrals.post.dead_letters.requeue(letter["id"], reason="try again", operator="olga")
+            assert state == "open"
             assert [again["id"] for again in await letters(referrals)] == [letter["id"]]
             assert await referrals.post.dead_letters.close(letter["id"], reason="never was a date", operator="olga")
             await until(lambda: referrals.noticed("l"))
@@ -516,7 +517,8 @@ def test_a_failing_reaction_is_tried_again_then_given_up_and_can_be_requeued(ser
             assert (letter["reason"], letter["envelope"]["why"]) == ("failed", "KeyError")
             assert (await referrals.post.status())["visits"]["dead"] == 1
             broken["is"] = False
-            assert await referrals.post.dead_letters.requeue(letter["id"], reason="mended", operator="olga")
+            state = await referrals.post.dead_letters.requeue(letter["id"], reason="mended", operator="olga")
+            assert state == "requeued"
             await until(lambda: both(referrals))
             assert await letters(referrals) == []
             assert (await referrals.post.status())["visits"]["dead"] == 0
@@ -938,7 +940,7 @@ def test_what_is_requeued_while_the_inbox_is_read_anew_is_handled(
             inbox, dead_letters = referrals.post.inbox, referrals.post.dead_letters
             mistake.mended()
             read = inbox._rows.read
-            requeueing: list[asyncio.Task[bool]] = []
+            requeueing: list[asyncio.Task[str | None]] = []
 
             async def slowly(sql: str, *values: Any) -> list[Any]:
                 rows = await read(sql, *values)

@@ -38,6 +38,7 @@ from shared.contracts.visits import (
     CommitmentFollowedUpV1,
     CommitmentV1,
     CounsellorAssignedV1,
+    FindingDiscussedV1,
     LeaseEndedV1,
 )
 from shared.decisions import Person
@@ -228,6 +229,26 @@ def test_nobody_decided_before_it_was_proposed_as_it_stands() -> None:
         given(EVALUATION, *since).when(decide_not_upheld, **not_upholding(on=next_day, **late)).then(
             EvaluationNotUpheld(reasons=OWN, by=KAREL)
         )
+
+
+def test_nobody_decided_before_the_renter_had_been_heard_about_a_ground() -> None:
+    talked_on = date(2026, 1, 20)
+    lease = ALease().finding("f1", "ONH-02", VISITED, discussed=False)
+    told = FindingDiscussedV1(
+        lease=LEASE,
+        finding="f1",
+        discussed_with=("renter",),
+        discussed_on=talked_on,
+        renter_said=text("ik zal het doen"),
+    )
+    lease.tell(told, on=talked_on)
+    late: dict[str, Any] = {"today": date(2026, 1, 21)}
+    given(EVALUATION, PROPOSED).when(decide_negative, **judging(lease, on=date(2026, 1, 19), **late)).then_refused(
+        DateOrder
+    )
+    given(EVALUATION, PROPOSED).when(decide_negative, **judging(lease, on=talked_on, **late)).then(
+        replace(DECIDED, decided_on=talked_on)
+    )
 
 
 def test_a_positive_evaluation_is_recorded_by_who_guides() -> None:

@@ -53,7 +53,7 @@ def decide_negative(
     :param terms: how long the renter can contest and mend, and how long it can count: what the letter says too.
     :raises SelfApproval: the person proposed it, or is the counsellor of the lease.
     :raises WrongState: it is not proposed, or the lease has ended. :raises OccurredInFuture:
-    :raises DateOrder: before it was proposed as it stands.
+    :raises DateOrder: before it was proposed as it stands, or a ground was talked over with the renter.
     :raises NotNegative: the proposal is not for a negative one.
     :raises NoGround: no ground stands any more.
     :raises ReasonsNotOwn: no reasons, or those of the proposal.
@@ -74,6 +74,8 @@ def decide_negative(
     ]
     if not findings:
         raise refusals.NoGround
+    if any(finding.discussed_on is not None and on < finding.discussed_on for finding in findings):
+        raise DateOrder
     if reasons is None or not reasons.length or _said_before(evaluation, reasons):
         raise refusals.ReasonsNotOwn
     if owed := case.office_owes((finding.id for finding in findings), on=on):

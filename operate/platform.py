@@ -25,6 +25,7 @@ from operate.state import PROJECT, SERVICES, State
 from operate.supervisor import ASKED_TO_STOP, SECONDS_TO_READY, AlreadyRunning, DidNotStart, is_running
 from shared.clock import BRUSSELS, SettableClock, local_date, machine_time, set_clock
 
+SECONDS_TO_FOUND = 60.0  # an office, and again as long until all services know it
 _SECONDS_TO_STOP = 60.0
 
 
@@ -296,7 +297,7 @@ def _insist(door: Door, path: str, body: Mapping[str, Any], lasts: Callable[[], 
 
     :raises Away: it never answered. :raises NotRunning: as ``lasts`` says.
     """
-    key, until = str(uuid.uuid4()), machine.monotonic() + 60
+    key, until = str(uuid.uuid4()), machine.monotonic() + SECONDS_TO_FOUND
     while True:
         try:
             answer = door.post(path, body, key=key)
@@ -313,7 +314,7 @@ def _wait_until_known(
     doors: Mapping[str, Door], events: Iterable[Mapping[str, Any]], lasts: Callable[[], None]
 ) -> None:
     positions = [int(str(event["position"]).rpartition(":")[2]) for event in events if event.get("position")]
-    until = machine.monotonic() + 60
+    until = machine.monotonic() + SECONDS_TO_FOUND
     waiting = {service: door for service, door in doors.items() if service != "evaluations"} if positions else {}
     while waiting:
         for service, door in list(waiting.items()):

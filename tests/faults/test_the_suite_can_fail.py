@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from operate import client
+from operate import platform as platforms
 from operate.state import PROJECT, SERVICES
 from tests.faults.hand import Hand
 from tests.faults.invariants import violations
@@ -59,7 +60,9 @@ def test_a_mistake_makes_a_run_fail(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(client, "SECONDS_OF_PATIENCE", PATIENCE if mistake else 60.0)
+    if mistake:
+        monkeypatch.setattr(client, "SECONDS_OF_PATIENCE", PATIENCE)
+        monkeypatch.setattr(platforms, "SECONDS_TO_FOUND", PATIENCE)
     build = {"PYTHONPATH": f"{BUILD}:{PROJECT}", "HUURSPOOR_MISTAKE": mistake}
     every = {service: dict(build) for service in SERVICES}
     every["notifications"]["HUURSPOOR_HICCUP"] = "6"

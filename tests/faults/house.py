@@ -15,6 +15,7 @@ import httpx
 import psycopg
 
 from operate.client import Done
+from operate.door import Away, Door
 from operate.platform import Platform
 from operate.state import SERVICES, State
 from tests.conftest import BEGIN
@@ -66,8 +67,10 @@ class House:
 
     def health(self, service: str = "evaluations") -> dict[str, Any]:
         """Return what a service says of itself; empty while it does not answer."""
-        with contextlib.suppress(httpx.HTTPError, KeyError):
-            told: dict[str, Any] = httpx.get(f"{self.platform.urls[service]}/health/ready", timeout=5).json()
+        with contextlib.suppress(Away, KeyError):
+            door = Door(self.platform.urls[service], patience=5)
+            with contextlib.closing(door):
+                told: dict[str, Any] = door.get("/health/ready").body or {}
             return told
         return {}
 

@@ -62,7 +62,6 @@ BEARS_ON_ITS_PLACE = (
 )  # what the place of an evaluation in a count can depend on
 AS_PROPOSED = (EvaluationProposed, EvaluationAmended, ProposalAdopted)
 COMMUNICATED = (EvaluationCommunicated, EvaluationCommunicationCorrected)
-LIVE = frozenset({"proposed", "decided_negative", "communicated", "contested", "upheld", "final"})
 
 
 class NotDiscussed(Refusal):

@@ -43,6 +43,7 @@ async def file_of(store: EventStore, *, by: OfOffice, of: str, key: Sealed) -> b
 
 
 async def forget(store: EventStore, *, by: OfOffice, of: str) -> None:
-    """Delete the file of an import, and destroy its key."""
-    await store.write("delete from import_file where office = $1 and of_import = $2", of, by=by)
+    """Destroy the key of the file of an import, and delete it."""
+    # The file last: as long as it is there, whoever goes on with imports comes back to it.
     await store.seals.destroy(by.office, of, "A")
+    await store.write("delete from import_file where office = $1 and of_import = $2", of, by=by)

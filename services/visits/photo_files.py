@@ -3,8 +3,8 @@
 Why not in the event: an event is read again at every rebuild, held in memory with its stream and copied into exports,
 and none of them needs the bytes; and an event is never taken away, while "file gone" (EC-19) means just that. Why not
 in a view: a rebuild makes views from events, and could not make these. Each photo's bytes lie under a key of its own
-that stands, sealed under the photo's data key, in its event: erasing deletes the rows and destroys the data key, so
-that a copy in a backup opens no more.
+that stands, sealed under the photo's data key, in its event: erasing destroys the data key, so that a copy in a backup
+opens no more, and deletes the rows.
 """
 
 import asyncio
@@ -168,6 +168,7 @@ async def delete(store: EventStore, *, by: OfOffice, file: str) -> None:
 
 
 async def forget(store: EventStore, *, by: OfOffice, photo: str, file: str, office: str | None = None) -> None:
-    """Delete the bytes of a photo, and destroy the key under which every copy of them lies."""
-    await delete(store, by=by if office is None else Shelf(office), file=file)
+    """Destroy the key under which every copy of the bytes of a photo lies, and delete them."""
+    # The bytes last: while they are there, the day's work knows that the key, in another database, may be there too.
     await store.seals.destroy(by.office, photo, "E")
+    await delete(store, by=by if office is None else Shelf(office), file=file)

@@ -1,6 +1,8 @@
 """Taking over leases, renters and past visits: each line its own outcome, twice is once, and nobody witnessed it."""
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import date
 from typing import Any
 
@@ -40,6 +42,8 @@ from services.visits.rules.lease import LEASE, Lease, RenterNotInformed
 from services.visits.rules.visit import VISIT, draft_report
 from shared.decisions import Elsewhere
 from shared.event_sourcing import StoreBusy
+from shared.inbox_rows import Itself
+from shared.keys import Seals
 from shared.refusals import DateOrder, OccurredInFuture, WrongState
 from tests.specification import given, state_of
 from tests.visits.conftest import Visits
@@ -321,6 +325,23 @@ async def _cut_off_after(
     return answer
 
 
+@contextlib.asynccontextmanager
+async def _going_on(visits: Visits) -> AsyncIterator[Callable[[], Awaitable[bool]]]:
+    """Let imports that were cut off go on meanwhile; what it gives says whether a file lies there."""
+    every_office: Any = await asyncpg.create_pool(visits.database.all_offices, min_size=1, max_size=2)
+    going_on = asyncio.create_task(import_work.keep_going_on(visits.store, visits.clock, every_office))
+
+    async def file_is_there() -> bool:
+        return bool(await every_office.fetch("select 1 from import_file where office = $1", visits.office))
+
+    try:
+        yield file_is_there
+    finally:
+        going_on.cancel()
+        await asyncio.gather(going_on, return_exceptions=True)
+        await every_office.close()
+
+
 @pytest.mark.parametrize(("lines_before", "how"), [(1, CutOff), (2, CutOff), (3, CutOff), (2, StoreBusy), (3, OSError)])
 async def test_an_import_that_was_cut_off_goes_on_by_itself_and_its_report_is_whole(
     visits: Visits, monkeypatch: pytest.MonkeyPatch, lines_before: int, how: type[BaseException]
@@ -328,19 +349,13 @@ async def test_an_import_that_was_cut_off_goes_on_by_itself_and_its_report_is_wh
     """Killed, or with the store away: nothing is doubled, and each line says what it brought, before or after."""
     visits.at("2026-03-02T09:00")
     answer = await _cut_off_after(visits, monkeypatch, lines_before, how)
-    every_office: Any = await asyncpg.connect(visits.database.all_offices)
-    going_on = asyncio.create_task(import_work.keep_going_on(visits.store, visits.clock, every_office))
-    try:
-        known, left = await finished(visits, answer), [True]
+    async with _going_on(visits) as file_is_there:
+        known, left = await finished(visits, answer), True
         for _ in range(200):  # the file goes last
-            left = await every_office.fetch("select 1 from import_file where office = $1", visits.office)
+            left = await file_is_there()
             if not left:
                 break
             await asyncio.sleep(0.02)
-    finally:
-        going_on.cancel()
-        await asyncio.gather(going_on, return_exceptions=True)
-        await every_office.close()
     assert not left
     assert known["counts"] == {"recorded": 3, "would_record": 0, "already": 0, "refused": 4}
     assert [(one["line"], one["outcome"]) for one in await lines(visits, answer)] == [
@@ -355,6 +370,32 @@ async def test_an_import_that_was_cut_off_goes_on_by_itself_and_its_report_is_wh
     (lease,) = (await visits.seen("/leases"))["items"]
     assert len(lease["parties"]) == 2 and lease["last_visit_on"] == "2026-01-12"
     assert len((await visits.seen("/visits"))["items"]) == 1
+
+
+async def test_a_file_whose_key_could_not_be_destroyed_stays_until_it_is(
+    visits: Visits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visits.at("2026-03-02T09:00")
+    destroyed, away = Seals.destroy, [True]
+
+    async def once_away(self: Seals, office: str, subject: str, category: Any = None) -> int:
+        if away:
+            away.pop()
+            raise StoreBusy
+        return await destroyed(self, office, subject, category)
+
+    monkeypatch.setattr(Seals, "destroy", once_away)
+    answer = await sent(visits, FILE.encode())
+    id = answer.json()["id"]
+    key = (await visits.store.state(IMPORT, id, by=Itself(office=visits.office))).started.file_key
+    async with _going_on(visits) as file_is_there:
+        await finished(visits, answer)
+        for _ in range(200):
+            if not await file_is_there():
+                break
+            await asyncio.sleep(0.02)
+    assert not away
+    assert await visits.store.seals.open(visits.office, "file_key", key) is None
 
 
 async def test_after_an_import_the_lease_list_says_what_is_overdue_as_the_list_of_what_is_due_does(

@@ -19,7 +19,9 @@ from services.visits.pictures import NoPicture, look_at
 from services.visits.rules.photo import PHOTO, UNUSED_DAYS, Photo, add, erase, let_go
 from shared.contracts.evaluations import HoldLiftedV1, HoldPlacedV1
 from shared.decisions import Recorded
+from shared.event_sourcing import StoreBusy
 from shared.holds import Holds
+from shared.keys import Seals
 from shared.refusals import OnHold, ReasonMissing, WrongState
 from tests.specification import given, recorded, state_of
 from tests.visits.conftest import Visits
@@ -238,6 +240,27 @@ async def test_a_hold_keeps_a_photo_and_without_one_what_nobody_used_goes_by_its
 
 async def _cut_off(*_store: Any, **_where: Any) -> None:
     raise RuntimeError("killed")
+
+
+async def test_an_erasure_cut_off_before_the_key_is_gone_destroys_it_later(
+    visits: Visits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The keys are another database's: also what a backup holds of the bytes must not open for ever."""
+    visits.at("2026-01-12T11:00")
+    photo = (await sent(visits, a_picture(), await a_lease(visits))).json()["id"]
+    key = (await visits.store.state(PHOTO, photo, by=_Office(visits.office))).added.file_key
+    assert await visits.store.seals.open(visits.office, "file_key", key)
+    with monkeypatch.context() as away:
+        away.setattr(Seals, "destroy", _away)
+        asked = {"reason": "Er staat een kind op."}
+        assert (await visits.act(f"/photos/{photo}/erase", asked, who="dora")).status_code == 503
+    await visits.day(date(2026, 1, 13))
+    assert await visits.store.seals.open(visits.office, "file_key", key) is None
+    assert await stored(visits) == 0
+
+
+async def _away(*_seals: Any, **_of: Any) -> None:
+    raise StoreBusy
 
 
 async def test_the_recheck_names_each_altered_or_missing_photo(visits: Visits) -> None:

@@ -75,10 +75,18 @@ def _say_key(report: Report) -> None:
 
 
 def _say(line: str) -> None:
-    """Print one line, and let no file write others or move about on the screen of who reads what was found."""
+    """Print one line, and let no file write others or move about on the screen of who reads what was found.
+
+    Where nobody can read it the exit code still says it, and says nothing else.
+    """
+    if sys.stdout is None:
+        return
     plain = "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in line)
     encoding = sys.stdout.encoding or "ascii"
-    print(plain.encode(encoding, "backslashreplace").decode(encoding))
+    try:
+        print(plain.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+    except OSError:
+        sys.stdout = None  # else it is tried again at the end, with an exit code of its own
 
 
 if __name__ == "__main__":

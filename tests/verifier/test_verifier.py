@@ -526,6 +526,21 @@ def ran_alone(file: Path, **environment: str) -> "subprocess.CompletedProcess[st
     )
 
 
+@pytest.mark.parametrize("to", [">&-", ">/dev/full", "| true"], ids=["closed", "full", "read by nobody"])
+def test_what_was_found_is_the_exit_code_also_where_it_cannot_be_said(to: str, tmp_path: Path) -> None:
+    file = tmp_path / "dossier.json"
+    for content, code in ((COURT_FILE, 0), (changed(COURT_FILE, entry=2, member="envelope", to=other_envelope), 1)):
+        file.write_bytes(content)
+        line = f'set -o pipefail; "$0" -P -m verifier "$1" {to}'
+        ran = subprocess.run(
+            ["bash", "-c", line, sys.executable, str(file)],
+            env={**os.environ, "PYTHONPATH": str(Path(verifier.__file__).parents[1])},
+            capture_output=True,
+            text=True,
+        )
+        assert (ran.returncode, ran.stderr) == (code, "")
+
+
 WIPES_THE_SCREEN = "x\n\x1b[2J\x1b[HGENUINE\n\x1b[8m"
 
 

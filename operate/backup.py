@@ -52,7 +52,7 @@ def restore(source: Path, state: State) -> None:
     """
     try:
         mark = json.loads((source / _MARK).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (FileNotFoundError, ValueError):
         raise NoBackup(f"there is no backup in {source} that was taken to its end") from None
     if differ := postgres.differences(source / _DATA):
         raise NoBackup(f"the backup in {source} is not as it was taken: {len(differ)} files differ, {differ[0]} first")

@@ -94,6 +94,9 @@ def test_only_a_whole_backup_as_it_was_taken_is_restored(tmp_path: Path) -> None
     with pytest.raises(NoBackup, match="that was taken to its end"):
         restore(source, state)
     assert not state.root.exists()
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError):  # or one that may not be read: not that no backup is there
+        restore(tmp_path / "file", state)
 
 
 def test_nothing_is_restored_over_what_is_there(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Calendars at secret addresses, and how the office is reached (contract 3)."""
 
+from dataclasses import replace
+
 from services.notifications.events import CalendarMade, CalendarRevoked, Helpline, OfficeDetailsAdopted
 from services.notifications.rules.attempts import ATTEMPTS, attempt_refused
 from services.notifications.rules.calendar import CALENDAR, make, revoke
@@ -34,6 +36,13 @@ def test_the_last_details_of_the_office_hold() -> None:
     given(OFFICE_DETAILS, DETAILS).when(adopt_details, details=other).then(other)
     assert current(state_of(OFFICE_DETAILS, DETAILS, other)) == other
     assert current(()) is None
+
+
+def test_an_id_stands_for_what_the_office_said_once() -> None:
+    other = OfficeDetailsAdopted(id="d-2", address="Markt 2", phone="2", email="k@example.org")
+    taken = replace(other, id="d-1")
+    given(OFFICE_DETAILS, DETAILS).when(adopt_details, details=taken).then_refused(WrongState)
+    given(OFFICE_DETAILS, DETAILS, other).when(adopt_details, details=DETAILS).then_nothing_happens()
 
 
 def test_an_attempt_that_was_refused_is_remembered_with_its_reasons() -> None:

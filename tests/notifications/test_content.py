@@ -27,7 +27,7 @@ from services.notifications.rules.refusals import ContentMissing
 from services.notifications.rules.template import TEMPLATES, adopt, fields_of, fill, in_force, open_marks, with_marks
 from services.notifications.typesetting import parts_of
 from shared.contracts.notifications import Kind
-from shared.refusals import DateOrder
+from shared.refusals import DateOrder, WrongState
 from tests.specification import given, state_of
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -175,13 +175,21 @@ def test_a_template_is_adopted_by_version_and_holds_from_its_day() -> None:
     (first,) = given(TEMPLATES).when(adopt, **adopted()).events or [None]
     assert first is not None and first.version == 1
     given(TEMPLATES, first).when(adopt, **adopted()).then_nothing_happens()
-    later = {**adopted(GOOD + "!", on=date(2026, 4, 1))}
+    later = {**adopted(GOOD + "!", on=date(2026, 4, 1)), "id": "t-2"}
     (second,) = given(TEMPLATES, first).when(adopt, **later).events or [None]
     assert second is not None and second.version == 2
     both = state_of(TEMPLATES, first, second)
     assert in_force(both, kind="L-06", language="nl", on=TODAY) == first
     assert in_force(both, kind="L-06", language="nl", on=date(2026, 4, 1)) == second
     assert in_force(both, kind="L-05", language="nl", on=TODAY) is None
+
+
+def test_an_id_stands_for_one_template() -> None:
+    (first,) = given(TEMPLATES).when(adopt, **adopted()).events or [None]
+    (second,) = given(TEMPLATES, first).when(adopt, **{**adopted(GOOD + "!"), "id": "t-2"}).events or [None]
+    given(TEMPLATES, first).when(adopt, **adopted(GOOD + "!")).then_refused(WrongState)
+    given(TEMPLATES, first).when(adopt, **adopted(kind="L-16")).then_refused(WrongState)
+    given(TEMPLATES, first, second).when(adopt, **adopted()).then_nothing_happens()
 
 
 def test_a_template_never_changes_what_was_sent() -> None:

@@ -9,6 +9,7 @@ from services.notifications.events import OfficeDetailsAdopted, OfficeDetailsEve
 from shared.contracts.evaluations import ChecklistPublishedV1, OfficeFoundedV1
 from shared.contracts.visits import CounsellorCardMadeV1
 from shared.decisions import Stream
+from shared.refusals import WrongState
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +61,15 @@ def current(adopted: Adopted) -> Details:
 
 
 def adopt_details(adopted: Adopted, *, details: OfficeDetailsAdopted) -> list[OfficeDetailsEvent]:
-    """Say how the office is reached from now on."""
+    """Say how the office is reached from now on.
+
+    :raises WrongState: the id belongs to what it said another time.
+    """
+    named = next((one for one in adopted if one.id == details.id), None)
+    if named is not None:
+        if named == details:
+            return []
+        raise WrongState
     now = current(adopted)
     return [] if now is not None and replace(now, id=details.id) == details else [details]
 

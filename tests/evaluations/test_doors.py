@@ -285,17 +285,36 @@ async def test_what_is_made_answers_the_version_that_reading_it_answers(evaluati
     await an_office(it)
     lease = await Lease(it).begins()
     made = (
-        await it.act("/policies", {"in_force_from": "2025-12-01", "threshold_n": 4}, **RITA),
-        await it.act(f"/dossiers/{lease.id}/court", {}, **RITA),
+        ('"2"', await it.act("/policies", {"in_force_from": "2025-12-01", "threshold_n": 4}, **RITA)),
+        ('"1"', await it.act(f"/dossiers/{lease.id}/court", {}, **RITA)),
     )
-    for answer in made:
+    for version, answer in made:
         read = await it.read(answer.headers["location"], **RITA)
-        assert answer.headers["etag"] == read.headers["etag"] == '"1"'
+        assert answer.headers["etag"] == read.headers["etag"] == version
     for path in ("/offices", f"/dossiers/{lease.id}/court"):  # of what is not there yet nobody saw a version
         office = {"code": "kantoor-midden", "name": "Kantoor Midden", "director": "nora", "from": "2025-11-03"}
         who, body = (OPERATOR, office) if path == "/offices" else (RITA, {})
         answer = await it.client.post(path, json=body, headers={**it._as(**who), "If-Match": '"1"'})
         assert (reason(answer), answer.json()["present"]) == ((412, "changed-meanwhile"), None)
+
+
+async def test_who_adopts_after_a_version_that_is_no_longer_the_last_sees_the_last(evaluations: Evaluations) -> None:
+    it = evaluations
+    await an_office(it)
+    items = (await it.read("/checklists/CL-1", **RITA)).json()["items"]
+    for path, first, change, other in (
+        ("/policies", "P-1", {"threshold_n": 4}, {"threshold_n": 5}),
+        ("/checklists", "CL-1", {"items": items[:-1]}, {"items": items[:-2]}),
+    ):
+        seen = {**it._as(**RITA), "If-Match": (await it.read(f"{path}/{first}", **RITA)).headers["etag"]}
+        day = {"in_force_from": "2025-12-01"}
+        adopted = await it.client.post(path, json={**day, **change}, headers=seen)
+        assert (adopted.status_code, adopted.headers["etag"]) == (201, '"2"')
+        late = await it.client.post(path, json={**day, **other}, headers=seen)
+        assert (reason(late), late.headers["etag"]) == ((412, "changed-meanwhile"), '"2"')
+        assert late.json()["present"]["id"] == adopted.json()["id"]
+        again = await it.act(path, {**day, **change}, **RITA)
+        assert (recorded(again), again.headers["etag"]) == ([], '"2"')
 
 
 async def test_a_lease_that_is_not_known_is_so_before_anything_else_is_looked_at(evaluations: Evaluations) -> None:

@@ -413,13 +413,14 @@ async def _mandates(store: WebStore, by: Caller) -> list[Mapping[str, Any]]:
 
 
 def _placed(acted: Acted, collection: str) -> Acted:
-    return replace(acted, location=f"/{collection}/{acted.body['id']}", version=1) if acted.location else acted
+    return replace(acted, location=f"/{collection}/{acted.body['id']}") if acted.location else acted
 
 
 def _one(items: Sequence[Mapping[str, Any]], id: str) -> Any:
-    for item in items:
+    for place, item in enumerate(items, start=1):
         if item["id"] == id:
-            version = item["version"]  # of a policy or a checklist, which never change, its name
-            etag = version if isinstance(version, int) else 1
+            # A policy or checklist never changes, and its version is its name. Its place says whether it is the last
+            # one: who adopts another with ``If-Match`` of that, and has seen all that were adopted, is the next.
+            etag = item["version"] if isinstance(item["version"], int) else place
             return Shown(msgspec.to_builtins(item, str_keys=True), etag=etag)
     raise problems.not_found()

@@ -6,13 +6,14 @@ no control or bidirectional characters, and what is not asked is refused.
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, WithJsonSchema
 from pydantic_core import CoreSchema, PydanticCustomError
 
+from shared.clock import is_shown
 from shared.keys import NationalNumberTyped, refuse_national_number
 
 LARGEST = 2**53 - 1  # what every JSON reader holds exactly
@@ -106,6 +107,13 @@ Words = Annotated[str, Field(max_length=20_000), AfterValidator(_no_national_num
 
 Time = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 """A local time of day, ``HH:MM``."""
+
+def shown_on(day: date | None, slot: str | None) -> str | None:
+    """Return a time of day that clocks show on a day. :raises PydanticCustomError: they skip it on that day."""
+    if day is not None and slot is not None and not is_shown(day, time.fromisoformat(slot)):
+        raise PydanticCustomError("local_time", "that local time does not exist")
+    return slot
+
 
 Channel = Literal[
     "letter",

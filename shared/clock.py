@@ -143,6 +143,15 @@ def local_instant(day: date, at: time) -> datetime:
     return instant
 
 
+def is_shown(day: date, at: time) -> bool:
+    """Whether clocks in Brussels show ``at`` on ``day``: when summer time begins they skip an hour."""
+    try:
+        local_instant(day, at)
+    except NoSuchLocalTime:
+        return False
+    return True
+
+
 def in_json(at: datetime) -> str:
     """Return an instant (aware) as answers write it: in UTC, with a Z."""
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")

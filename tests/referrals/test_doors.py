@@ -262,6 +262,8 @@ async def test_a_bridge_figure_reads_name_language_appointment_and_topic_only(re
     figure = (await referrals.act("/bridge-figures", amir, role="coordinator")).json()["id"]
     ask = {"lease": LEASE, "appointment_on": "2026-03-05", "slot": "10:00", "topic": "uitleg over de afspraken"}
     assert reason(await referrals.act(f"/bridge-figures/{figure}/request", ask)) == (409, "no-consent")
+    skipped = {**ask, "consent_on": TODAY, "appointment_on": "2026-03-29", "slot": "02:30"}
+    assert reason(await referrals.act(f"/bridge-figures/{figure}/request", skipped)) == (422, "invalid-request")
     asked = await referrals.act(f"/bridge-figures/{figure}/request", {**ask, "consent_on": TODAY})
     assert recorded(asked) == ["BridgeFigureRequested"]
     mine = (await referrals.read("/bridge-requests/mine", role="bridge-figure", sub="amir")).json()

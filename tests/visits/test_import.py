@@ -274,6 +274,13 @@ def test_a_cell_of_more_marks_than_any_writing_has_is_refused_and_the_others_are
     assert isinstance(plain.says, LeaseLine) and (plain.says.name, plain.says.landlord) == ("Z\u00e9", "\u0144")
 
 
+def test_a_visit_at_a_time_that_clocks_skipped_is_no_visit() -> None:
+    names = "kind,reference,visited_on,slot"
+    skipped, plain = read_lines(f"{names}\nvisit,R1,2025-03-30,02:30\nvisit,R1,2025-03-30,03:30".encode())
+    assert (skipped.says, skipped.reason, skipped.columns) == (None, "invalid-request", ("slot",))
+    assert plain.says is not None
+
+
 async def test_what_is_no_such_file_is_refused_and_nothing_is_kept(visits: Visits) -> None:
     visits.at("2026-03-02T09:00")
     assert (await sent(visits, FILE.encode("utf-16"))).status_code == 400

@@ -5,6 +5,8 @@ from functools import partial
 from typing import Annotated, Any
 from uuid import uuid4
 
+from pydantic import ValidationInfo, field_validator
+
 from services.referrals import views
 from services.referrals.api.door import GUIDES, KEEPERS, STAFF, Languages, Name, Retire, Who, api
 from services.referrals.rules.bridge_figure import (
@@ -17,7 +19,7 @@ from services.referrals.rules.bridge_figure import (
     retire_bridge_figure,
 )
 from services.referrals.rules.lease import LEASE
-from shared.bodies import new_id
+from shared.bodies import new_id, shown_on
 from shared.problems import not_found
 from shared.web import Acted, Body, Caller, DatedBody, Day, Id, Line, Store, Time, may, one
 
@@ -48,6 +50,12 @@ class RequestBridgeFigure(DatedBody):
     appointment_on: Day | None = None
     slot: Time | None = None
     topic: Line | None = None
+
+    @field_validator("slot")
+    @classmethod
+    def slot_exists(cls, slot: str | None, told: ValidationInfo) -> str | None:
+        """Refuse a local time that clocks skip when summer time begins."""
+        return shown_on(told.data.get("appointment_on"), slot)
 
 
 @api.post("/bridge-figures", status_code=201)

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Annotated, Any, Final
 from uuid import UUID, uuid5
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
 from services.visits.api.door import OF_THE_POLICIES, Language, SomeLine, Who
 from services.visits.events import ContactPoint, Household, ImportKind, Party, Purpose, Role
@@ -18,6 +18,7 @@ from services.visits.rules.policy import OFFICE, Policies, policy_on
 from services.visits.rules.visit import VISIT
 from shared import problems
 from shared.authority import MANDATES
+from shared.bodies import shown_on
 from shared.decisions import AnyStream
 from shared.event_sourcing import Read
 from shared.keys import Category, refuse_national_number
@@ -74,6 +75,12 @@ class VisitLine(_Line):
     slot: Time = "00:00"
     purpose: Purpose = "individual"
     counsellor: Who | None = None
+
+    @field_validator("slot")
+    @classmethod
+    def slot_exists(cls, slot: str, told: ValidationInfo) -> str | None:
+        """Refuse a local time that clocks skip when summer time begins."""
+        return shown_on(told.data.get("visited_on"), slot)
 
 
 LINES: Final[Mapping[ImportKind, type[_Line]]] = {"lease": LeaseLine, "renter": RenterLine, "visit": VisitLine}

@@ -6,8 +6,7 @@ from typing import Annotated, Any, Literal
 from uuid import uuid4
 
 from fastapi import Query, Request
-from pydantic import AfterValidator, Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from services.visits.api.door import (
     OF_THE_POLICIES,
@@ -29,8 +28,8 @@ from services.visits.rules.policy import policy_on
 from services.visits.rules.visit import VISIT, Visit
 from services.visits.views import BEFORE_ALL, VISITS, due_by
 from shared import problems
-from shared.bodies import new_id
-from shared.clock import BRUSSELS, NoSuchLocalTime, local_instant
+from shared.bodies import new_id, shown_on
+from shared.clock import BRUSSELS, is_shown
 from shared.doors import DEFAULT_LIMIT, Cursor, Limit
 from shared.problems import Fault, not_found
 from shared.reception import reception_of
@@ -38,14 +37,6 @@ from shared.web import Acted, Body, Caller, Channel, Day, Id, Line, Store, Time,
 
 Minutes = Annotated[int, Field(ge=0, le=1440)]
 Need = Literal["money", "health", "work", "children", "paperwork", "loneliness", "language", "other"]
-
-
-def _exists(day: date, slot: str) -> bool:
-    try:
-        local_instant(day, time.fromisoformat(slot))
-    except NoSuchLocalTime:
-        return False
-    return True
 
 
 class PlanVisit(DatedAct):
@@ -59,12 +50,11 @@ class PlanVisit(DatedAct):
     kind: Literal["home"] = "home"
     counsellor: Who | None = None
 
-    @model_validator(mode="after")
-    def slot_exists(self) -> "PlanVisit":
+    @field_validator("slot")
+    @classmethod
+    def slot_exists(cls, slot: str, told: ValidationInfo) -> str | None:
         """Refuse a local time that clocks skip when summer time begins."""
-        if not _exists(self.date, self.slot):
-            raise PydanticCustomError("local_time", "that local time does not exist")
-        return self
+        return shown_on(told.data.get("date"), slot)
 
 
 @api.post("/visits", status_code=201)
@@ -155,7 +145,7 @@ async def reschedule_visit(
     """Put another visit in its place; never a refusal, never a miss."""
     known: Visit = await store.state(VISIT, visit, by=by)
     reason = await by.seal_one("B", known.lease, "reason", body.reason)
-    if not _exists(body.new_date, body.new_slot or known.slot):
+    if not is_shown(body.new_date, time.fromisoformat(body.new_slot or known.slot)):
         raise problems.invalid(Fault("local_time", pointer="/new_slot" if body.new_slot else "/new_date"))
     new_visit = new_id(body.new_visit, uuid4())
     decision = partial(

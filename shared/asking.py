@@ -14,7 +14,7 @@ PUBLISHERS: Final = ("visits", "evaluations", "referrals", "notifications")
 _KEY = re.compile(r"[\x20-\x7e]{1,200}")
 _POSITION = re.compile(rf"({'|'.join(PUBLISHERS)}):(0|[1-9][0-9]{{0,17}})")
 WAYS: Final = ("web", "tablet", "portal", "post")  # domain 0.2; imports and the platform itself ask over no door
-_ETAG = re.compile(r'"([0-9]{1,18})"')
+_ETAG = re.compile(r'"(0|[1-9][0-9]{0,17})"')
 
 
 def positions_asked(request: Request) -> list[tuple[str, int]] | None:

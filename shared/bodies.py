@@ -108,6 +108,7 @@ Words = Annotated[str, Field(max_length=20_000), AfterValidator(_no_national_num
 Time = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 """A local time of day, ``HH:MM``."""
 
+
 def shown_on(day: date | None, slot: str | None) -> str | None:
     """Return a time of day that clocks show on a day. :raises PydanticCustomError: they skip it on that day."""
     if day is not None and slot is not None and not is_shown(day, time.fromisoformat(slot)):

@@ -180,6 +180,8 @@ class Door:
     def _match(self, scope: Scope) -> tuple[APIRoute | None, Scope, list[str]]:
         """Return the route, what it says of the request, and, where there is none, the methods of those so named."""
         allowed: list[str] = []
+        if b"%2f" in scope.get("raw_path", b"").lower():  # it is part of a name, and of none of ours
+            return None, {}, allowed
         for route in self._routes.get(scope["path"].count("/"), ()):
             matched, beside = route.matches(scope)
             if matched is Match.FULL:
@@ -211,11 +213,11 @@ class Door:
             form = route.path in self._forms
             limit = LARGEST_PHOTO + _AROUND_A_PHOTO if form else LARGEST_BODY
             raw = await _whole_body(scope, receive, headers, limit)
-            kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+            kind = _kind_of(headers)
             if form:
                 digest = _digest_of_form(scope, headers, raw, kind)
             else:
-                told = _json_body(route, raw, kind, headers)
+                told = _json_body(route, raw, kind)
                 raw = _in_order.encode(told).encode()
                 digest = hashlib.sha256(f"{scope['method']} {scope['path']}\n".encode() + raw).digest()
         return raw, {"identity": identity, "digest": digest, "told": told}
@@ -283,9 +285,15 @@ def _by_shape(routes: Iterable[APIRoute]) -> Mapping[int, Sequence[APIRoute]]:
     return found
 
 
-def _json_body(route: APIRoute, raw: bytes, kind: str, headers: Headers) -> Any:
-    if headers.get("content-encoding", "identity").lower() != "identity":
+def _kind_of(headers: Headers) -> str:
+    """Return the media type of a body. :raises Problem: it is said to be of two, or coded in some way."""
+    given = headers.getlist("content-type")
+    if len(given) > 1 or any(coding.lower() != "identity" for coding in headers.getlist("content-encoding")):
         raise Problem(415, "unsupported-media-type")
+    return given[0].partition(";")[0].strip().lower() if given else ""
+
+
+def _json_body(route: APIRoute, raw: bytes, kind: str) -> Any:
     if not raw and kind in ("", "application/json"):
         # An act without facts may come without a body; where facts are asked, JSON was announced and none came.
         if kind and asks_for_facts(route):

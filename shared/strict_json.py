@@ -110,7 +110,7 @@ def _float(digits: str) -> float | int:
 
 
 def _integer(digits: str) -> int:
-    if len(digits) > LONGEST_INTEGER:
+    if len(digits.lstrip("-")) > LONGEST_INTEGER:
         raise Malformed("integer too long")
     return int(digits)
 

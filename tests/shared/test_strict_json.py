@@ -64,6 +64,12 @@ def test_why_says_nothing_of_what_was_sent() -> None:
     assert refused.value.__cause__ is None
 
 
+def test_a_sign_is_no_digit() -> None:
+    assert parse(b"-" + b"1" * 100) == -int("1" * 100)
+    with pytest.raises(Malformed):
+        parse(b"-" + b"1" * 101)
+
+
 def test_nesting_as_deep_as_allowed_is_read() -> None:
     assert parse(b"[" * DEEPEST + b"]" * DEEPEST) != []
 

@@ -371,7 +371,7 @@ async def test_two_versions_seen_are_none(shop: Shop) -> None:
     assert (await shop.client.post(f"/tools/{tool}/polish", headers=headers)).status_code == 412
 
 
-@pytest.mark.parametrize("seen", ['"1"', '"0"', '"99"', "garbage", '"1', 'W/"2"', '"x"'])
+@pytest.mark.parametrize("seen", ['"1"', '"0"', '"99"', '"02"', "garbage", '"1', 'W/"2"', '"x"'])
 async def test_who_saw_another_version_gets_the_present_state(shop: Shop, seen: str) -> None:
     tool = await bought(shop)
     await shop.client.post(f"/tools/{tool}/lend", json={"member": "bo"}, headers=shop.as_("counsellor"))
@@ -509,6 +509,32 @@ async def test_an_unknown_address_is_404_for_who_is_known(shop: Shop) -> None:
     answer = await shop.client.get("/nothing", headers=shop.as_("counsellor"))
     unknown = await shop.client.get(f"/tools/{UNKNOWN}", headers=shop.as_("counsellor"))
     assert {**answer.json(), "instance": ""} == {**unknown.json(), "instance": ""}
+
+
+async def test_a_slash_within_a_name_is_none_between_two(shop: Shop) -> None:
+    tool, proof = await bought(shop), shop.as_("counsellor")
+    unknown = await shop.client.get(f"/tools/{UNKNOWN}", headers=proof)
+    for method, path in (
+        ("GET", f"/tools%2f{tool}"),
+        ("GET", f"/tools/{tool}%2Floans"),
+        ("POST", f"/tools/{tool}%2Fpolish"),
+    ):
+        answer = await shop.client.request(method, path, headers=proof)
+        assert (answer.status_code, reason(answer)) == (unknown.status_code, reason(unknown)) == (404, "not-found")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        (("Content-Type", "application/json"), ("Content-Type", "text/plain")),
+        (("Content-Type", "application/json"), ("Content-Encoding", "identity"), ("Content-Encoding", "gzip")),
+    ],
+)
+async def test_a_body_is_of_one_kind(shop: Shop, said: tuple[tuple[str, str], ...]) -> None:
+    headers = [*shop.as_("counsellor").items(), *said]
+    answer = await shop.client.post("/tools", content=json.dumps(HAMMER), headers=headers)
+    assert (answer.status_code, reason(answer)) == (415, "unsupported-media-type")
+    assert not shop.store.streams
 
 
 async def test_metrics_have_templates_for_labels(shop: Shop) -> None:

@@ -23,8 +23,8 @@ from shared.bodies import LARGEST, Body, DatedBody, Day, Line, is_uuid
 from shared.callers import Caller
 from shared.decisions import AnyStream, Refusal
 from shared.door import MOST_PARAMETERS
-from shared.keys import Category
 from shared.problems import Fault, Problem
+from shared.reading_rights import Clear
 from shared.reception import ClockSkewOf, CounsellorOf, Reception, Shown, reception_of
 from shared.straight import DoorRoute
 from shared.tokens import ROLES
@@ -101,7 +101,7 @@ class Doors(APIRouter):
         super().__init__(redirect_slashes=False, route_class=DoorRoute)
         self.service = service
         self.readers: dict[str, frozenset[str]] = {}
-        self.clear: dict[str, Mapping[str, Category]] = {}
+        self.clear: dict[str, Clear] = {}
         self.open_routes: set[str] = set()
         self.form_routes: set[str] = set()
         self.counsellor_of: CounsellorOf | None = None

@@ -3,7 +3,8 @@
 A body holds sealed texts where ``show`` left them. For a caller each is opened, or left out and named in ``withheld``.
 """
 
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -39,7 +40,20 @@ READS_IN: Final[Mapping[tuple[str, str], frozenset[Category]]] = {
 
 SEVERAL: Final = (list, tuple)  # what was stored holds lists, what was just decided holds tuples
 
-NOTHING: Final[Mapping[str, Category]] = MappingProxyType({})
+
+@dataclass(frozen=True)
+class OfSome:
+    """The category of a field in some of the parts that hold it: ``parts`` says of one whether it is such a part.
+
+    Of such a part it is left out also where it holds nothing: of several, which one lacks it says something too.
+    """
+
+    category: Category
+    parts: Callable[[Mapping[str, Any]], bool]
+
+
+Clear = Mapping[str, Category | OfSome]
+NOTHING: Final[Clear] = MappingProxyType({})
 OF_OWN_LEASE: Final[Category] = "F"  # what a referral is about: the counsellor of the lease and nobody else
 
 
@@ -68,7 +82,7 @@ async def opened(
     office: str,
     categories: frozenset[Category],
     own_lease: bool = False,
-    clear: Mapping[str, Category] = NOTHING,
+    clear: Clear = NOTHING,
 ) -> tuple[Any, list[str]]:
     """Return the body with every text that may be read, and the names of the fields that were left out.
 
@@ -82,8 +96,14 @@ async def opened(
     may = [one for one in found if category_of(one.key) in categories]
     texts = {one: text.text for one, text in (await seals.open_all(office, may)).items()} if may else {}
     withheld: dict[str, None] = {}
-    closed = {place for place, category in clear.items() if category not in categories}
+    told = {place: one if isinstance(one, OfSome) else OfSome(one, _holding(place)) for place, one in clear.items()}
+    closed = {place: one.parts for place, one in told.items() if one.category not in categories}
     return _shown(body, texts, "", withheld, closed), list(withheld)
+
+
+def _holding(place: str) -> Callable[[Mapping[str, Any]], bool]:
+    name = place.rpartition(".")[2]
+    return lambda part: part[name] is not None
 
 
 def _collect(value: Any, found: list[Sealed]) -> None:
@@ -98,7 +118,10 @@ def _collect(value: Any, found: list[Sealed]) -> None:
             _collect(held, found)
 
 
-def _shown(value: Any, texts: Mapping[Sealed, str], name: str, withheld: dict[str, None], closed: Set[str]) -> Any:
+Closed = Mapping[str, Callable[[Mapping[str, Any]], bool]]
+
+
+def _shown(value: Any, texts: Mapping[Sealed, str], name: str, withheld: dict[str, None], closed: Closed) -> Any:
     if isinstance(value, dict):
         shown: dict[str, Any] = {}
         for key, held in value.items():
@@ -109,7 +132,7 @@ def _shown(value: Any, texts: Mapping[Sealed, str], name: str, withheld: dict[st
                     withheld[place] = None
                 else:
                     shown[key] = text
-            elif place in closed and held is not None:
+            elif place in closed and closed[place](value):
                 withheld[place] = None
             else:
                 shown[key] = _shown(held, texts, place, withheld, closed)

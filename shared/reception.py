@@ -20,9 +20,9 @@ from shared.cursors import Cursors
 from shared.decisions import AnyStream, Person
 from shared.door import Entry
 from shared.event_sourcing import EventStore, KeyReused
-from shared.keys import Category, Seals
+from shared.keys import Seals
 from shared.problems import Problem
-from shared.reading_rights import NOTHING, opened, readable
+from shared.reading_rights import NOTHING, Clear, opened, readable
 
 LONGEST_WAIT_SECONDS: Final = 5.0
 CLOCK_SKEW_MINUTES: Final = 10  # domain 6, clock_skew_minutes: where the service does not know the office's own
@@ -79,7 +79,7 @@ class Reception:
 
     service: str
     readers: Mapping[str, frozenset[str]]
-    clear: Mapping[str, Mapping[str, Category]]
+    clear: Mapping[str, Clear]
     counsellor_of: CounsellorOf | None
     clock_skew_of: ClockSkewOf | None
     store: EventStore

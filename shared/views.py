@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from shared.decisions import AnyStream, Recorded
-from shared.keys import Category
+from shared.reading_rights import Clear
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +67,7 @@ class Resource:
     show: Callable[[str, Any], Mapping[str, Any] | None]
     filters: Mapping[str, str] = field(default_factory=dict)
     filter_values: Callable[[str, Any], Mapping[str, Any]] = lambda _id, _state: {}
-    clear: Mapping[str, Category] = field(default_factory=dict)
+    clear: Clear = field(default_factory=dict)
 
     @cached_property
     def table(self) -> Table:

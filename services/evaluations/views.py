@@ -30,6 +30,7 @@ from services.evaluations.rules.termination import TERMINATION, Termination
 from shared.contracts.visits import LeaseEndedV1, LeaseRegisteredV1
 from shared.decisions import AnyStream, Recorded
 from shared.event_sourcing import Read, every, one
+from shared.reading_rights import Clear, OfSome
 from shared.views import Resource, Row, Table, View
 
 
@@ -391,6 +392,24 @@ def show_termination(_id: str, termination: Termination) -> Mapping[str, Any] | 
     }
 
 
+def _not_the_administrations(gate: Mapping[str, Any]) -> bool:
+    return bool(gate["gate"] != "G8")
+
+
+# What findings and evaluations say is theirs also where a file rests on it; the administration reads what it records.
+OF_FILES: Clear = {
+    **dict.fromkeys(
+        ("findings", "evaluations", "doubtful_because", "hearings", "grounds", "positive", "to_weigh"), "C"
+    ),
+    **dict.fromkeys(
+        (f"gates.{name}" for name in ("passes", "code", "why", "proof", "must_weigh")),
+        OfSome("C", _not_the_administrations),
+    ),
+    **dict.fromkeys(
+        ("claim", "conciliation", "judgment", "served_on", "eviction", "evicted_on", "goods_kept_until"), "D"
+    ),
+}
+
 TERMINATIONS = Resource(
     "terminations",
     TERMINATION,
@@ -402,9 +421,7 @@ TERMINATIONS = Resource(
         "route": termination.route,
         "doubtful": bool(termination.doubt),
     },
-    clear=dict.fromkeys(
-        ("claim", "conciliation", "judgment", "served_on", "eviction", "evicted_on", "goods_kept_until"), "D"
-    ),
+    clear=OF_FILES,
 )
 
 OPEN_FILES = Table(

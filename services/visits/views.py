@@ -36,6 +36,7 @@ from services.visits.rules.photo import PHOTO, Photo
 from services.visits.rules.visit import VISIT, Visit
 from shared.decisions import Recorded
 from shared.event_sourcing import OfOffice
+from shared.reading_rights import Clear, OfSome
 from shared.views import Resource, Row, Table, View
 
 Body = Mapping[str, Any]
@@ -445,12 +446,30 @@ def _concluded(agreement: Agreement) -> Body | None:
     return {"as": agreement.state, "on": told.concluded_on, "why": told.why} if told else None
 
 
+def _not_the_offices(commitment: Mapping[str, Any]) -> bool:
+    return bool(commitment["by"] != "office")
+
+
+# The technical service reads what the office promised (domain 11, B): of other commitments no more than that they are
+# there, which one of the office's can depend on; and nothing of how the note went.
+OF_NOTES: Clear = {
+    **dict.fromkeys(("accepted", "refused", "settled", "concluded", "lapsed"), "B"),
+    **dict.fromkeys(
+        (
+            f"commitments.{name}"
+            for name in ("measure", "due", "needs", "agreed_by_renter", "state", "disputed", "follow_ups")
+        ),
+        OfSome("B", _not_the_offices),
+    ),
+}
+
 AGREEMENTS = Resource(
     collection="agreements",
     stream=AGREEMENT,
     show=show_agreement,
     filters={"lease": "text not null", "state": "text not null"},
     filter_values=lambda _id, agreement: {"lease": agreement.lease, "state": agreement.state},
+    clear=OF_NOTES,
 )
 
 

@@ -387,6 +387,11 @@ async def test_three_evaluations_a_review_and_a_directors_decision(evaluations: 
         assert recorded(await it.act(f"{at}/record-gate", {"gate": gate, "proof": proof}, **who)) == [event]
     shown = (await it.read(at, **RITA)).json()
     assert [(gate["gate"], gate["passes"]) for gate in shown["gates"]] == [(f"G{n}", True) for n in range(1, 11)]
+    shown_to_tom = (await it.read(at, **TOM)).json()
+    assert [gate for gate in shown_to_tom["gates"] if len(gate) > 1] == [shown["gates"][7]], "G8, which Tom records"
+    rests_on = {"findings", "evaluations", "grounds", "hearings", "doubtful_because", "positive", "to_weigh"}
+    assert rests_on <= shown.keys() and not rests_on & shown_to_tom.keys()
+    assert rests_on | {"gates.passes", "gates.code", "gates.why"} <= set(shown_to_tom["withheld"])
     assert shown["proportionality_note"] == "household: alleen\nprogress: weinig"
     decided = await it.act(f"{at}/decide", decision, **RITA)
     assert recorded(decided) == ["TerminationDecided"]

@@ -6,7 +6,7 @@ import pytest
 from shared.decisions import Named
 from shared.keys import CATEGORIES, Category
 from shared.problems import refused
-from shared.reading_rights import opened, readable
+from shared.reading_rights import OfSome, opened, readable
 from shared.refusals import WrongState
 from shared.tokens import ROLES
 from shared.wording import LANGUAGES, SHARED, Wording, language_of
@@ -96,6 +96,18 @@ async def test_a_field_without_a_text_can_be_of_a_category_too() -> None:
     judges: frozenset[Category] = frozenset(("A", "D"))
     shown, withheld = await opened(body, seals=GLASS, office="kantoor-noord", categories=judges, clear=clear)
     assert (shown, withheld) == (body, [])
+
+
+async def test_a_field_can_be_of_a_category_in_some_of_the_parts_that_hold_it() -> None:
+    body = {
+        "parts": [{"by": "office", "state": "kept"}, {"by": "renter", "state": "open"}, {"by": "renter", "state": None}]
+    }
+    clear = {"parts.state": OfSome("B", lambda part: bool(part["by"] == "renter"))}
+    shown, withheld = await opened(body, seals=GLASS, office="kantoor-noord", categories=ONLY_A, clear=clear)
+    assert shown == {"parts": [body["parts"][0], {"by": "renter"}, {"by": "renter"}]}
+    assert withheld == ["parts.state"]
+    both: frozenset[Category] = frozenset(("A", "B"))
+    assert await opened(body, seals=GLASS, office="kantoor-noord", categories=both, clear=clear) == (body, [])
 
 
 async def test_texts_of_another_office_stay_shut() -> None:

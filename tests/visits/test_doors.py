@@ -296,6 +296,15 @@ async def test_the_technical_service_reads_what_the_office_promised_and_nothing_
     assert (await visits.act(f"/agreements/{note}/follow-up", done, who="bart")).status_code == 200
     theirs = {**done, "commitment": after["id"]}
     assert reason(await visits.act(f"/agreements/{note}/follow-up", theirs, who="bart")) == (403, "not-permitted")
+    await visits.done(f"/agreements/{note}/follow-up", {**theirs, "on": "2026-01-12", "seen_by": "fatma"})
+    seen = await visits.seen(f"/agreements/{note}", who="bart")
+    offices, renters = seen["commitments"]
+    assert (offices["state"], offices["due"]) == ("kept", "2026-02-02")
+    assert renters == {"id": after["id"], "by": "renter", "depends_on": [mend["id"]]}
+    assert {"accepted", "commitments.state", "commitments.follow_ups"} <= set(seen["withheld"])
+    listed = (await visits.seen(f"/agreements?lease={lease}", who="bart"))["items"]
+    assert (listed[0]["commitments"], "accepted" in listed[0]) == (seen["commitments"], False)
+    assert (await visits.seen(f"/agreements/{note}"))["commitments"][1]["state"] == "kept"
 
 
 async def test_a_draft_belongs_to_its_authors_and_the_coordinator(visits: Visits) -> None:

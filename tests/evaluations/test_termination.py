@@ -197,6 +197,10 @@ def test_a_hearing_is_about_the_review_that_was_open() -> None:
     given(TERMINATION, recorded(OPENED, on=HEARD.on)).when(record_hearing, **asked).then(HEARD)
 
 
+def test_where_nobody_came_nobody_was_heard() -> None:
+    given(TERMINATION, OPENED).when(record_hearing, **hearing(present=())).then_refused(NoProof)
+
+
 def test_a_child_never_interprets() -> None:
     for kind, adult in (("professional", False), ("informal_adult", False), ("informal_adult", None)):
         interpreter = Interpreter(kind=kind, age_over_18=adult)  # type: ignore[arg-type]

@@ -322,13 +322,15 @@ def record_hearing(
 ) -> list[TerminationEvent]:
     """Record that the renter was heard.
 
-    :raises WrongState: :raises OccurredInFuture: :raises NoProof: no day of invitation.
+    :raises WrongState: :raises OccurredInFuture: :raises NoProof: no day of invitation, or nobody was there.
     :raises DateOrder: before the review was opened: it was about something else then.
     :raises InvitedTooLate: invited fewer than ``notice_days`` days ahead.
     :raises InterpreterIsMinor: or not known to be an adult.
     :raises InterpreterNotOffered: an acquaintance interpreted and no professional had been offered.
     """
     invited_on = _hearing_allowed(termination, on=on, invited_on=invited_on, notice_days=notice_days, today=today)
+    if not present:  # whoever did not come was not heard: that is ``miss_hearing``
+        raise NoProof
     if interpreter.kind != "none" and interpreter.age_over_18 is False:
         raise InterpreterIsMinor
     if interpreter.kind == "informal_adult":

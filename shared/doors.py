@@ -217,7 +217,8 @@ def _behind_the_door(endpoint: Callable[..., Any], command: bool) -> Callable[..
             await _check_form(request)
         if caller is not None and name is not None and command:
             caller = given[name] = await web.stamped(request, caller, body)
-            earlier = None if decides_once else await web.answered_before(caller)
+            # An operator has no office whose writer would look.
+            earlier = None if decides_once and caller.office else await web.answered_before(caller)
             if earlier is not None:
                 return await web.answer(earlier, caller)
         try:
@@ -240,7 +241,9 @@ def _behind_the_door(endpoint: Callable[..., Any], command: bool) -> Callable[..
             if present is not None:
                 shown, etag = await web.shown(present, caller), {"ETag": f'"{present.version}"'}
             raise Problem(412, "changed-meanwhile", headers=etag, beside={"present": shown}) from None
-        if not command and caller is not None and caller.office:
+        if command and caller is not None:
+            await web.keep_answer(caller, result)
+        elif caller is not None and caller.office:
             await web.front.note_read(caller, _leases_of(request, result), request.scope["route"].path.strip("/"))
         return await web.answer(result, caller, status=request.scope["route"].status_code or 200)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final, Protocol, cast
 
@@ -23,6 +23,7 @@ from shared.event_sourcing import EventStore, KeyReused
 from shared.keys import Seals
 from shared.problems import Problem
 from shared.reading_rights import NOTHING, Clear, opened, readable
+from shared.tokens import RESERVED_OFFICE
 
 LONGEST_WAIT_SECONDS: Final = 5.0
 CLOCK_SKEW_MINUTES: Final = 10  # domain 6, clock_skew_minutes: where the service does not know the office's own
@@ -34,6 +35,13 @@ class Shown:
 
     body: Any
     etag: int | None = None
+
+
+@dataclass(frozen=True)
+class ToldBefore:
+    """The first answer of a repeated request about no thing of an office."""
+
+    body: Any
 
 
 class Inbox(Protocol):
@@ -136,18 +144,36 @@ class Reception:
         minutes = await self.clock_skew_of(self.store, caller) if self.clock_skew_of else CLOCK_SKEW_MINUTES
         return abs(device_time - caller.at) > timedelta(minutes=minutes)
 
-    async def answered_before(self, caller: Caller) -> Acted | None:
+    async def answered_before(self, caller: Caller) -> Acted | ToldBefore | None:
         """Return the first answer of a repeated request. :raises KeyReused: its key belonged to another one."""
-        if caller.once is None or not caller.office:
+        if caller.once is None:
             return None
         found = await self.store.rows(
-            "select digest, answer from once where office = $1 and key = $2", caller.once, by=caller
+            "select digest, answer from once where office = $1 and key = $2", caller.once, by=_in_some_office(caller)
         )
         if not found:
             return None
         if found[0]["digest"] != caller.digest:
             raise KeyReused
-        return Acted.again(found[0]["answer"])
+        kept = msgspec.json.decode(found[0]["answer"])
+        return ToldBefore(kept["told"]) if "told" in kept else Acted.again(found[0]["answer"])
+
+    async def keep_answer(self, caller: Caller, result: Any) -> None:
+        """Keep what an operator is answered under the key of the request; that of an office lies in the act's commit.
+
+        Were this cut off, the request would be decided anew, as without a key.
+        """
+        if caller.once is None or caller.office:
+            return
+        kept = result.stored() if isinstance(result, Acted) else msgspec.json.encode({"told": result})
+        await self.store.write(
+            "insert into once (office, key, digest, answer, at) values ($1, $2, $3, $4, $5) on conflict do nothing",
+            caller.once,
+            caller.digest,
+            kept,
+            caller.at,
+            by=_in_some_office(caller),
+        )
 
     async def wait_for(self, positions: Sequence[tuple[str, int]], office: str) -> None:
         """Wait until all of that is taken in here. :raises Problem: 504 after five seconds."""
@@ -172,6 +198,8 @@ class Reception:
         match result:
             case Response():
                 return result
+            case ToldBefore():
+                return json_response(result.body, headers={"Idempotency-Replayed": "true"})
             case Shown():
                 return json_response(result.body, headers={} if result.etag is None else {"ETag": f'"{result.etag}"'})
             case Acted():
@@ -220,6 +248,10 @@ class Reception:
         if ask is None or not isinstance(lease, str) or "counsellor" not in caller.roles:
             return False
         return await ask(self.store, caller, lease) == caller.actor
+
+
+def _in_some_office(caller: Caller) -> Caller:
+    return caller if caller.office else replace(caller, office=RESERVED_OFFICE)
 
 
 def json_response(value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

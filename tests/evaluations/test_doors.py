@@ -263,7 +263,12 @@ async def test_an_office_has_versions_of_policy_checklist_and_mandates(evaluatio
 async def test_an_operator_reads_the_office_that_was_founded_where_its_address_says(evaluations: Evaluations) -> None:
     it = evaluations
     office = {"code": OFFICE, "name": "Kantoor Noord", "director": "rita", "from": "2025-11-03"}
-    founded = await it.act("/offices", office, **OPERATOR)
+    founded = await it.act("/offices", office, key="k-1", **OPERATOR)
+    again = await it.act("/offices", office, key="k-1", **OPERATOR)
+    assert (again.status_code, again.json()) == (201, founded.json())
+    assert again.headers["idempotency-replayed"] == "true"
+    midden = {**office, "code": "kantoor-midden"}
+    assert reason(await it.act("/offices", midden, key="k-1", **OPERATOR)) == (422, "idempotency-key-reused")
     read = await it.read(founded.headers["location"], **OPERATOR)
     assert (read.json(), read.headers["etag"]) == ({"id": OFFICE, **office}, founded.headers["etag"])
     for code in ("kantoor-midden", "platform", "Kantoor*"):

@@ -131,6 +131,10 @@ class LendTool(DatedBody):
     device_time: Instant | None = None
 
 
+class Shelf(Body):
+    name: Line
+
+
 class Stocktaking(Body):
     day: Day
 
@@ -182,6 +186,14 @@ def shop() -> Doors:
         """Who had a tool."""
         known: Tool = await store.state(TOOL, tool, by=by)
         return {"lease": known.lease, "items": [known.loan] if known.loan else []}
+
+    shelves: list[str] = []
+
+    @api.post("/shelves")
+    async def put_up_shelf(body: Shelf, by: Annotated[Caller, may("put_up_shelf", "operator")]) -> Any:
+        """Put up a shelf, in no office."""
+        shelves.append(body.name)
+        return {"shelves": len(shelves)}
 
     @api.get("/stocktaking")
     async def stocktaking(by: Annotated[Caller, may("stocktaking", "coordinator")], on: Day | None = None) -> Any:
@@ -342,7 +354,10 @@ class MemoryStore:
         rows = [row for row in rows if row["made"] > values[0] and all(row[k] == v for k, v in wanted.items())]
         return rows[: values[1]]
 
-    async def write(self, _sql: str, *values: Any, by: Any) -> None:
+    async def write(self, sql: str, *values: Any, by: Any) -> None:
+        if "into once" in sql:
+            self.once.setdefault((by.office, values[0]), (values[1], values[2]))
+            return
         self.read_log += [(*values[:3], lease) for lease in values[3]]
 
 

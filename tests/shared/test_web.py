@@ -317,6 +317,20 @@ async def test_a_key_belongs_to_a_person_of_an_office(shop: Shop) -> None:
         assert answer.status_code == 201
 
 
+async def test_an_operator_who_has_no_office_has_keys_too(shop: Shop) -> None:
+    def as_operator(person: str) -> dict[str, str]:
+        return {**shop.as_("operator", office=None, sub=person), "Idempotency-Key": "k"}
+
+    first = await shop.client.post("/shelves", json={"name": "hoog"}, headers=as_operator("olga"))
+    again = await shop.client.post("/shelves", json={"name": "hoog"}, headers=as_operator("olga"))
+    assert first.json() == again.json() == {"shelves": 1}
+    assert ("idempotency-replayed" in first.headers, again.headers["idempotency-replayed"]) == (False, "true")
+    other = await shop.client.post("/shelves", json={"name": "laag"}, headers=as_operator("olga"))
+    assert (other.status_code, reason(other)) == (422, "idempotency-key-reused")
+    own = await shop.client.post("/shelves", json={"name": "hoog"}, headers=as_operator("otto"))
+    assert own.json() == {"shelves": 2}
+
+
 async def test_a_key_used_for_another_body_or_path_is_refused(shop: Shop) -> None:
     headers = {**shop.as_("counsellor"), "Idempotency-Key": "k"}
     tool = (await shop.client.post("/tools", json=HAMMER, headers=headers)).json()["id"]

@@ -49,8 +49,10 @@ class StrictHttp(HttpToolsProtocol):
     """Uvicorn's protocol on httptools, as strict as its other one: what is not plainly HTTP/1 is answered with 400.
 
     Refused besides what httptools refuses: another version; no ``Host``, or two; another transfer coding than chunked;
-    a head, chunk or trailer that does not end within 64 KiB. Trailers are dropped. A method that httptools does not
-    know, and an offer to upgrade, behind which it would read no body, are left to uvicorn's other protocol, on h11.
+    a head, chunk or trailer that does not end within 64 KiB. Trailers are dropped. A connection on which no head has
+    ended within the time for which one is kept alive is closed, whether nothing came or a little. A method that
+    httptools does not know, and an offer to upgrade, behind which it would read no body, are left to uvicorn's other
+    protocol, on h11.
     """
 
     _unfinished = 0  # bytes since the last piece that was of use
@@ -60,10 +62,10 @@ class StrictHttp(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin with a connection."""
         super().connection_made(cast(asyncio.Transport, _Joining(transport)))
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
     def data_received(self, data: bytes) -> None:
         """Take a piece of a request."""
-        self._unset_keepalive_if_required()
         self._unfinished += len(data)
         try:
             self.parser.feed_data(data)
@@ -99,6 +101,7 @@ class StrictHttp(HttpToolsProtocol):
         version = self.parser.get_http_version()
         if version not in ("1.1", "1.0") or self._hosts > 1 or (version == "1.1" and not self._hosts):
             raise HttpParserError
+        self._unset_keepalive_if_required()
         if not self.parser.should_upgrade():
             super().on_headers_complete()
 
@@ -119,6 +122,7 @@ class StrictHttp(HttpToolsProtocol):
         if self._is_answering():
             self.cycle.keep_alive = False  # it cannot wait for that answer as we can; the client will ask again
             return
+        self._unset_keepalive_if_required()
         other = H11Protocol(config=self.config, server_state=self.server_state, app_state=self.app_state)
         self.connections.discard(self)
         self.transport.set_protocol(other)

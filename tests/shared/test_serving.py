@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -33,8 +34,16 @@ async def told_back(scope: Any, receive: Any, send: Any) -> None:
 
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
-    """A server as a service has it, before an application that tells back what came."""
+    """The port of a server as a service has it."""
+    async with serving() as port:
+        yield port
+
+
+@asynccontextmanager
+async def serving(*, seconds: float = 30) -> AsyncIterator[int]:
+    """Serve an application that tells back what came, and keep connections alive for so long; yield the port."""
     config, state = config_of(told_back, host="127.0.0.1", port=0), ServerState()
+    config.timeout_keep_alive = seconds  # type: ignore[assignment]
     config.load()
     protocol: Any = config.http_protocol_class
     server = await asyncio.get_running_loop().create_server(
@@ -128,6 +137,31 @@ TAKEN = {
     ),
     "one behind the other": ((b"GET /a HTTP/1.1\r\n" + HOST + b"\r\n") * 3, [["GET", "/a", ""]] * 3),
 }
+
+
+WHOLE = b"GET /a HTTP/1.1\r\n" + HOST + b"\r\n"
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET /a HTTP/1.1\r\nHo", WHOLE, WHOLE + b"GET /b HTTP/1.1\r\nHo"])
+async def test_who_does_not_end_a_head_in_time_is_not_waited_for(begun: bytes) -> None:
+    async with serving(seconds=0.1) as port, asyncio.timeout(10):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(begun)
+        received = await reader.read()
+        assert received.count(b"HTTP/1.1 200 OK") == begun.count(WHOLE)
+        writer.close()
+
+
+async def test_a_body_may_take_longer_than_a_head() -> None:
+    async with serving(seconds=0.1) as port, asyncio.timeout(10):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        idle, idle_writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(CHUNKED)
+        await idle.read()  # which was there later, and is not waited for any longer
+        writer.write(b"0\r\n\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        writer.close()
+        idle_writer.close()
 
 
 @pytest.mark.parametrize(("sent", "told"), TAKEN.values(), ids=TAKEN.keys())

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import uuid
 from typing import Any, Final, cast
 
 import uvicorn
@@ -9,10 +10,14 @@ from httptools import HttpParserError, HttpParserInvalidMethodError, HttpParserU
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from shared import problems
+from shared.wording import FIRST, Wording
+
 SECONDS_TO_FINISH: Final = 10
 LARGEST_HEAD: Final = 64 * 1024
 # Told to the application where all of a request is there: nobody need watch how long its body takes.
 WHOLE: Final = "huurspoor.whole"
+_WORDING: Final = Wording()
 CAME_WHOLE: Final[dict[str, dict[object, object]]] = {WHOLE: {}}
 
 
@@ -45,7 +50,24 @@ def set_aside_what_stays() -> None:
     gc.freeze()
 
 
-class StrictHttp(HttpToolsProtocol):
+class _NoRequest:
+    """Says of what is no request that it is none, like everything else that is wrong: with a problem."""
+
+    transport: asyncio.Transport
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer, and end the connection: where another request would begin is not known."""
+        said = problems.answer(problems.malformed(), wording=_WORDING, language=FIRST, correlation_id=str(uuid.uuid4()))
+        headers = b"".join(b"%s: %s\r\n" % header for header in said.raw_headers)
+        self.transport.write(b"HTTP/1.1 400 Bad Request\r\n%sconnection: close\r\n\r\n%s" % (headers, bytes(said.body)))
+        self.transport.close()
+
+
+class _OtherHttp(_NoRequest, H11Protocol):
+    pass
+
+
+class StrictHttp(_NoRequest, HttpToolsProtocol):
     """Uvicorn's protocol on httptools, as strict as its other one: what is not plainly HTTP/1 is answered with 400.
 
     Refused besides what httptools refuses: another version; no ``Host``, or two; another transfer coding than chunked;
@@ -101,6 +123,8 @@ class StrictHttp(HttpToolsProtocol):
         version = self.parser.get_http_version()
         if version not in ("1.1", "1.0") or self._hosts > 1 or (version == "1.1" and not self._hosts):
             raise HttpParserError
+        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > LARGEST_HEAD:
+            raise HttpParserError  # which came in one piece
         self._unset_keepalive_if_required()
         if not self.parser.should_upgrade():
             super().on_headers_complete()
@@ -123,7 +147,7 @@ class StrictHttp(HttpToolsProtocol):
             self.cycle.keep_alive = False  # it cannot wait for that answer as we can; the client will ask again
             return
         self._unset_keepalive_if_required()
-        other = H11Protocol(config=self.config, server_state=self.server_state, app_state=self.app_state)
+        other = _OtherHttp(config=self.config, server_state=self.server_state, app_state=self.app_state)
         self.connections.discard(self)
         self.transport.set_protocol(other)
         other.connection_made(self.transport)

@@ -97,6 +97,7 @@ REFUSED = {
     "another coding": CHUNKED.replace(b"chunked", b"gzip, chunked") + b"3\r\nabc\r\n0\r\n\r\n",
     "a chunk of no length": CHUNKED + b"zz\r\nabc\r\n0\r\n\r\n",
     "a chunk that is longer than it says": CHUNKED + b"3\r\nabcde\r\n0\r\n\r\n",
+    "a head too long, in one piece": b"GET /a HTTP/1.1\r\n" + HOST + b"X: " + b"a" * LARGEST_HEAD + b"\r\n\r\n",
     "a method that is none": b"G(T /a HTTP/1.1\r\n" + HOST + b"\r\n",
     "TLS": bytes.fromhex("1603010200010001fc0303"),
 }
@@ -105,6 +106,16 @@ REFUSED = {
 @pytest.mark.parametrize("sent", REFUSED.values(), ids=REFUSED.keys())
 async def test_what_is_not_plainly_http_is_refused_and_the_connection_ends(port: int, sent: bytes) -> None:
     assert await answers(port, sent) == ([400], [], False)
+
+
+@pytest.mark.parametrize("sent", [b"GET /a HTTP/1.1\r\n\r\n", b"BREW /a\r\n\r\n"], ids=["no host", "no version"])
+async def test_what_is_no_request_is_told_so_like_everything_else_that_is_wrong(port: int, sent: bytes) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(sent)
+    head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+    assert head.startswith(b"HTTP/1.1 400 ") and b"content-type: application/problem+json" in head
+    assert (json.loads(body)["type"], json.loads(body)["status"]) == ("/problems/malformed-request", 400)
 
 
 ENDLESS = {

@@ -62,6 +62,7 @@ def main() -> NoReturn:
         Away,
         NoBackup,
         clockwork.NotSettled,
+        clockwork.DayNotDone,
         RuntimeError,
     ) as why:
         _end(str(why), code=1)
@@ -103,14 +104,14 @@ def up(
     if detach:
         _start_detached(place, port)
         if move_to is not None:
-            Platform.at(place.root).move_clock(move_to)
+            _move_clock(Platform.at(place.root), move_to)
         _show_addresses(Platform.at(place.root))
         return
 
     async def when_ready() -> None:
         platform = Platform.at(place.root)
         if move_to is not None:
-            await asyncio.to_thread(platform.move_clock, move_to)
+            await asyncio.to_thread(_move_clock, platform, move_to)
         _show_addresses(platform)
         print("Ctrl-C stops it.", flush=True)
 
@@ -332,6 +333,14 @@ def _clock_for(place: State, clock: str | None) -> datetime | None:
     except ValueError as why:
         _end(str(why), code=2)
     return instant
+
+
+def _move_clock(platform: Platform, to: datetime) -> None:
+    """Move the clock of a platform that is being started, which goes on also where something failed on the way."""
+    try:
+        platform.move_clock(to)
+    except clockwork.DayNotDone as why:
+        err.print(str(why))
 
 
 def _start_detached(place: State, port: int | None) -> None:

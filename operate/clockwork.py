@@ -23,6 +23,10 @@ PATIENCE = 5.0  # for one question while waiting; whoever needs longer is asked 
 Progress = Callable[[date], None]
 
 
+class DayNotDone(Exception):
+    """Something that the last day brings failed, and is tried again by itself; the text names services and works."""
+
+
 class NotSettled(Exception):
     """Not everybody took in what was published; the text names what is missing."""
 
@@ -31,6 +35,7 @@ class Services:
     """The four services of one running platform, asked side by side."""
 
     def __init__(self, urls: Mapping[str, str], operator_token: str, lasts: Callable[[], None]) -> None:
+        self.failed: dict[str, Mapping[str, int]] = {}  # of each service, what failed on the day that was done last
         self._lasts = lasts  # raises what ends the waiting: the platform is no longer there
         self._doors = {name: Door(url, operator_token, patience=PATIENCE) for name, url in urls.items()}
         self._side_by_side = ThreadPoolExecutor(max_workers=len(self._doors))
@@ -97,6 +102,7 @@ class Services:
             for name, answer in answers.items():
                 if answer is not None and answer.status == 200:
                     positions[name] = int(answer.body["position"])
+                    self.failed[name] = answer.body["failed"]
                     waiting.discard(name)
                 elif answer is not None:
                     said[name] = answer.sentence
@@ -167,6 +173,7 @@ def move(state: State, services: Services, *, to: datetime, progress: Progress =
 
     :raises ClockGoesBackwards: the clock already shows a later time.
     :raises NotSettled: something was missing for a minute; the clock stands at the day on which it was.
+    :raises DayNotDone: it was moved there, but not all was done that the last day brings.
     """
     with state.clock.with_suffix(".lock").open("a") as moving:
         fcntl.flock(moving, fcntl.LOCK_EX)
@@ -184,3 +191,6 @@ def move(state: State, services: Services, *, to: datetime, progress: Progress =
             progress(day)
         if to > SettableClock(state.clock).now():
             set_clock(state.clock, to=to)
+    failed = [f"{name}: {what} ({number})" for name, works in services.failed.items() for what, number in works.items()]
+    if failed:
+        raise DayNotDone(f"the clock was moved, but some of the day's work failed (see the logs): {'; '.join(failed)}")

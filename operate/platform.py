@@ -203,6 +203,7 @@ class Platform:
 
         :raises ValueError: not a local time, earlier than now, or the platform follows the system's clock.
         :raises clockwork.NotSettled: a service missed something for a minute.
+        :raises clockwork.DayNotDone: it was moved there, but not all was done that the last day brings.
         :raises NotRunning: the platform ended meanwhile.
         """
         if not self.state.clock.exists():

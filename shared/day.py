@@ -2,22 +2,25 @@
 
 A service names its works; for each of its offices and each local day, after 00:05 in Brussels, they are done in the
 order in which they were named. A work asks a view for what is due **on or before** the day, and decides about each
-thing once: ``by=day.about(id)`` carries the key (day, work, thing), so that doing a day again changes nothing.
+thing once: ``by=day.about(id)`` carries the key (day, work, thing), so that doing a day again changes nothing. Each
+thing is done by itself: one that fails keeps no other one from being done.
 """
 
 import asyncio
 import datetime
 import uuid
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from math import inf
 from traceback import format_tb
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import asyncpg
+import prometheus_client
 import structlog
-from prometheus_client import Counter
 
-from shared.clock import BRUSSELS, Clock
+from shared.clock import BRUSSELS, Clock, seconds_running
 from shared.event_sourcing import EventStore, StoreBusy
 from shared.lost import LOST
 from shared.refusals import WrongState
@@ -25,9 +28,12 @@ from shared.refusals import WrongState
 log = structlog.get_logger()
 
 DAY_BEGINS = datetime.time(0, 5)
-FAILED = Counter("huurspoor_day_works_failed", "Works of a day that ended in an error", ["what"])
+FAILED = prometheus_client.Counter(
+    "huurspoor_day_works_failed", "Times something that a day brings ended in an error", ["what"]
+)
 _LOOK_SECONDS = 0.5
 _RETRY_SECONDS = 2.0
+_LONGEST_PAUSE_SECONDS = 3600.0
 _NAMES = uuid.UUID("0d3c1f0e-6a2b-5d0f-9c51-2f4f3f6c7a11")
 _A_DAY = datetime.timedelta(days=1)
 
@@ -74,7 +80,45 @@ class Day:
         return replace(self, what=what, correlation_id=_named(self.office, f"{self.date.isoformat()}:{what}"))
 
 
-Work = Callable[[Day, EventStore], Awaitable[None]]
+T = TypeVar("T")
+Found = Awaitable[Iterable[T]] | AsyncIterable[T]
+Find = Callable[[Day, EventStore], Found[T]]
+Do = Callable[[T, Day, EventStore], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is done each day: finding what is due, and doing each thing of it."""
+
+    find: Find[Any]
+    do: Do[Any]
+
+    async def done(self, day: Day, store: EventStore) -> list[Exception]:
+        """Do each thing that is due, and return what those that failed ended in; so does what ends the finding.
+
+        :param day: with the name of the work.
+        """
+        failed: list[Exception] = []
+        try:
+            async for thing in _each(self.find(day, store)):
+                try:
+                    await self.do(thing, day, store)
+                except Exception as why:
+                    failed.append(why)
+                    if not store.writer.ready.is_set():
+                        break  # it would be so with all that follow
+        except Exception as why:
+            failed.append(why)
+        return failed
+
+
+async def _each(found: Found[T]) -> AsyncIterator[T]:
+    if isinstance(found, AsyncIterable):
+        async for thing in found:
+            yield thing
+    else:
+        for thing in await found:
+            yield thing
 
 
 class Days:
@@ -83,15 +127,17 @@ class Days:
     def __init__(self) -> None:
         self.works: dict[str, Work] = {}
 
-    def each(self, what: str) -> Callable[[Work], Work]:
-        """Name a work that is done on each day of each office. The name is part of the keys, so it stays for ever."""
+    def each(self, what: str, find: Find[T]) -> Callable[[Do[T]], Do[T]]:
+        """Name a work that is done on each day of each office. The name is part of the keys, so it stays for ever.
 
+        :param find: what is due, one thing after the other; what is decorated does one of them.
+        """
         if what in self.works:
             raise ValueError(f"two works are called {what!r}")
 
-        def named(work: Work) -> Work:
-            self.works[what] = work
-            return work
+        def named(do: Do[T]) -> Do[T]:
+            self.works[what] = Work(find, do)
+            return do
 
         return named
 
@@ -112,18 +158,31 @@ def day_that_began(now: datetime.datetime) -> datetime.date:
     return local.date() if local.time() >= DAY_BEGINS else local.date() - _A_DAY
 
 
+@dataclass
+class _CameOf:
+    """What came of an office's day.
+
+    :ivar failed: how many things of each work failed. :ivar waits: why something waits for the store.
+    """
+
+    failed: "Counter[str]" = field(default_factory=Counter)
+    waits: StoreBusy | None = None
+
+
 class DayLoop:
     """Does each day's work of one service.
 
-    A work that fails because the store is away is done again until it is back; the days after it wait. One that fails
-    for any other reason is logged and counted, and stops neither the other works nor the next day, on which it finds
-    again what is due.
+    What fails because the store is away lets the later days of its office wait until it is back. What fails for any
+    other reason is logged and counted, and hinders nothing: no other thing, and not the next day, which finds again
+    what is due. Until then its own day is not done and is tried again, ever more seldom.
 
     :ivar done: the last day that is done for every office; None before the first look, or without offices.
+    :ivar failed: how many things of each work failed on the last day that was begun.
     """
 
     def __init__(self, days: Days, store: EventStore, clock: Clock, offices: OfEveryOffice) -> None:
         self.done: datetime.date | None = None
+        self.failed: Mapping[str, int] = {}
         self._days = days
         self._store = store
         self._clock = clock
@@ -133,26 +192,29 @@ class DayLoop:
     async def run(self) -> None:
         """Do what each day brings, until cancelled. A process that stands by for another leaves the work to it."""
         looked: datetime.date | None = None
+        pause, again_at = _RETRY_SECONDS, inf
         while True:
             due = day_that_began(self._clock.now())
-            if self._store.writer.ready.is_set() and (looked is None or due > looked):
+            begins = looked is None or due > looked
+            if self._store.writer.ready.is_set() and (begins or seconds_running() >= again_at):
                 try:
                     await self.run_until(due)
-                    looked = due
+                    pause = _RETRY_SECONDS if begins else min(pause * 2, _LONGEST_PAUSE_SECONDS)
+                    looked, again_at = due, seconds_running() + pause if self.failed else inf
                 except (StoreBusy, asyncpg.PostgresError, *LOST) as why:
                     log.warning("day-waits-for-the-store", day=due.isoformat(), because=type(why).__name__)
                     await asyncio.sleep(_RETRY_SECONDS)
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def run_until(self, last: datetime.date) -> int:
-        """Do every day of every office that is not done yet, up to and with ``last``; answer how many works failed.
+        """Do every day of every office that is not done yet, up to and with ``last``.
 
+        :returns: how many things failed.
         :raises WrongState: by the clock, ``last`` has not begun.
         :raises StoreBusy, asyncpg.PostgresError: the store is away, or has no room; what was done stays done.
         """
         if last > day_that_began(self._clock.now()):
             raise WrongState
-        failed = 0
         async with self._one_at_a_time:
             done = {
                 row["office"]: row["day"] or row["since"] - _A_DAY
@@ -161,34 +223,43 @@ class DayLoop:
                 )
             }
             before = dict(done)
+            number, failed, waits = 0, Counter[str](), None
             day = min(done.values(), default=last) + _A_DAY
             while day <= last:
-                offices = [office for office, until in done.items() if until < day]
-                for office in offices:
+                failed.clear()  # what failed on an earlier day is found again on this one
+                for office in [office for office, until in done.items() if until == day - _A_DAY]:
+                    if waits is not None and not self._store.writer.ready.is_set():
+                        raise waits
                     missed = (day - before[office]).days - 1
-                    failed += await self._do(Day(office=office, date=day, late=day < last, missed=missed))
-                await self._mark(offices, day)
-                done.update(dict.fromkeys(offices, day))
+                    came_of = await self._do(Day(office=office, date=day, late=day < last, missed=missed))
+                    failed += came_of.failed
+                    number += came_of.failed.total()
+                    waits = waits or came_of.waits
+                    if came_of.waits is None and not (came_of.failed and day == last):
+                        done[office] = day
+                await self._mark([office for office, until in done.items() if until == day], day)
                 day += _A_DAY
-            self.done = min(done.values(), default=None)
-        return failed
+            self.failed, self.done = failed, min(done.values(), default=None)
+        if waits is not None:
+            raise waits
+        return number
 
-    async def _do(self, day: Day) -> int:
-        failed = 0
+    async def _do(self, day: Day) -> "_CameOf":
+        """Do all works of a day."""
+        came_of = _CameOf()
         for what, work in self._days.works.items():
-            try:
-                await work(day.of(what), self._store)
-            except StoreBusy:
-                raise
-            except Exception as why:
-                # Neither message nor values: they may hold what no log may.
-                where = format_tb(why.__traceback__)[-3:]
-                log.error(
-                    "day-work-failed", what=what, day=day.date.isoformat(), because=type(why).__name__, where=where
-                )
-                FAILED.labels(what).inc()
-                failed += 1
-        return failed
+            for why in await work.done(day.of(what), self._store):
+                if isinstance(why, StoreBusy):
+                    came_of.waits = came_of.waits or why
+                else:
+                    came_of.failed[what] += 1
+                    # Neither message nor values: they may hold what no log may.
+                    where, because = format_tb(why.__traceback__)[-3:], type(why).__name__
+                    log.error("day-work-failed", what=what, day=day.date.isoformat(), because=because, where=where)
+                    FAILED.labels(what).inc()
+            if came_of.waits is not None and not self._store.writer.ready.is_set():
+                break
+        return came_of
 
     async def _mark(self, offices: list[str], day: datetime.date) -> None:
         async def mark(connection: asyncpg.Connection) -> None:

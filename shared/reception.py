@@ -100,7 +100,7 @@ class Reception:
     dead_letters: DeadLetters | None
     epochs: Epochs | None
     ready: Readiness
-    run_days: Callable[[date], Awaitable[int]] | None
+    run_days: Callable[[date], Awaitable[Mapping[str, Any]]] | None
 
     async def caller(self, request: Request, act: str | None, mandated: bool) -> Caller:
         """Return who is asking."""

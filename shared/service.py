@@ -208,9 +208,9 @@ class Service:
         async def ready() -> dict[str, Any]:
             return await _readiness(writer, relay, inbox, days, witness)
 
-        async def run_days(until: date) -> int:
+        async def run_days(until: date) -> Mapping[str, Any]:
             await days.run_until(until)
-            return writer.position
+            return {"position": writer.position, "failed": days.failed}
 
         app = web.application(
             self,
@@ -349,6 +349,7 @@ async def _readiness(
         "outbox": outbox,
         "inbox": taken,
         "day": days.done.isoformat() if days.done else None,
+        "day_failed": dict(days.failed),
     }
 
 

@@ -173,10 +173,10 @@ class Until(Body):
 
 
 async def clock_day(request: Request, body: Until, by: Annotated[Caller, may("move_clock", "operator")]) -> Any:
-    """Do the work of all days up to this one."""
+    """Do the work of all days up to this one; what failed of it, by work, is tried again by itself."""
     run_days = reception_of(request).run_days
     assert run_days is not None
-    return {"position": await run_days(body.day)}
+    return await run_days(body.day)
 
 
 def system_doors(service: str, *, with_days: bool) -> Doors:

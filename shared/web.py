@@ -18,9 +18,9 @@ bodies, Idempotency-Key, If-Match and ETag, ``?after=``, problems, and the openi
         return await store.decide(TOOL, tool, partial(lend, to=body.member, on=by.day), by=by)
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date
-from typing import Protocol
+from typing import Any, Protocol
 
 import asyncpg
 from fastapi import FastAPI
@@ -149,12 +149,13 @@ def application(
     inbox: Inbox | None = None,
     dead_letters: DeadLetters | None = None,
     epochs: Epochs | None = None,
-    run_days: Callable[[date], Awaitable[int]] | None = None,
+    run_days: Callable[[date], Awaitable[Mapping[str, Any]]] | None = None,
 ) -> ASGIApp:
     """Put a service behind its door.
 
     :param ready: answers ``{"ready": bool, "why": [...], ...}`` for ``GET /health/ready``.
-    :param run_days: does the work of all days up to one, and answers the last position; only with a settable clock.
+    :param run_days: does the work of all days up to one, and answers the last position and what failed; only with a
+        settable clock.
     """
     inside = _Inside(title=f"Huurspoor: {service.name}", version="1", docs_url=None, redoc_url=None, openapi_url=None)
     # Beside the service's own, not into them: those are of the module, and one process may put them behind two doors.

@@ -1,6 +1,7 @@
 """What people look at. Made of events only: thrown away and built again, it is the same."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
@@ -117,31 +118,44 @@ async def files_with_evaluations(store: Asked, *, by: Any) -> AsyncIterator[Leas
                 )
 
 
-async def files_that_time_can_change(store: Asked, *, since: date, on: date, by: Any) -> AsyncIterator[LeaseFile]:
-    """Yield the file of each lease in which the days since one can change something, as far as that depends on it."""
-    policies = await store.state(POLICIES, OFFICE_ID, by=by)
-    checklists = await store.state(CHECKLISTS, OFFICE_ID, by=by)
+async def files_that_time_can_change(store: Asked, *, since: date, on: date, by: Any) -> AsyncIterator[LeaseFile | str]:
+    """Yield the file of each lease in which the days since one can change something, as far as that depends on it.
+
+    Many are read at once: where one of them cannot be read, only their names are known.
+    """
     leases = await leases_that_time_can_change(store, since=since, on=on, by=by)
     for begin in range(0, len(leases), AT_ONCE):
-        some = leases[begin : begin + AT_ONCE]
-        cases = await store.many(CASE, some, by=by, only=(*BEARS_ON_THE_COUNT, LeaseEndedV1))
-        crossings = await store.many(STANDING, some, by=by)
-        before = await store.many(BEFORE, some, by=by)
-        evaluations = await _of_leases(store, EVALUATION, "select lease, evaluation as id from followed", some, by)
-        files = "select lease, termination as id from open_files"
-        terminations = await _of_leases(store, TERMINATION, files, some, by)
-        for lease in some:
+        some: Sequence[LeaseFile | str] = leases[begin : begin + AT_ONCE]
+        with contextlib.suppress(Exception):
+            some = await files_of(store, leases[begin : begin + AT_ONCE], by=by)
+        for file in some:
             await asyncio.sleep(0)  # counting is work: others are served in between
-            yield LeaseFile.of(
-                lease,
-                policies=policies,
-                checklists=checklists,
-                before=before.get(lease, BEFORE.initial),
-                case=cases.get(lease, CASE.initial),
-                evaluations=evaluations.get(lease, {}),
-                terminations=terminations.get(lease, {}),
-                crossing=crossings.get(lease, STANDING.initial),
-            )
+            yield file
+
+
+async def files_of(store: Asked, leases: Sequence[str], *, by: Any) -> list[LeaseFile]:
+    """Return the files of leases, as far as their count depends on them."""
+    policies = await store.state(POLICIES, OFFICE_ID, by=by)
+    checklists = await store.state(CHECKLISTS, OFFICE_ID, by=by)
+    cases = await store.many(CASE, leases, by=by, only=(*BEARS_ON_THE_COUNT, LeaseEndedV1))
+    crossings = await store.many(STANDING, leases, by=by)
+    before = await store.many(BEFORE, leases, by=by)
+    evaluations = await _of_leases(store, EVALUATION, "select lease, evaluation as id from followed", leases, by)
+    files = "select lease, termination as id from open_files"
+    terminations = await _of_leases(store, TERMINATION, files, leases, by)
+    return [
+        LeaseFile.of(
+            lease,
+            policies=policies,
+            checklists=checklists,
+            before=before.get(lease, BEFORE.initial),
+            case=cases.get(lease, CASE.initial),
+            evaluations=evaluations.get(lease, {}),
+            terminations=terminations.get(lease, {}),
+            crossing=crossings.get(lease, STANDING.initial),
+        )
+        for lease in leases
+    ]
 
 
 async def _of_leases(

@@ -1,5 +1,6 @@
 """What the passing of time brings: reminders of the renter's own dates, and letters of which nothing was heard."""
 
+from collections.abc import Iterable
 from datetime import date, timedelta
 from functools import partial
 from typing import Any, assert_never
@@ -43,12 +44,10 @@ PARKED_ALARM_DAYS = 14  # domain 6, where the office has no policy yet
 WORKING_DAYS_TO_LOOK = 2
 
 
-@days.each("reminders, and letters and messages of which nothing was heard")
-async def do_what_is_due(day: Day, store: EventStore) -> None:
-    """Remind the renters of their own dates (L-16), and let somebody look after what is silent for too long."""
+async def _due(day: Day, store: EventStore) -> Iterable[Due]:
     await keep_back_after_restore(store, day)
     policy = policy_in_force(await store.state(POLICIES, OFFICE, by=day), on=day.date)
-    due = await views.due_on(
+    return await views.due_on(
         store,
         day=day.date,
         terms_until=day.date + timedelta(days=DAYS_BEFORE_TERM_ENDS),
@@ -57,11 +56,11 @@ async def do_what_is_due(day: Day, store: EventStore) -> None:
         parked_since=day.date - timedelta(days=policy.parked_alarm_days if policy else PARKED_ALARM_DAYS),
         by=day,
     )
-    for thing in due:
-        await _do(thing, day, store)
 
 
-async def _do(thing: Due, day: Day, store: EventStore) -> None:
+@days.each("reminders, and letters and messages of which nothing was heard", _due)
+async def do_what_is_due(thing: Due, day: Day, store: EventStore) -> None:
+    """Remind renters of their own dates (L-16), and let somebody look after what is silent for too long."""
     match thing.what:
         case "contest_term":
             assert thing.lease is not None and thing.day is not None

@@ -187,7 +187,8 @@ class Evaluations:
             day = date.fromordinal(day.toordinal() + 1)
             self.clock.on(day.isoformat(), 1)
             for what, work in SERVICE.days.works.items():
-                await work(Day(office=OFFICE, date=day).of(what), self.store)
+                for why in await work.done(Day(office=OFFICE, date=day).of(what), self.store):
+                    raise why
         self.clock.on(last)
 
     def _as(self, role: str, **claims: Any) -> dict[str, str]:

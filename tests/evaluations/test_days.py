@@ -1,7 +1,9 @@
 """What the passing of time brings, also on days on which nobody was there (domain 4.3)."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import date
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,6 +23,8 @@ class AStore:
     def __init__(self, lease: ALease) -> None:
         self.lease = lease
         self.decided: list[Any] = []
+        self.writer = SimpleNamespace(ready=asyncio.Event())
+        self.writer.ready.set()
 
     async def decide(self, _stream: Any, _id: str, decision: Any, **_: Any) -> None:
         """Decide, with the whole file in view."""
@@ -45,7 +49,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Any:
 
         store: Any = AStore(lease)
         monkeypatch.setattr(views, "files_that_time_can_change", files)
-        await days.take_the_count(day, store)
+        assert await days.days.works["count of today"].done(day, store) == []
         return list(store.decided)
 
     return count
@@ -76,3 +80,22 @@ async def test_the_last_of_the_days_that_are_caught_up_finds_what_any_of_them_br
     assert await counted(lease, Day(office="kn", date=SATURDAY)) == [EvaluationExpired(), due]
     assert await counted(lease, Day(office="kn", date=SATURDAY, late=True)) == []
     assert await counted(lease, Day(office="kn", date=MONDAY, missed=2)) == [EvaluationExpired(), due]
+
+
+async def test_a_lease_that_cannot_be_read_keeps_no_other_one_uncounted(monkeypatch: pytest.MonkeyPatch) -> None:
+    lease = ALease(start=date(2024, 1, 2)).evaluation("E1", date(2024, 6, 1), communicated=date(2024, 6, 8))
+
+    async def leases(*_: Any, **__: Any) -> list[str]:
+        return ["another", LEASE]
+
+    async def files(_store: Any, some: list[str], **_: Any) -> list[Any]:
+        if "another" in some:
+            raise ValueError("cannot be read")
+        return [lease.file for _ in some]
+
+    monkeypatch.setattr(views, "leases_that_time_can_change", leases)
+    monkeypatch.setattr(views, "files_of", files)
+    store: Any = AStore(lease)
+    failed = await days.days.works["count of today"].done(Day(office="kn", date=MONDAY), store)
+    assert [type(why) for why in failed] == [ValueError]
+    assert [type(event) for event in store.decided] == [EvaluationExpired]

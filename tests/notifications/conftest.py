@@ -133,7 +133,8 @@ class Notifications:
         """Let a day pass."""
         self.set_day(day)
         for what, work in SERVICE.days.works.items():
-            await work(Day(office=self.office, date=day).of(what), self.store)
+            for why in await work.done(Day(office=self.office, date=day).of(what), self.store):
+                raise why
 
     async def days_until(self, last: date) -> None:
         """Let all days pass up to one."""

@@ -1,12 +1,15 @@
 """Local days, and when everybody knows everything."""
 
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from operate.clockwork import days_between, local_time, what_is_missing
-from operate.state import SERVICES
+from operate.clockwork import DayNotDone, Services, days_between, local_time, move, what_is_missing
+from operate.platform import begin_clock
+from operate.state import SERVICES, State
+from shared.clock import SettableClock
 
 
 def test_a_local_time_is_that_of_brussels() -> None:
@@ -36,6 +39,27 @@ def test_a_day_begins_five_minutes_after_midnight() -> None:
 def test_every_day_is_done_also_where_summer_time_begins_and_ends() -> None:
     days = days_between(local_time("2026-01-01T08:00"), local_time("2026-12-31T08:00"))
     assert days == [date.fromordinal(date(2026, 1, 2).toordinal() + number) for number in range(364)]
+
+
+def test_a_clock_is_moved_over_what_failed_and_then_says_what_of_the_last_day(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    begin_clock(state, at=local_time("2026-01-05T08:00"))
+    services = Services({"visits": "http://127.0.0.1:1"}, "", lambda: None)
+    days: list[date] = []
+
+    def do_day(day: date, **_: Any) -> dict[str, int]:
+        days.append(day)
+        services.failed["visits"] = {"leases that start": 9 - day.day} if day < last_day else left
+        return {"visits": 1}
+
+    services.do_day, services.settle = do_day, lambda **_: {"visits": 1}  # type: ignore[method-assign]
+    last_day, left = date(2026, 1, 7), dict[str, int]()
+    move(state, services, to=local_time("2026-01-07T09:00"))
+    last_day, left = date(2026, 1, 8), {"leases that start": 2}
+    with pytest.raises(DayNotDone, match=r"visits: leases that start \(2\)$"):
+        move(state, services, to=local_time("2026-01-08T09:00"))
+    assert days == [date(2026, 1, day) for day in (6, 7, 8)]
+    assert SettableClock(state.clock).now() >= local_time("2026-01-08T09:00")
 
 
 def _health(**changes: Any) -> dict[str, Any]:

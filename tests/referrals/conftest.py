@@ -54,7 +54,8 @@ class Referrals:
     async def day(self, day: date, office: str = "kantoor-noord") -> None:
         """Let a day pass."""
         for what, work in SERVICE.days.works.items():
-            await work(Day(office=office, date=day).of(what), self.store)
+            for why in await work.done(Day(office=office, date=day).of(what), self.store):
+                raise why
 
     async def envelopes(self) -> list[bytes]:
         """Return the exact bytes of everything that is published."""

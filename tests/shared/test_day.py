@@ -23,6 +23,7 @@ from tests.one_service import lay_out_log, small_store, template
 
 MONDAY = date(2026, 1, 5)
 NORTH, SOUTH = "shed-north", "shed-south"
+A_RENTER = "Jan Peeters"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,18 +114,26 @@ async def house(laid: ScratchDatabase, tmp_path: Path) -> AsyncIterator[House]:
         yield house
 
 
+async def the_day(_day: Day, _store: EventStore) -> list[None]:
+    """The one thing that there is to do is the day itself."""
+    return [None]
+
+
+async def not_brought_back(day: Day, store: EventStore) -> list[str]:
+    sql = "select id from tools where office = $1 and due_on < $2 order by id"
+    return [row["id"] for row in await store.rows(sql, day.date, by=day)]
+
+
 def works_of(house: House) -> Days:
     days = Days()
 
-    @days.each("days that began")
-    async def note(day: Day, store: EventStore) -> None:
+    @days.each("days that began", the_day)
+    async def note(_: None, day: Day, store: EventStore) -> None:
         house.begun.append((day.office, day.date))
 
-    @days.each("tools that were not brought back")
-    async def find_missed(day: Day, store: EventStore) -> None:
-        due = await store.rows("select id from tools where office = $1 and due_on < $2 order by id", day.date, by=day)
-        for row in due:
-            await store.decide(TOOL, row["id"], miss, by=day.about(row["id"]))
+    @days.each("tools that were not brought back", not_brought_back)
+    async def note_missed(tool: str, day: Day, store: EventStore) -> None:
+        await store.decide(TOOL, tool, miss, by=day.about(tool))
 
     return days
 
@@ -157,8 +166,8 @@ async def test_what_is_due_is_done_on_its_day_and_dated_so(house: House) -> None
 async def test_a_day_that_is_caught_up_says_so_and_the_last_how_many_were(house: House) -> None:
     days, seen = Days(), []
 
-    @days.each("how late it is")
-    async def note(day: Day, store: EventStore) -> None:
+    @days.each("how late it is", the_day)
+    async def note(_: None, day: Day, store: EventStore) -> None:
         seen.append((day.office, day.date, day.late, day.missed))
 
     house.moved_to(MONDAY + timedelta(days=2))
@@ -201,27 +210,110 @@ async def test_the_days_that_were_missed_are_caught_up_by_the_loop(house: House)
 async def test_a_work_that_fails_hinders_neither_the_others_nor_the_next_day(house: House) -> None:
     days = Days()
 
-    @days.each("what fails")
-    async def fail(day: Day, store: EventStore) -> None:
+    @days.each("what fails", the_day)
+    async def fail(_: None, day: Day, store: EventStore) -> None:
         if day.office == NORTH:
             raise ValueError("a bug")
 
     for what, work in works_of(house).works.items():
-        days.each(what)(work)
+        days.each(what, work.find)(work.do)
     await house.tell(NORTH, "t1", ToolLent(due_on=MONDAY))
     house.moved_to(MONDAY + timedelta(days=1))
     loop = house.loop(days)
     assert await loop.run_until(MONDAY + timedelta(days=1)) == 2
     assert (await house.tool("t1")).missed == 1
+    assert house.begun == [(office, MONDAY + timedelta(days=n)) for n in range(2) for office in (NORTH, SOUTH)]
+    # Of the office in which it fails that day is not done yet.
+    assert (loop.done, loop.failed) == (MONDAY, {"what fails": 1})
+
+
+async def test_a_thing_that_fails_hinders_no_other_and_is_tried_again_until_its_day_is_done(
+    house: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("shared.day._RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("shared.day._LOOK_SECONDS", 0.01)
+    poisonous, tried, days = True, list[str](), Days()
+
+    @days.each("tools that were not brought back", not_brought_back)
+    async def note_missed(tool: str, day: Day, store: EventStore) -> None:
+        tried.append(tool)
+        if poisonous and tool == "t1":
+            raise ValueError(A_RENTER)
+        await store.decide(TOOL, tool, miss, by=day.about(tool))
+
+    for tool in ("t1", "t2"):
+        await house.tell(NORTH, tool, ToolLent(due_on=MONDAY))
+    await house.tell(SOUTH, "t1", ToolLent(due_on=MONDAY + timedelta(days=5)))
+    house.moved_to(MONDAY + timedelta(days=1))
+    loop = house.loop(days)
+    running = asyncio.create_task(loop.run())
+    async with asyncio.timeout(10):
+        while tried.count("t1") < 3:
+            await asyncio.sleep(0)
+        assert [(await house.tool(tool)).missed for tool in ("t1", "t2")] == [0, 1]
+        assert (loop.done, loop.failed) == (MONDAY, {"tools that were not brought back": 1})
+        poisonous = False
+        while loop.failed:
+            await asyncio.sleep(0)
+    running.cancel()
+    assert [(await house.tool(tool)).missed for tool in ("t1", "t2")] == [1, 1]
     assert loop.done == MONDAY + timedelta(days=1)
+    said = capsys.readouterr().out
+    assert "day-work-failed" in said and A_RENTER not in said
+
+
+@pytest.mark.parametrize("finds", [True, False])
+async def test_what_fails_while_it_is_looked_for_is_a_failure_and_hinders_no_other_work(
+    house: House, finds: bool
+) -> None:
+    days = Days()
+
+    async def due(_day: Day, _store: EventStore) -> AsyncIterator[str]:
+        if finds:
+            yield "t1"
+        raise ValueError("a bug")
+
+    @days.each("what cannot be looked for", due)
+    async def note(tool: str, day: Day, store: EventStore) -> None:
+        house.begun.append((tool, day.date))
+
+    for what, work in works_of(house).works.items():
+        days.each(what, work.find)(work.do)
+    loop = house.loop(days)
+    assert await loop.run_until(MONDAY) == 2
+    assert set(house.begun) == {(NORTH, MONDAY), (SOUTH, MONDAY)} | ({("t1", MONDAY)} if finds else set())
+    assert loop.failed == {"what cannot be looked for": 2}
+
+
+async def test_an_office_that_waits_for_the_store_hinders_no_other_office_nor_its_own_other_things(
+    house: House,
+) -> None:
+    busy, days = True, Days()
+
+    @days.each("what the store has no room for", the_day)
+    async def need(_: None, day: Day, store: EventStore) -> None:
+        if busy and day.office == NORTH:
+            raise StoreBusy
+
+    for what, work in works_of(house).works.items():
+        days.each(what, work.find)(work.do)
+    house.moved_to(MONDAY + timedelta(days=1))
+    loop = house.loop(days)
+    with pytest.raises(StoreBusy):
+        await loop.run_until(MONDAY + timedelta(days=1))
+    assert house.begun == [(NORTH, MONDAY), (SOUTH, MONDAY), (SOUTH, MONDAY + timedelta(days=1))]
+    busy = False
+    house.begun.clear()
+    assert await loop.run_until(MONDAY + timedelta(days=1)) == 0
+    assert house.begun == [(NORTH, MONDAY), (NORTH, MONDAY + timedelta(days=1))]
 
 
 async def test_a_day_waits_while_the_store_is_away(house: House) -> None:
     away = True
     days = Days()
 
-    @days.each("what needs the store")
-    async def need(day: Day, store: EventStore) -> None:
+    @days.each("what needs the store", the_day)
+    async def need(_: None, day: Day, store: EventStore) -> None:
         if away:
             raise StoreBusy
         house.begun.append((day.office, day.date))
@@ -254,8 +346,8 @@ async def test_a_store_without_room_lets_the_day_wait_and_ends_no_loop(
     async def refusing(_connection: asyncpg.Connection) -> None:
         refuse_once("work")
 
-    @days.each("what needs the store")
-    async def need(day: Day, store: EventStore) -> None:
+    @days.each("what needs the store", the_day)
+    async def need(_: None, day: Day, store: EventStore) -> None:
         await store.with_connection(refusing)
         house.begun.append((day.office, day.date))
 
@@ -327,10 +419,10 @@ def test_a_day_begins_five_minutes_after_midnight_in_brussels(now: datetime, day
 
 def test_two_works_cannot_have_one_name() -> None:
     days = Days()
-    days.each("a")(_nothing)
+    days.each("a", the_day)(_nothing)
     with pytest.raises(ValueError, match="'a'"):
-        days.each("a")
+        days.each("a", the_day)
 
 
-async def _nothing(day: Day, store: EventStore) -> None:
-    """Nothing is due."""
+async def _nothing(_: None, day: Day, store: EventStore) -> None:
+    """Nothing is to be done."""

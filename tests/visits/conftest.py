@@ -101,7 +101,8 @@ class Visits:
     async def day(self, day: date) -> None:
         """Let a day pass."""
         for what, work in SERVICE.days.works.items():
-            await work(Day(office=self.office, date=day).of(what), self.store)
+            for why in await work.done(Day(office=self.office, date=day).of(what), self.store):
+                raise why
 
     async def envelopes(self, office: str | None = None) -> list[bytes]:
         """Return the exact bytes of everything that is published under an office, by default its own."""

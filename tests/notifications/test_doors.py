@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import uuid4
 
+import asyncpg
 import pytest
 
 from services.notifications.rules.content import missing_in
@@ -1049,6 +1050,28 @@ async def test_a_calendar_is_read_at_its_secret_address_until_it_is_revoked(noti
     assert (await notifications.client.get(address)).status_code == 404
     nobody = await notifications.act("/calendars", {"owner": "renter"}, **FATMA)
     assert reason(nobody) == (409, "unknown")
+
+
+@pytest.mark.parametrize("owner", ["renter", "counsellor"])
+async def test_a_calendars_address_lies_nowhere_in_clear_and_is_told_again_to_who_repeats_the_request(
+    notifications: Notifications, owner: str
+) -> None:
+    await a_lease(notifications)
+    body = {"owner": owner, "lease": LEASE} if owner == "renter" else {"owner": owner}
+    made, again = [
+        await notifications.act("/calendars", body, headers={"Idempotency-Key": "my phone"}, **FATMA) for _ in range(2)
+    ]
+    address = made.json()["address"]
+    assert again.headers["Idempotency-Replayed"] == "true" and again.json() == made.json()
+    secret = address.removeprefix("/calendars/").removesuffix(".ics")
+    connection = await asyncpg.connect(notifications.database.all_offices)
+    try:
+        kept = b"".join(
+            row["answer"] for row in await connection.fetch("select answer from once where answer is not null")
+        )
+    finally:
+        await connection.close()
+    assert kept and secret.encode() not in kept
 
 
 async def test_k_15_counts_bad_news_that_did_not_arrive(notifications: Notifications) -> None:

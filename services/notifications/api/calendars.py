@@ -16,6 +16,7 @@ from services.notifications.rules.calendar import CALENDAR, make, revoke
 from services.notifications.rules.lease_file import LEASE_FILE
 from services.notifications.rules.office import OFFICE_CARD, OfficeCard
 from shared.clock import BRUSSELS
+from shared.keys import OFFICE as OF_NO_LEASE
 from shared.outbox import OFFICE as OFFICE_CODE
 from shared.problems import not_found
 from shared.refusals import Unknown
@@ -41,6 +42,8 @@ async def make_calendar(
     if body.lease is not None:
         await store.known(LEASE_FILE, body.lease, by=by)
     secret = f"{by.office}~{secrets.token_urlsafe(32)}"
+    # Whoever holds it needs no token: the answer that is kept for a repeated request does not hold it in clear.
+    said = await by.seal("A", body.lease or OF_NO_LEASE, address=f"/calendars/{secret}.ics")
     renter = body.owner == "renter"
     return await store.begin(
         CALENDAR,
@@ -55,7 +58,7 @@ async def make_calendar(
         by=by,
         shows=lambda decided: {
             **(views.show_calendar(decided.id, decided.state) or {}),
-            "address": f"/calendars/{secret}.ics",
+            "address": said.address,
         },
     )
 

@@ -215,7 +215,7 @@ class Writer:
 
     def held(self, office: str, stream: AnyStream, id: str) -> Held | None:
         """Return a stream's committed state when this writer is the one that writes and holds it."""
-        if not (self.ready.is_set() and self._is_the_one_that_writes):
+        if not (self.ready.is_set() and self.is_the_one_that_writes):
             return None
         return self.memory.streams.get(f"{office}/{stream.kind}/{id}")
 
@@ -246,6 +246,11 @@ class Writer:
         self.memory.forget()
         for companion in self._companions:
             companion.forget()
+
+    @property
+    def is_the_one_that_writes(self) -> bool:
+        """Whether no other process of this service writes, and all is known that any wrote."""
+        return self._is_settled and self._connection is not None and not self._connection.is_closed()
 
     @property
     def epoch(self) -> int:
@@ -303,6 +308,8 @@ class Writer:
         while True:
             while not (batch.asked or self._look_again):
                 await self._queue.arrived.wait()
+                if not self.is_the_one_that_writes:
+                    raise ConnectionResetError
                 if not self._look_again:
                     await self._deciding.decide(self._queue.take(self._to_begin_with()), batch)
             if self._look_again:
@@ -378,15 +385,16 @@ class Writer:
             await asyncio.sleep(0.25)
         await self._read_head()
         self._under_way = []  # of what was sent off the head tells by now what became of it
-        self._look_again = False
+        self._is_settled, self._look_again = True, False
         if self.vouch is not None:
             await self.vouch()
             await self._read_head()  # a new epoch may have begun
-        self._is_settled = True
         self.ready.set()
 
     async def _reconnect(self) -> None:
         self._connection = await self._connect()
+        # Also a process to which nobody says anything notices that it is no longer the one that writes.
+        self._connection.add_termination_listener(lambda _connection: self._queue.arrived.set())
         self._look.connection = await self._connect()
         for connection in (self._connection, self._look.connection):
             await connection.execute(f"{KEEP_PLANS}; {READ_IN_ORDER}")
@@ -416,12 +424,17 @@ class Writer:
         self._head = head
 
     async def _settle_under_way(self, why: Exception) -> None:
-        """Give every act that is under way exactly one outcome, whatever went wrong: nothing is decided ahead here."""
+        """Give every act that is under way exactly one outcome, whatever went wrong: nothing is decided ahead here.
+
+        :raises Exception: of the driver, where the connection is lost and does not come back.
+        """
         await self._nothing_is_decided_ahead()
         for batch in self._under_way:
             if batch.asked and (not batch.sent_off or await self._is_to_be_decided_again(batch, why)):
                 await self._settle(batch.asked)
             batch.asked = []
+        if not self.is_the_one_that_writes:
+            await self._was_committed(self._begin())
 
     async def _nothing_is_decided_ahead(self) -> None:
         storing, self._storing, self._ahead = self._storing, None, None
@@ -527,12 +540,8 @@ class Writer:
         """
         if batch.follows != self._head.batch:
             raise SomebodyElseWrote
-        if not self._is_the_one_that_writes:
+        if not self.is_the_one_that_writes:
             raise ConnectionResetError
-
-    @property
-    def _is_the_one_that_writes(self) -> bool:
-        return self._is_settled and self._connection is not None and not self._connection.is_closed()
 
     async def _store(self, batch: Batch) -> None:
         assert self._connection is not None

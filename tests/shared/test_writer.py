@@ -603,6 +603,50 @@ async def test_a_second_process_stands_by_until_the_first_is_gone(shed: Shed) ->
     task.cancel()
 
 
+WHO_WRITES = "select pid from pg_locks where locktype = 'advisory'"
+
+
+async def test_a_process_to_which_nobody_says_anything_notices_that_it_is_no_longer_the_one_that_writes(
+    shed: Shed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared.writer.loop, "SECONDS_TO_COME_BACK", 0.3)
+    second = shed.make()
+    task = asyncio.create_task(second.run())
+    await loses_its_lock_to(second, shed, monkeypatch)
+    async with asyncio.timeout(10):
+        while shed.writer.ready.is_set():
+            await asyncio.sleep(0.01)
+    assert (await second.ask(By(), stream=TOOL, id="t1", decision=partial(lend, to="anna"))).version == 1
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await asyncio.wait_for(shed.writer.ready.wait(), 10)
+
+
+async def test_a_process_to_which_nobody_says_anything_opens_a_lost_connection_again(shed: Shed) -> None:
+    before = await shed.fetch(WHO_WRITES, role="at_work")
+    await shed.fetch("select pg_terminate_backend($1)", before[0]["pid"], role="at_work")
+    async with asyncio.timeout(10):
+        while await shed.fetch(WHO_WRITES, role="at_work") in ([], before):
+            await asyncio.sleep(0.01)
+    assert shed.writer.ready.is_set()
+
+
+async def loses_its_lock_to(second: Writer, shed: Shed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """End the connection that makes the writer the one that writes, and keep it from coming back before a second."""
+    reconnect, taken_over = shed.writer._reconnect, asyncio.Event()
+
+    async def after_the_second() -> None:
+        if not taken_over.is_set():
+            raise ConnectionRefusedError
+        await reconnect()
+
+    monkeypatch.setattr(shed.writer, "_reconnect", after_the_second)
+    async with asyncio.timeout(10):
+        await shed.fetch(WHO_WRITES.replace("pid", "pg_terminate_backend(pid)"), role="at_work")
+        await second.ready.wait()
+    taken_over.set()
+
+
 async def test_nobody_is_sent_away_when_a_connection_alone_has_ended(
     shed: Shed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -1416,11 +1460,7 @@ async def test_who_lost_the_connection_that_made_it_the_one_that_writes_believes
     await shed.lend("t1", "anna")
     second = shed.make()
     task = asyncio.create_task(second.run())
-    async with asyncio.timeout(10):
-        while not await shed.fetch("select 1 from pg_locks where locktype = 'advisory'", role="at_work"):
-            await asyncio.sleep(0.01)
-        await shed.fetch("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'", role="at_work")
-        await second.ready.wait()
+    await loses_its_lock_to(second, shed, monkeypatch)
     await second.ask(By(), stream=TOOL, id="t1", decision=lambda _tool: [ToolReturned()])
     assert shed.writer.held("shed-north", TOOL, "t1") is None
     with pytest.raises(StoreBusy):  # and not that another one has it

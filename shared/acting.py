@@ -26,8 +26,6 @@ from shared.problems import NotYetKnown
 from shared.refusals import OccurredInFuture
 from shared.views import Resource
 
-COMMITS_SOON_SECONDS = 0.002
-
 
 @dataclass(frozen=True, kw_only=True)
 class Acted:
@@ -243,22 +241,16 @@ class WebStore:
         """Ask a view; the query names the office itself, as ``$1``."""
         return await self._store.rows(sql, *values, by=by)
 
-    def known_now(self, *, by: Caller) -> datetime:
+    async def known_now(self, *, by: Caller) -> datetime:
         """Return the latest instant of which it can be answered what was known, and answered again for ever."""
-        return self._store.writer.known_until(None, now=by.at)
+        return await self._store.known_until(None, now=by.at)
 
     async def until_known(self, at: datetime, *, by: Caller) -> datetime:
         """Wait until all can be read that was known at an instant, and return it; of one that is to come, now.
 
-        :raises StoreBusy: what was being committed then is not yet.
+        :raises StoreBusy: it cannot be read yet.
         """
-        try:
-            async with asyncio.timeout(SECONDS_TO_ANSWER):
-                while (until := self._store.writer.known_until(at, now=by.at)) < min(at, by.at):
-                    await asyncio.sleep(COMMITS_SOON_SECONDS)
-        except TimeoutError:
-            raise StoreBusy from None
-        return until
+        return await self._store.known_until(at, now=by.at)
 
     async def note_read(self, by: Caller, leases: Sequence[str], what: str) -> None:
         """Log that somebody read of these leases; what cannot be logged is not shown.

@@ -8,6 +8,7 @@ office's wall.
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import asyncpg
@@ -224,6 +225,29 @@ class EventStore:
             by=by,
         )
         return {member["id"]: await self.state(stream, member["id"], by=by) for member in members}
+
+    async def known_until(self, at: datetime | None, *, now: datetime) -> datetime:
+        """Wait until all can be read that was known at an instant, and return it; of one that is to come, now.
+
+        A process that stands by does not see what the one that writes is committing: it answers for what is committed,
+        since whatever is committed later is dated later.
+
+        :param at: None: the latest instant of which that can be said.
+        :raises StoreBusy: it cannot be read yet.
+        """
+        try:
+            async with asyncio.timeout(SECONDS_TO_ANSWER):
+                until = await self.writer.known_until(at, now=now)
+        except TimeoutError:
+            raise StoreBusy from None
+        if until is not None:
+            return until
+        latest: datetime = await self.with_connection(lambda connection: connection.fetchval("select at from head"))
+        if at is None or at >= now:
+            return latest
+        if at > latest:
+            raise StoreBusy
+        return at
 
     async def rows(self, sql: str, *values: Any, by: OfOffice) -> list[Any]:
         """Ask a view. The query names the office itself, as ``$1``; the wall is the net under the one that forgot."""

@@ -73,6 +73,8 @@ class Deciding:
 
         :raises Exception: of the driver; the batch is of no use any more.
         """
+        if not asked:
+            return  # nobody waits for an answer any more
         batch.asked += asked
         self._memory.let_go()
         known = await self._look.before(asked, batch)

@@ -116,6 +116,7 @@ class Writer:
         self._look_again = False
         self._doubted_until = 0.0  # something was not as new as it was held to be: the next things may not be either
         self._under_way: list[Batch] = []  # whose acts were taken from the queue and have no outcome yet, oldest first
+        self._less_under_way = asyncio.Event()  # never set for long: it wakes who waits
         self._storing: Batch | None = None
         self._ahead: Batch | None = None  # decided while that one is being stored
         self._deciding_ahead: asyncio.Task[None] | None = None
@@ -219,21 +220,25 @@ class Writer:
             return None
         return self.memory.streams.get(f"{office}/{stream.kind}/{id}")
 
-    def known_until(self, at: datetime | None, *, now: datetime) -> datetime:
-        """Return until when, at the latest until ``at``, all can be read that is or will be dated by then.
+    async def known_until(self, at: datetime | None, *, now: datetime) -> datetime | None:
+        """Return an instant such that all can be read that is or will be dated by then; None: only who writes knows.
 
         What is being committed is dated already, and cannot be read yet. What is decided from now on is dated later,
         also when the clock was put back: so what is answered of that instant can be answered again for ever.
 
-        :param at: None: now, or what was written last where that is later.
+        :param at: waited for, and returned; of one that is to come, now. None: the latest one, for which nothing is
+            waited for; of what was written last where that is later than now.
         """
         latest = max(now, self._head.at)
-        until = min(latest if at is None else at, latest)
-        for batch in self._under_way:
-            if batch.since is not None:
-                until = min(until, batch.since - timedelta(microseconds=1))
-        self._deciding.told_until = max(self._deciding.told_until, until)
-        return until
+        wanted = latest if at is None else min(at, latest)
+        while self.is_the_one_that_writes:
+            begun = [batch.since for batch in self._under_way if batch.since is not None]
+            until = min([wanted, *(since - timedelta(microseconds=1) for since in begun)])
+            if at is None or until == wanted:
+                self._deciding.told_until = max(self._deciding.told_until, until)
+                return until
+            await self._less_under_way.wait()
+        return None
 
     def look_again(self) -> None:
         """Let nothing more be written until it was vouched for."""
@@ -305,6 +310,7 @@ class Writer:
         """
         batch = self._begin()
         self._under_way = [batch]
+        self._wake_who_waits_for_commits()
         while True:
             while not (batch.asked or self._look_again):
                 await self._queue.arrived.wait()
@@ -323,6 +329,7 @@ class Writer:
                 self._storing = None
             self._go_on_from(batch)
             del self._under_way[0]
+            self._wake_who_waits_for_commits()
             if self._ahead is not None and self._deciding_ahead is None:
                 # The answers wait until the next batch is on its way, which is in this very step.
                 asyncio.get_running_loop().call_soon(self._answer_all, batch)
@@ -332,6 +339,10 @@ class Writer:
                     await self._deciding_ahead
             batch, self._ahead = self._ahead or self._begin(), None
             self._under_way = [batch]
+
+    def _wake_who_waits_for_commits(self) -> None:
+        self._less_under_way.set()
+        self._less_under_way.clear()
 
     def _to_begin_with(self) -> int:
         """Return how many acts the next batch takes when nothing is being committed.

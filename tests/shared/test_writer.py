@@ -11,7 +11,7 @@ from math import inf
 from random import Random
 from secrets import token_hex
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import asyncpg
 import msgspec
@@ -28,7 +28,9 @@ from shared.clock import SystemClock
 from shared.codec import Codec
 from shared.decisions import Elsewhere, Named, Refusal, Stream, TooEarly
 from shared.epochs import EFFECTS, Effect
+from shared.event_sourcing import EventStore
 from shared.inbox_rows import Itself
+from shared.keys import Seals
 from shared.log import ONCE, EventLog, event_log, lay_out
 from shared.lost import StoreBusy
 from shared.refusals import NoMandate
@@ -747,6 +749,52 @@ async def test_the_next_batch_is_decided_while_one_is_being_committed_and_nobody
     assert acts.times == {"t1 anna": 2, "t1 bram": 1, "t2 bram": 1}  # by two who asked, and nothing twice
     stored = await shed.fetch("select notification_id, originator_id from stored_events order by 1")
     assert [tuple(row) for row in stored] == [(1, "shed-north/tool/t1"), (2, "shed-north/tool/t2")]
+
+
+async def test_who_asks_what_was_known_is_woken_by_the_commit_of_what_is_dated_by_then(shed: Shed) -> None:
+    acts = Asked(shed)
+    async with nobody_commits(shed):
+        first = acts.lend("t1", "anna")
+        await acts.decided("t1 anna")
+        at = shed.writer._under_way[0].since
+        assert at is not None
+        asked = asyncio.create_task(shed.writer.known_until(at, now=SystemClock().now()))
+        latest = await shed.writer.known_until(None, now=SystemClock().now())
+        await asyncio.sleep(0)
+        assert latest is not None and latest < at and not asked.done()
+    recorded = (await first).events[0].recorded_at
+    await asyncio.sleep(0)
+    assert asked.done() and await asked == at == recorded
+
+
+async def test_a_process_that_stands_by_answers_of_what_was_known_only_for_what_is_committed(shed: Shed) -> None:
+    acts = Asked(shed)
+    async with asyncpg.create_pool(shed.database.at_work, min_size=1, max_size=1) as pool:
+        stands_by = EventStore(shed.make(), Codec([TOOL]), pool, cast(Seals, None))
+        async with nobody_commits(shed):
+            first = acts.lend("t1", "anna")
+            await acts.decided("t1 anna")
+            at = shed.writer._under_way[0].since
+            assert at is not None
+            with pytest.raises(StoreBusy):  # the answer could lack what is being committed, and hold it later
+                await stands_by.known_until(at, now=SystemClock().now())
+            before = await stands_by.known_until(None, now=SystemClock().now())
+            assert before < at
+            assert await stands_by.known_until(before, now=SystemClock().now()) == before
+        await first
+        assert await stands_by.known_until(at, now=SystemClock().now()) == at
+
+
+async def test_whoever_gave_up_before_it_was_decided_keeps_nobody_from_knowing_what_is(shed: Shed) -> None:
+    gives_up = asyncio.create_task(shed.lend("t1", "anna"))
+    await asyncio.sleep(0)
+    gives_up.cancel()
+    await asyncio.gather(gives_up, return_exceptions=True)
+    while shed.writer._queue.arrived.is_set():
+        await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    now = SystemClock().now()
+    assert await shed.writer.known_until(None, now=now) == now
 
 
 async def test_what_follows_from_a_message_is_found_by_the_moment_at_which_that_was_taken_in(shed: Shed) -> None:

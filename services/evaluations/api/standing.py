@@ -45,7 +45,7 @@ async def standing_of(
 ) -> Mapping[str, Any]:
     """Return the count in its fixed shape, one sentence for each evaluation, and what people must weigh beside it."""
     # What is known now is what can be read now; asked again for this instant, the answer is the same for ever.
-    at = store.known_now(by=by) if known_at is None else await store.until_known(known_at, by=by)
+    at = await store.known_now(by=by) if known_at is None else await store.until_known(known_at, by=by)
     head = await head_of(store, by=by)
     if head.taken_in_at > at:
         head = await head_known_at(store, at, by=by)

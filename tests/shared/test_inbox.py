@@ -23,7 +23,7 @@ from shared.contracts.visits import FirstVisitDueV1
 from shared.decisions import TooEarly
 from shared.event_sourcing import Act, EventStore, StoreBusy
 from shared.inbox_rows import Itself
-from shared.told import Keep, Reactions, Told, contracts_of
+from shared.told import Keep, Letter, Reactions, Told, contracts_of
 from shared.writer.loop import REPEATED
 from tests.conftest import ScratchDatabase
 from tests.shared.correspondents import (
@@ -925,6 +925,35 @@ def test_what_is_closed_while_the_inbox_is_read_anew_counts_as_done(server: Serv
             assert await closing[0]
             await seen(referrals, 2, seconds=3)
             assert await referrals.noticed("l") == (A_DAY,)
+
+    run(story)
+
+
+def test_what_becomes_a_dead_letter_while_the_inbox_is_read_anew_stays_one(server: Server, here: Ground) -> None:
+    async def story() -> None:
+        async with two(server, here) as (_visits, referrals):
+            inbox, dead_letters = referrals.post.inbox, referrals.post.dead_letters
+            body = json.dumps(message("l", position=1, data={"lease": "l", "due_on": "never"})).encode()
+            letter = inbox.reader.read("visits", f"huurspoor.{OFFICE}.visits.FirstVisitDue.v1", body)
+            assert isinstance(letter, Letter)
+            read = inbox._rows.read
+            burying: list[asyncio.Task[None]] = []
+
+            async def slowly(sql: str, *values: Any) -> list[Any]:
+                rows = await read(sql, *values)
+                if "from dead_letter" in sql and not burying:  # the last thing that is read
+                    burying.append(asyncio.create_task(inbox._settle(letter, {})))
+                    await asyncio.wait(burying, timeout=1)
+                return rows
+
+            inbox._rows.read = slowly  # type: ignore[method-assign]
+            inbox.loaded.clear()
+            await inbox._ready()
+            await burying[0]
+            assert [one["id"] for one in await letters(referrals)] == [letter.id]
+            assert dead_letters.hold(letter.id)
+            assert (await referrals.post.status())["visits"]["dead"] == 1
+            assert inbox.status()["visits"]["seen"] == 1
 
     run(story)
 

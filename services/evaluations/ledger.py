@@ -319,44 +319,6 @@ async def entries_from(store: Rows, first: int, *, limit: int, by: OfOffice) -> 
     return [_entry(row) for row in found]
 
 
-@dataclass(frozen=True)
-class Proof:
-    """What leads from one entry to a head: ``following`` are the hashes of what each later entry is about."""
-
-    entry: dict[str, Any]
-    previous: bytes
-    following: list[bytes]
-    head: Head
-
-
-async def proof_of(store: Rows, event: str, *, by: OfOffice) -> Proof | None:
-    """Return the proof that an event stands in the office's ledger, None where it does not."""
-    found = await store.rows(
-        "select position, event, type, service, epoch, service_position, taken_in_at, envelope_hash, hash from ledger"
-        " where office = $1 and event = $2 order by position limit 1",
-        event,
-        by=by,
-    )
-    if not found:
-        return None
-    entry = found[0]
-    before = await head_at(store, entry["position"] - 1, by=by)
-    assert before is not None  # a chain has no gap
-    later = await store.rows(
-        "select position, hash, taken_in_at, details_hash from ledger where office = $1 and position >= $2"
-        " order by position",
-        entry["position"],
-        by=by,
-    )
-    told = {
-        **{name: entry[name] for name in ("position", "event", "type", "service", "epoch", "service_position")},
-        "taken_in_at": instant(entry["taken_in_at"]),
-        "envelope_sha256": entry["envelope_hash"].hex(),
-        "hash": entry["hash"].hex(),
-    }
-    return Proof(told, before.hash, [row["details_hash"] for row in later[1:]], Head(*later[-1][:3]))
-
-
 async def entries_about(
     store: Rows,
     lease: str,

@@ -1,7 +1,6 @@
 """The office's ledger and the file for court, on a real database behind the real door."""
 
 import asyncio
-import base64
 import hashlib
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -486,44 +485,13 @@ async def test_the_checkpoint_signs_the_head(house: House) -> None:
     assert (told["position"], told["hash"], told["key"]) == (1, export["items"][0]["hash"], export["key"])
 
 
-def followed(proof: dict[str, Any]) -> bytes:
-    """Return the hash of the head to which a proof leads, by what ``docs/court-file.md`` says of it."""
-    entry = proof["entry"]
-    about = {name: value for name, value in entry.items() if name not in ("position", "hash")}
-    details, previous, position = hashlib.sha256(rfc8785.dumps(about)).hexdigest(), proof["previous"], entry["position"]
-    for number, one in enumerate([details, *proof["following"]]):
-        told = {"details": one, "position": position + number, "previous": previous}
-        previous = hashlib.sha256(rfc8785.dumps(told)).hexdigest()
-        if number == 0:
-            assert previous == entry["hash"]
-    return bytes.fromhex(previous)
-
-
-async def test_a_proof_leads_from_an_event_to_the_signed_head_and_tells_nothing_else(house: House) -> None:
-    for number in range(4):
-        await house.told(await house.finding(f"plek {number}"))
-    items = (await house.get("/ledger", "auditor")).json()["items"]
-    for item in items:
-        answer = await house.get("/ledger/proof", "auditor", event=item["event"])
-        proof = answer.json()
-        assert (proof["entry"]["position"], proof["entry"]["hash"]) == (item["position"], item["hash"])
-        envelope = base64.b64decode(item["envelope"])
-        assert proof["entry"]["envelope_sha256"] == hashlib.sha256(envelope).hexdigest()
-        size, head = proof["checkpoint"].split("\n")[1:3]
-        assert (int(size), base64.b64decode(head)) == (len(items), followed(proof))
-        assert "envelope" not in proof["entry"] and "plek" not in answer.text
-    assert (await house.get("/ledger/proof", "auditor", event=items[0]["event"], office=MIDDEN)).status_code == 404
-    assert (await house.get("/ledger/proof", "auditor", event=str(uuid4()))).status_code == 404
-    assert (await house.get("/ledger/proof", "auditor")).status_code == 422
-
-
 @pytest.mark.parametrize("asked", [{"from": "0"}, {"from": "x"}, {"from": "-1"}, {"limit": "999"}, {"other": "1"}])
 async def test_a_ledger_is_asked_for_in_one_way(house: House, asked: dict[str, str]) -> None:
     assert (await house.get("/ledger", **asked)).status_code == 422
 
 
 async def test_a_counsellor_does_not_read_the_offices_ledger(house: House) -> None:
-    for path in ("/ledger", "/ledger/export", "/ledger/checkpoint", f"/ledger/proof?event={uuid4()}"):
+    for path in ("/ledger", "/ledger/export", "/ledger/checkpoint"):
         assert (await house.get(path, "counsellor")).status_code == 403
 
 

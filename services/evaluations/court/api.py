@@ -26,12 +26,11 @@ from services.evaluations.ledger import (
     instant,
     ledger_file,
     lines_about,
-    proof_of,
     public_key,
 )
 from services.evaluations.rules.court_file import COURT_FILE, issue
 from shared import problems
-from shared.bodies import Line, is_uuid
+from shared.bodies import is_uuid
 from shared.clock import local_date
 from shared.doors import DEFAULT_LIMIT, Cursor, Limit
 from shared.reception import Shown, reception_of
@@ -117,27 +116,6 @@ def _add_ledger(api: Doors) -> None:
             "taken_in_at": instant(head.taken_in_at),
             "key": public_key(by.office, key),
             "checkpoint": checkpoint(by.office, head, key),
-            **_waits(request),
-        }
-
-    @api.get("/ledger/proof")
-    async def prove_entry(
-        request: Request,
-        by: Annotated[Caller, may("prove_entry", *READ_LEDGER)],
-        store: Store,
-        event: Annotated[Line, Query()],
-    ) -> Any:
-        """The proof that an event stands in the office's ledger, without what it and the others say."""
-        found = await proof_of(store, event, by=by)
-        if found is None:
-            raise problems.not_found()
-        key = await store.seals.signing_key(by.office)
-        return {
-            "entry": found.entry,
-            "previous": found.previous.hex(),
-            "following": [details.hex() for details in found.following],
-            "key": public_key(by.office, key),
-            "checkpoint": checkpoint(by.office, found.head, key),
             **_waits(request),
         }
 

@@ -131,7 +131,10 @@ def test_two_who_move_the_clock_do_it_one_after_the_other(tmp_path: Path) -> Non
     begin_clock(state, at=datetime(2026, 1, 5, 8, tzinfo=BRUSSELS))
 
     class Settled:
-        """Services that have nothing to do; the first who asks is kept waiting."""
+        """Services that have nothing to do, so that nothing fails; the first who asks is kept waiting."""
+
+        def __init__(self) -> None:
+            self.failed: dict[str, Any] = {}
 
         def settle(self, *, until: float) -> dict[str, int]:
             asked.append(threading.current_thread().name)

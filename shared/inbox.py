@@ -117,6 +117,7 @@ class Inbox:
         self._outcomes: dict[tuple[str, str], str] = {}
         self._loading = asyncio.Lock()
         self._others = 0  # how often another process wrote, which may have taken messages in
+        self._readings = 0  # how often the inbox was read
         store.writer.on_taken = self._note
         store.writer.on_others = self._others_wrote
 
@@ -372,6 +373,7 @@ class Inbox:
 
     async def _take_each(self, queues: Sequence[Sequence[tuple[int, Sent]]], end: End) -> None:
         """Bring messages to their end that are looked at one by one, a queue beside the other."""
+        readings = self._readings
         try:
             known = await self._known_of_all([one for queue in queues for _, one in queue if isinstance(one, Told)])
         except Exception as why:  # a lost connection has many names; nothing was done yet
@@ -379,21 +381,25 @@ class Inbox:
             await end(False, *(number for queue in queues for number, _ in queue))
             return
 
+        def still_known(told: Told[Any]) -> Known | None:
+            # How far streams have come since is forgotten where the inbox was read anew: then it is asked for again.
+            return known.get((told.office, place_of(told))) if readings == self._readings else None
+
         async def settle(queue: Sequence[tuple[int, Sent]]) -> None:
             settled = True
             for number, one in queue:
-                settled = settled and await self._unless_away(self._settle(one, known))
+                settled = settled and await self._unless_away(self._settle(one, still_known))
                 await end(settled, number)
 
         await asyncio.gather(*(settle(queue) for queue in queues))
 
-    async def _settle(self, one: Sent, known: Mapping[tuple[str, str], Known]) -> None:
+    async def _settle(self, one: Sent, known: Callable[[Told[Any]], Known | None]) -> None:
         """Bring a message to its end."""
         if isinstance(one, Letter):
             async with self._under_way():
                 await self.dead_letters.bury(one)
         elif isinstance(one, Told):
-            await self._one(one, known.get((one.office, place_of(one))))
+            await self._one(one, known)
         else:
             MESSAGES.labels("any", "passed").inc()
 
@@ -437,10 +443,13 @@ class Inbox:
 
     # -- one message --------------------------------------------------------------------------------------------------
 
-    async def _one(self, told: Told[Any], known: Known | None = None) -> None:
-        """Let a message have its effect, or park it, or make it a dead letter."""
+    async def _one(self, told: Told[Any], known: Callable[[Told[Any]], Known | None] = lambda _told: None) -> None:
+        """Let a message have its effect, or park it, or make it a dead letter.
+
+        :param known: what the store was found to hold of it, asked when its turn has come; None: it is looked up.
+        """
         async with self._turns.of((told.office, stream_of(told))), self._under_way():
-            await self._have_its_effect(told, known)
+            await self._have_its_effect(told, known(told))
 
     async def _have_its_effect(self, told: Told[Any], known: Known | None) -> None:
         if known is None:
@@ -651,6 +660,7 @@ class Inbox:
         letters = await self._rows.read("select id, publisher, position, reason, headers, state from dead_letter")
         unknown_before = self.dead_letters.loaded(letters, progress)
         self.waiting.know_nothing()
+        self._readings += 1
         self.epochs.become(ended)  # together with what follows from it: who sees the one relies on the other
         if others == self._others:
             self.loaded.set()

@@ -942,7 +942,7 @@ def test_what_becomes_a_dead_letter_while_the_inbox_is_read_anew_stays_one(serve
             async def slowly(sql: str, *values: Any) -> list[Any]:
                 rows = await read(sql, *values)
                 if "from dead_letter" in sql and not burying:  # the last thing that is read
-                    burying.append(asyncio.create_task(inbox._settle(letter, {})))
+                    burying.append(asyncio.create_task(inbox._settle(letter, lambda _told: None)))
                     await asyncio.wait(burying, timeout=1)
                 return rows
 
@@ -984,6 +984,49 @@ def test_what_is_requeued_while_the_inbox_is_read_anew_is_handled(
             await inbox._ready()
             assert await requeueing[0]
             await has_its_effect_once(visits, referrals)
+
+    run(story)
+
+
+def test_what_was_looked_up_before_the_inbox_is_read_anew_holds_nothing_back_after_it(
+    server: Server, here: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second of a stream was looked up while the first was under way, and its turn comes after that reading."""
+    monkeypatch.setattr("shared.waiting.SWEEP_SECONDS", 3600.0)
+    slow, go = Reactions(), asyncio.Event()
+
+    @slow.to(FirstVisitDueV1)
+    async def when_due(told: Told[FirstVisitDueV1], store: EventStore) -> None:
+        if told.position == 5001:
+            await go.wait()
+        await notice(told, store)
+
+    async def story() -> None:
+        async with two(server, here, slow) as (_visits, referrals):
+            inbox = referrals.post.inbox
+            await until(inbox.loaded.is_set)
+            await inject(server, message("l", position=5001))
+            await until(lambda: inbox._at_work)
+            looked_up = asyncio.Event()
+            look_up = inbox._rows.known
+
+            async def known(told: Sequence[Told[Any]]) -> Any:
+                found = await look_up(told)
+                looked_up.set()
+                return found
+
+            inbox._rows.known = known  # type: ignore[method-assign]
+            await inject(server, message("l", position=5002, streamversion=2, streamprevious=1))
+            await asyncio.wait_for(looked_up.wait(), 10)
+            inbox.loaded.clear()
+            reading = asyncio.create_task(inbox._ready())
+            await until(lambda: inbox._alone)
+            go.set()
+            await reading
+            await until(lambda: both(referrals), seconds=3)
+
+    async def both(referrals: Small) -> bool:
+        return await referrals.noticed("l") == (A_DAY, A_DAY)
 
     run(story)
 

@@ -134,7 +134,7 @@ def test_two_who_move_the_clock_do_it_one_after_the_other(tmp_path: Path) -> Non
         """Services that have nothing to do, so that nothing fails; the first who asks is kept waiting."""
 
         def __init__(self) -> None:
-            self.failed: dict[str, Any] = {}
+            self.failed: dict[str, dict[str, int]] = {}
 
         def settle(self, *, until: float) -> dict[str, int]:
             asked.append(threading.current_thread().name)

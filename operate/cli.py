@@ -271,15 +271,17 @@ def test(
     ctx: typer.Context,
     faults: Annotated[bool, typer.Option("--faults", help="random faults instead (docs/faults.md)")] = False,
 ) -> None:
-    """Run every test, on real embedded PostgreSQL and NATS, a worker per core. Arguments go to pytest.
+    """Run every test, on real embedded PostgreSQL and NATS, a worker per core and one more. Arguments go to pytest.
 
     With --faults: random faults while the story is played (--seed N, --minutes M; --help says more).
     """
     os.chdir(PROJECT)
     if faults:
         _become("tests.faults", *ctx.args)
-    # A file stays on one worker: its tests share servers and histories. With names or options, whoever calls decides.
-    _become("pytest", *(ctx.args or ("-n", "logical", "--dist", "loadfile")))
+    # Tests of what comes back by itself wait for it: one worker more than cores keeps the cores busy meanwhile. A file
+    # stays on one worker: its tests share servers and histories. With names or options, whoever calls decides.
+    workers = str(len(os.sched_getaffinity(0)) + 1)
+    _become("pytest", *(ctx.args or ("-n", workers, "--dist", "loadfile", "--no-loadscope-reorder")))
 
 
 @app.command()

@@ -16,12 +16,23 @@ from operate.platform import Platform
 from operate.postgres import SUPERUSER, Postgres, forget
 from operate.postgres import running as postgres_running
 from operate.state import SERVICES, State
+from tests.turns import FromBothEnds, in_turn
 
 # How fast a machine makes examples is no property of what is tested.
 hypothesis.settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("any machine")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items[:] = in_turn(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FromBothEnds | None:
+    return FromBothEnds(config, log) if config.getoption("dist") == "loadfile" else None
+
 
 BEGIN = "2026-01-05T08:00"  # where the settable clock of a platform begins: a Monday, local time
 

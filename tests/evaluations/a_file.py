@@ -54,7 +54,7 @@ def consulted(lease: ALease, ground: str, *, on: date = date(2026, 5, 14), answe
     return lease
 
 
-def approved(lease: ALease, *, letter: str = "c9", party: str = "p1", states: Any = None, on: date = TODAY) -> ALease:
+def approved(lease: ALease, *, letter: str = "c9", party: str = "p1", states: Any = None) -> ALease:
     """Let the notice letter be approved."""
     start, end = states or (None, None)
     told = CommunicationApprovedV1(
@@ -64,12 +64,12 @@ def approved(lease: ALease, *, letter: str = "c9", party: str = "p1", states: An
         about_kind="termination",
         about_id="T1",
         addressees=(AddressedV1(addressee=party, role="party", party=party),),
-        approved_on=on,
+        approved_on=TODAY,
         document="00",
         notice_start=start,
         notice_end=end,
     )
-    return lease.tell(told, on=on, actor=RITA)
+    return lease.tell(told, on=TODAY, actor=RITA)
 
 
 def ground(lease: ALease, finding: str) -> TerminationGround:

@@ -5,7 +5,6 @@ from datetime import date, timedelta
 from typing import Any
 
 from services.evaluations.events import (
-    EvaluationAmended,
     EvaluationAnnulled,
     EvaluationDecidedNegative,
     EvaluationNotUpheld,
@@ -38,11 +37,10 @@ from shared.contracts.visits import (
     CommitmentFollowedUpV1,
     CommitmentV1,
     CounsellorAssignedV1,
-    FindingDiscussedV1,
     LeaseEndedV1,
 )
 from shared.decisions import Person
-from shared.refusals import DateOrder, OccurredInFuture, ReasonMissing, SelfApproval, Unknown, WrongState
+from shared.refusals import OccurredInFuture, ReasonMissing, SelfApproval, Unknown, WrongState
 from tests.evaluations.a_lease import FATMA, KAREL, LEASE, MIA, RITA, WIM, ALease, decision, text
 from tests.evaluations.test_evaluation import COMMUNICATED, CONTESTED, GROUND, PROPOSED, VISITED, WASTE, a_lease
 from tests.specification import given, recorded
@@ -210,44 +208,6 @@ def test_a_proposal_is_not_followed() -> None:
     given(EVALUATION, replace(PROPOSED, by=KAREL)).when(decide_not_upheld, **not_upholding()).then_refused(SelfApproval)
     given(EVALUATION, PROPOSED).when(decide_not_upheld, **not_upholding(on=date(2026, 1, 13))).then_refused(
         OccurredInFuture
-    )
-
-
-def test_nobody_decided_before_it_was_proposed_as_it_stands() -> None:
-    next_day = date(2026, 1, 13)
-    late: dict[str, Any] = {"today": date(2026, 1, 14)}
-    for since in (
-        [recorded(PROPOSED, on=next_day)],
-        [
-            PROPOSED,
-            recorded(EvaluationAmended(outcome="negative", grounds=(GROUND,), why=text("ook"), by=MIA), on=next_day),
-        ],
-        [PROPOSED, recorded(ProposalAdopted(why=text("ik neem het over"), by=MIA), on=next_day)],
-    ):
-        given(EVALUATION, *since).when(decide_negative, **judging(**late)).then_refused(DateOrder)
-        given(EVALUATION, *since).when(decide_not_upheld, **not_upholding(**late)).then_refused(DateOrder)
-        given(EVALUATION, *since).when(decide_not_upheld, **not_upholding(on=next_day, **late)).then(
-            EvaluationNotUpheld(reasons=OWN, by=KAREL)
-        )
-
-
-def test_nobody_decided_before_the_renter_had_been_heard_about_a_ground() -> None:
-    talked_on = date(2026, 1, 20)
-    lease = ALease().finding("f1", "ONH-02", VISITED, discussed=False)
-    told = FindingDiscussedV1(
-        lease=LEASE,
-        finding="f1",
-        discussed_with=("renter",),
-        discussed_on=talked_on,
-        renter_said=text("ik zal het doen"),
-    )
-    lease.tell(told, on=talked_on)
-    late: dict[str, Any] = {"today": date(2026, 1, 21)}
-    given(EVALUATION, PROPOSED).when(decide_negative, **judging(lease, on=date(2026, 1, 19), **late)).then_refused(
-        DateOrder
-    )
-    given(EVALUATION, PROPOSED).when(decide_negative, **judging(lease, on=talked_on, **late)).then(
-        replace(DECIDED, decided_on=talked_on)
     )
 
 

@@ -1,7 +1,7 @@
 """People decide about the lease: four eyes, own reasons, open gates, doubtful grounds (domain 3.6, 4.7, 10.1)."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from services.evaluations.events import (
@@ -22,7 +22,7 @@ from services.evaluations.rules.refusals import GateOpen, NoGround, ReasonsNotOw
 from services.evaluations.rules.termination import TERMINATION, NonTerminableGround
 from shared.contracts.visits import CounsellorAssignedV1
 from shared.decisions import Person
-from shared.refusals import DateOrder, OccurredInFuture, ReasonMissing, SelfApproval, WrongState
+from shared.refusals import OccurredInFuture, ReasonMissing, SelfApproval, WrongState
 from tests.evaluations.a_file import (
     BY_KAREL,
     BY_RITA,
@@ -39,7 +39,7 @@ from tests.evaluations.a_file import (
     proposed,
 )
 from tests.evaluations.a_lease import FATMA, LEASE, MIA, RITA, ALease, text
-from tests.specification import given, recorded
+from tests.specification import given
 
 LEASE_OF_FATMA = Person(id=FATMA, roles=frozenset({"counsellor", "director"}))
 
@@ -117,18 +117,6 @@ def test_every_open_gate_is_named() -> None:
 def test_only_a_proposed_file_is_decided_and_not_in_the_future() -> None:
     given(TERMINATION, *PROVEN).when(decide_termination, **deciding()).then_refused(WrongState)
     given(TERMINATION, *file()).when(decide_termination, **deciding(today=REVIEWED)).then_refused(OccurredInFuture)
-
-
-def test_nobody_decided_before_there_was_something_to_decide_about() -> None:
-    before = date(2026, 5, 19)
-    opened = recorded(OPENED, on=TODAY)
-    since = (*PROVEN, recorded(proposed(a_lease()), on=TODAY))
-    given(TERMINATION, *since).when(decide_termination, **deciding(on=before)).then_refused(DateOrder)
-    given(TERMINATION, *since).when(decide_continue, **going_on(on=before)).then_refused(DateOrder)
-    given(TERMINATION, opened).when(decide_continue, **going_on(on=before)).then_refused(DateOrder)
-    posted = (*file(decided(a_lease())), POSTED)
-    asked = withdrawing(on=POSTED.posted_on - timedelta(days=1), today=date(2026, 6, 1))
-    given(TERMINATION, *posted).when(withdraw_notice, **asked).then_refused(DateOrder)
 
 
 def test_a_ground_that_can_never_carry_it_is_refused() -> None:

@@ -130,9 +130,6 @@ def test_the_letter_is_approved_and_states_the_dates_of_this_posting() -> None:
     given(TERMINATION, *file()).when(post_notice, **posting(communications=())).then_refused(NotApproved)
     other = approved(a_lease(), states=(date(2026, 7, 1), date(2026, 9, 30)))
     given(TERMINATION, *file()).when(post_notice, **posting(other)).then_refused(NotApproved, "NOT_APPROVED")
-    since = approved(a_lease(), states=(DATES.start, DATES.end), on=date(2026, 5, 23))
-    late = posting(since, today=date(2026, 5, 26))
-    given(TERMINATION, *file()).when(post_notice, **late).then_refused(NotApproved, "NOT_APPROVED")
 
 
 def test_every_addressee_was_checked_and_has_an_own_letter() -> None:

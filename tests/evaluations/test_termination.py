@@ -186,17 +186,6 @@ def test_the_invitation_came_in_time() -> None:
     given(TERMINATION, OPENED, CLOSED).when(record_hearing, **hearing()).then_refused(WrongState)
 
 
-def test_a_hearing_is_about_the_review_that_was_open() -> None:
-    opened = recorded(OPENED, on=TODAY)
-    asked = hearing()
-    given(TERMINATION, opened).when(record_hearing, **asked).then_refused(DateOrder)
-    missed = {name: asked[name] for name in ("on", "invited_on", "notice_days", "today", "by")}
-    given(TERMINATION, opened).when(miss_hearing, method="handover", **missed).then_refused(DateOrder)
-    declined = {name: asked[name] for name in ("on", "invited_on", "said", "today", "by")}
-    given(TERMINATION, opened).when(decline_hearing, **declined).then_refused(DateOrder)
-    given(TERMINATION, recorded(OPENED, on=HEARD.on)).when(record_hearing, **asked).then(HEARD)
-
-
 def test_where_nobody_came_nobody_was_heard() -> None:
     given(TERMINATION, OPENED).when(record_hearing, **hearing(present=())).then_refused(NoProof)
 

@@ -60,7 +60,6 @@ BEARS_ON_ITS_PLACE = (
     EvaluationUpheld,
     EvaluationAnnulled,
 )  # what the place of an evaluation in a count can depend on
-AS_PROPOSED = (EvaluationProposed, EvaluationAmended, ProposalAdopted)
 COMMUNICATED = (EvaluationCommunicated, EvaluationCommunicationCorrected)
 
 
@@ -124,11 +123,6 @@ class Evaluation:
         """The day on which it was last contested."""
         contest = _contest(self)
         return contest[0] if contest is not None else None
-
-    @property
-    def proposed_on(self) -> date:
-        """The day since which it stands as it is proposed: what was added or adopted later counts too."""
-        return max((told.occurred_on for told in self.history if isinstance(told.event, AS_PROPOSED)), default=date.min)
 
     @property
     def says_of_count(self) -> tuple[int, int, int] | None:

@@ -14,7 +14,6 @@ from services.evaluations.events import (
     EvictionCarriedOut,
     JudgmentGiven,
     JudgmentServed,
-    NoticeDatesComputed,
     NoticePosted,
     OcmwToldOfClaim,
     RenterLeft,
@@ -56,7 +55,7 @@ class AddresseeMissing(Refusal):
 
 
 class NotApproved(Refusal):
-    """A letter posted was not approved that day, as far as is known here, or states other dates than it gives."""
+    """A letter posted is not approved, as far as is known here, or states other dates than this posting gives."""
 
 
 class EvictionTooEarly(Refusal):
@@ -89,7 +88,7 @@ def post_notice(
     :raises DateOrder: posted before it was decided, or before it came back.
     :raises ChannelNotAllowed: not registered. :raises GroundsDoubtful: a person must confirm first.
     :raises GateOpen: a standstill or a contest came since.
-    :raises NotApproved: a letter was not approved by then as far as known, or states other dates than this posting's.
+    :raises NotApproved: a letter is not approved as far as known, or its dates are not those of this posting.
     :raises AddresseeMissing: gate G8 is not recorded or too old, or somebody has no own letter.
     """
     posted = termination.posted
@@ -116,7 +115,7 @@ def post_notice(
     dates = notice.compute(posted_on=posted_on, months=decided.notice_months, basis=decided.notice_basis)
     if unchecked := gates.open_gates(tested, ("G8",)):
         raise AddresseeMissing(*unchecked)
-    _refuse_letters(termination, communications, case, dates=dates)
+    _refuse_letters(termination, communications, case, start=dates.start, end=dates.end)
     _refuse_addressees(termination, communications, case, on=posted_on)
     if anew and termination.dates is not None:
         dates = notice.compute(
@@ -139,17 +138,14 @@ def post_notice(
 
 
 def _refuse_letters(
-    termination: Termination, communications: Iterable[str], case: Case, *, dates: NoticeDatesComputed
+    termination: Termination, communications: Iterable[str], case: Case, *, start: date, end: date
 ) -> None:
     wrong = []
     for communication in communications:
         letter = case.letter(communication)
-        if (
-            letter is None
-            or (letter.kind, letter.about_id) != ("L-09", termination.id)
-            or letter.approved_on > dates.posted_on  # what was posted that day was another letter
-            or (letter.notice_start, letter.notice_end) not in ((dates.start, dates.end), (None, None))
-        ):
+        ours = letter is not None and (letter.kind, letter.about_id) == ("L-09", termination.id)
+        states = ours and letter is not None and (letter.notice_start, letter.notice_end)
+        if not ours or states not in ((start, end), (None, None)):
             wrong.append(Named("NOT_APPROVED", values={"communication": communication}))
     if wrong or not tuple(communications):
         raise NotApproved(*wrong)

@@ -151,7 +151,6 @@ class Termination:
     texts: tuple[Sealed, ...] = ()  # every reason written so far; the decider's must be another
     proposers: frozenset[str] = frozenset()
     proposer: str = ""
-    proposed_on: date | None = None
     decided: TerminationDecided | None = None
     posted: NoticePosted | None = None  # the last time
     letters_posted: tuple[str, ...] = ()  # every letter of the notice that was ever posted
@@ -323,7 +322,6 @@ def record_hearing(
     """Record that the renter was heard.
 
     :raises WrongState: :raises OccurredInFuture: :raises NoProof: no day of invitation, or nobody was there.
-    :raises DateOrder: before the review was opened: it was about something else then.
     :raises InvitedTooLate: invited fewer than ``notice_days`` days ahead.
     :raises InterpreterIsMinor: or not known to be an adult.
     :raises InterpreterNotOffered: an acquaintance interpreted and no professional had been offered.
@@ -354,7 +352,7 @@ def decline_hearing(
     """Record that the renter declined the hearing in writing, on a day.
 
     :raises WrongState: :raises OccurredInFuture: :raises NoProof: no day of invitation, or nothing in writing.
-    :raises DateOrder: declined before invited, or before the review was opened.
+    :raises DateOrder: declined before invited.
     """
     if termination.state not in BEFORE_DECISION:
         raise WrongState
@@ -362,7 +360,7 @@ def decline_hearing(
         raise OccurredInFuture
     if invited_on is None or said is None:
         raise NoProof
-    if on < max(invited_on, termination.opened_on):
+    if on < invited_on:
         raise DateOrder
     declined = HearingDeclined(on=on, invited_on=invited_on, said=said, by=by.id)
     return [] if any(_same_hearing(before.said, declined) for before in termination.hearings) else [declined]
@@ -381,7 +379,6 @@ def miss_hearing(
     """Record that the renter did not come, though invited in time by ``method``.
 
     :raises WrongState: :raises OccurredInFuture: :raises NoProof: no day of invitation. :raises InvitedTooLate:
-    :raises DateOrder: before the review was opened.
     """
     invited_on = _hearing_allowed(termination, on=on, invited_on=invited_on, notice_days=notice_days, today=today)
     missed = HearingMissed(on=on, invited_on=invited_on, method=method, by=by.id)
@@ -397,8 +394,6 @@ def _hearing_allowed(
         raise OccurredInFuture
     if invited_on is None:
         raise NoProof
-    if on < termination.opened_on:
-        raise DateOrder
     if (on - invited_on).days < notice_days:
         raise refusals.InvitedTooLate
     return invited_on
@@ -522,7 +517,6 @@ def evolve(termination: Termination, recorded: Recorded[Any]) -> Termination:
                 state="proposed",
                 grounds=event.grounds,
                 proposer=event.by,
-                proposed_on=recorded.occurred_on,
                 proposers=frozenset({event.by} if event.in_name_of is None else {event.by, event.in_name_of}),
                 texts=(*termination.texts, event.why),
             )

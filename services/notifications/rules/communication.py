@@ -352,7 +352,6 @@ def send(
     :raises WrongState: it is not approved, or it is a notice, which only ``post_notice`` of evaluations posts.
     :raises ChannelNotAllowed: this kind may not go this way.
     :raises AddresseeMissing: somebody required on that day is no addressee, each is named; or nobody is left.
-    :raises DateOrder: before it was approved: nobody carried what was not written yet.
     :raises ContentMissing: another is landlord on that day than the approved letter says; draft it anew.
     """
     if communication.stage == "sent" and (communication.method, communication.sent_on) == (method, on):
@@ -367,8 +366,6 @@ def send(
     if communication.kind == "L-09":
         raise WrongState
     approved_on = communication.approved.approved_on if communication.approved else on
-    if on < approved_on:
-        raise DateOrder
     if communication.kind in OFFICIAL and file.landlord_on(on) != file.landlord_on(approved_on):
         raise ContentMissing(Named("landlord"))
     return _leave(communication, method=method, on=on, file=file, tracking=tracking)

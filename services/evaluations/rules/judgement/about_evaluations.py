@@ -22,7 +22,7 @@ from services.evaluations.rules.counting import Terms
 from services.evaluations.rules.evaluation import Evaluation
 from shared.contracts.evaluations import GroundToldOfV1, Heard
 from shared.decisions import Named, Person, Refusal
-from shared.refusals import DateOrder, OccurredInFuture, ReasonMissing, SelfApproval, Unknown, WrongState
+from shared.refusals import OccurredInFuture, ReasonMissing, SelfApproval, Unknown, WrongState
 from shared.sealed import Sealed
 
 
@@ -53,7 +53,6 @@ def decide_negative(
     :param terms: how long the renter can contest and mend, and how long it can count: what the letter says too.
     :raises SelfApproval: the person proposed it, or is the counsellor of the lease.
     :raises WrongState: it is not proposed, or the lease has ended. :raises OccurredInFuture:
-    :raises DateOrder: before it was proposed as it stands, or a ground was talked over with the renter.
     :raises NotNegative: the proposal is not for a negative one.
     :raises NoGround: no ground stands any more.
     :raises ReasonsNotOwn: no reasons, or those of the proposal.
@@ -64,7 +63,8 @@ def decide_negative(
     _four_eyes(evaluation, case, on=on, by=by)
     if evaluation.state != "proposed" or case.ended is not None:  # nobody gets a letter about a lease that is over
         raise WrongState
-    _in_order(evaluation, on=on, today=today)
+    if on > today:
+        raise OccurredInFuture
     if evaluation.outcome != "negative":
         raise NotNegative
     findings = [
@@ -74,8 +74,6 @@ def decide_negative(
     ]
     if not findings:
         raise refusals.NoGround
-    if any(finding.discussed_on is not None and on < finding.discussed_on for finding in findings):
-        raise DateOrder
     if reasons is None or not reasons.length or _said_before(evaluation, reasons):
         raise refusals.ReasonsNotOwn
     if owed := case.office_owes((finding.id for finding in findings), on=on):
@@ -122,14 +120,14 @@ def decide_not_upheld(
 
     :raises SelfApproval: the person proposed it, or is the counsellor of the lease.
     :raises WrongState: it is not proposed. :raises OccurredInFuture: :raises ReasonMissing: no reason was given.
-    :raises DateOrder: before it was proposed as it stands.
     """
     if _decided_already(evaluation, "not_upheld", reasons, by):
         return []
     _four_eyes(evaluation, case, on=on, by=by)
     if evaluation.state != "proposed":
         raise WrongState
-    _in_order(evaluation, on=on, today=today)
+    if on > today:
+        raise OccurredInFuture
     if reasons is None:
         raise ReasonMissing
     return [EvaluationNotUpheld(reasons=reasons, by=by.id, in_name_of=by.in_name_of)]
@@ -294,14 +292,6 @@ def _four_eyes(evaluation: Evaluation, case: Case, *, on: date, by: Person) -> N
     # The counsellor of the lease never decides on it, even with a second role; nor who became it since that day.
     if by.is_one_of(*evaluation.proposers, *case.counsellors(since=on)):
         raise SelfApproval
-
-
-def _in_order(evaluation: Evaluation, *, on: date, today: date) -> None:
-    """Refuse a day on which nobody had proposed yet what is decided about, and one that is to come."""
-    if on > today:
-        raise OccurredInFuture
-    if on < evaluation.proposed_on:
-        raise DateOrder
 
 
 def _decided_already(evaluation: Evaluation, state: str, reasons: Sealed | None, by: Person) -> bool:

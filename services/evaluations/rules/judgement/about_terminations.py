@@ -23,7 +23,7 @@ from services.evaluations.rules.policy import Adopted, in_force, notice_months
 from services.evaluations.rules.termination import BEFORE_DECISION, Termination
 from shared.contracts.evaluations import NoticeKind
 from shared.decisions import Person
-from shared.refusals import DateOrder, OccurredInFuture, ReasonMissing, SelfApproval, WrongState
+from shared.refusals import OccurredInFuture, ReasonMissing, SelfApproval, WrongState
 from shared.sealed import Sealed
 
 OWN_WORDS = 100  # characters that reasons of a termination have at least
@@ -49,7 +49,7 @@ def decide_termination(
 
     :param findings: the grounds; none: those proposed.
     :raises SelfApproval: the person proposed it, or is the counsellor of the lease.
-    :raises WrongState: it is not proposed. :raises OccurredInFuture: :raises DateOrder: before it was proposed.
+    :raises WrongState: it is not proposed. :raises OccurredInFuture:
     :raises ReasonsNotOwn: fewer than 100 characters, or the words of an earlier text of the file.
     :raises NonTerminableGround: a ground can never carry it.
     :raises GateOpen: of G1 to G7, G9 and G10; each open one is named.
@@ -61,7 +61,8 @@ def decide_termination(
     _four_eyes(termination, case, on=on, by=by)
     if termination.state != "proposed":
         raise WrongState
-    _in_order(termination, on=on, today=today)
+    if on > today:
+        raise OccurredInFuture
     named = termination.grounds
     if findings:
         judged = (
@@ -118,14 +119,14 @@ def decide_continue(
 
     :raises SelfApproval: the person proposed the termination, or is the counsellor of the lease.
     :raises WrongState: it is neither under review nor proposed. :raises OccurredInFuture: :raises ReasonMissing:
-    :raises DateOrder: before it was opened, or proposed.
     """
     if termination.state == "closed_continue" and termination.ended_by == "not_pursued":
         return []
     _four_eyes(termination, case, on=on, by=by)
     if termination.state not in BEFORE_DECISION:
         raise WrongState
-    _in_order(termination, on=on, today=today)
+    if on > today:
+        raise OccurredInFuture
     if reasons is None:
         raise ReasonMissing
     return [TerminationNotPursued(reasons=reasons, measures=measures, by=by.id, in_name_of=by.in_name_of)]
@@ -191,16 +192,14 @@ def withdraw_notice(
 
     :raises SelfApproval: the person proposed the termination, or is the counsellor of the lease.
     :raises WrongState: no notice runs. :raises OccurredInFuture: :raises ReasonMissing:
-    :raises DateOrder: before it was posted.
     """
     if termination.state == "closed_continue" and termination.ended_by == "withdrawn":
         return []
     _four_eyes(termination, case, on=on, by=by)
-    if termination.state != "notice_running" or termination.posted is None:
+    if termination.state != "notice_running":
         raise WrongState
-    _in_order(termination, on=on, today=today)
-    if on < termination.posted.posted_on:
-        raise DateOrder
+    if on > today:
+        raise OccurredInFuture
     if why is None:
         raise ReasonMissing
     return [NoticeWithdrawn(why=why, by=by.id, in_name_of=by.in_name_of)]
@@ -215,14 +214,6 @@ def texts_of(evaluations: Iterable[Evaluation]) -> tuple[Sealed, ...]:
                 text for name in ("why", "reasons") if isinstance(text := getattr(told.event, name, None), Sealed)
             ]
     return tuple(found)
-
-
-def _in_order(termination: Termination, *, on: date, today: date) -> None:
-    """Refuse a day on which there was nothing to decide about yet, and one that is to come."""
-    if on > today:
-        raise OccurredInFuture
-    if on < (termination.proposed_on or termination.opened_on):
-        raise DateOrder
 
 
 def _four_eyes(termination: Termination, case: Case, *, on: date, by: Person) -> None:

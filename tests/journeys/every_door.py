@@ -12,8 +12,8 @@ from operate.state import SERVICES
 from tests.journeys.history import Office
 from tests.shared.badinput import Door
 
-# Parameters of paths that name no thing of an office: a figure of the service, a dead letter or office of the platform.
-NO_THING = {(service, name) for service in SERVICES for name in ("kpis", "dead-letters", "offices")}
+# Parameters of paths that name no thing of an office: a figure of the service, a dead letter of the platform.
+NO_THING = {(service, name) for service in SERVICES for name in ("kpis", "dead-letters")}
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from fastapi import Depends, Request
 from pydantic import Field
 
 from services.evaluations.api.door import READERS, Who, act_of, api
-from services.evaluations.events import ChecklistPublished, MandateEnded, MandateGiven, OfficeFounded, PolicyAdopted
+from services.evaluations.events import ChecklistPublished, MandateEnded, MandateGiven, PolicyAdopted
 from services.evaluations.rules.checklist import CHECKLISTS, publish
 from services.evaluations.rules.crossing import STANDING
 from services.evaluations.rules.lease_file import pass_the_day, what_follows
@@ -34,7 +34,6 @@ from shared.contracts.evaluations import (
 from shared.doors import DEFAULT_LIMIT, Cursor, Limit, page_of
 from shared.outbox import PLATFORM
 from shared.reception import Shown
-from shared.tokens import is_office_code
 from shared.web import OFFICE as OF_THE_OFFICE
 from shared.web import Acted, Body, Caller, Day, Id, Line, Store, WebStore, Words, may
 
@@ -73,26 +72,15 @@ async def found_office(
         OFFICE_ID,
         decision,
         by=of_office,
-        shows=lambda decided: show_office(decided.state.founded),
+        shows=lambda decided: {
+            "id": body.code,
+            "code": body.code,
+            "name": decided.state.founded.name,
+            "director": decided.state.founded.director,
+            "from": decided.state.founded.from_,
+        },
         location=f"/offices/{body.code}",
     )
-
-
-def show_office(founded: OfficeFounded) -> Mapping[str, Any]:
-    """What an operator said of an office when it was founded."""
-    code, name, director = founded.code, founded.name, founded.director
-    return {"id": code, "code": code, "name": name, "director": director, "from": founded.from_}
-
-
-@api.get("/offices/{code}")
-async def read_office(code: str, by: Annotated[Caller, may("read_office", "operator")], store: Store) -> Any:
-    """An office, as it was founded; nothing of what happens in it."""
-    if not is_office_code(code):
-        raise problems.not_found()
-    found = await store.found(OFFICE, OFFICE_ID, by=replace(by, office=code))
-    if found.state.founded is None:
-        raise problems.not_found()
-    return Shown(msgspec.to_builtins(show_office(found.state.founded)), etag=found.version)
 
 
 # -- policies ---------------------------------------------------------------------------------------------------------

@@ -44,7 +44,9 @@ class StandIn:
         seen = {"pid": 1, "url": url, "log": "", "starts": 1}
         components = {name: seen for name in SERVICES} | {"nats": {**seen, "monitoring": url}}
         told = {"supervisor": self.supervisor, "ready": not stopping, "stopping": stopping, "components": components}
-        self.state.status.write_text(json.dumps(told))
+        part = self.state.status.with_suffix(".part")  # in one step, as a supervisor does
+        part.write_text(json.dumps(told))
+        part.replace(self.state.status)
 
     def until_asked(self, path: str) -> None:
         deadline = time.monotonic() + 30

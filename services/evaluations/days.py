@@ -35,10 +35,9 @@ async def _files_to_count(day: Day, store: EventStore) -> AsyncIterator[LeaseFil
 
 
 @days.each("count of today", _files_to_count)
-async def take_the_count(file: LeaseFile | str, day: Day, store: EventStore) -> None:
+async def take_the_count(known: LeaseFile | str, day: Day, store: EventStore) -> None:
     """Take the count of a lease in which time alone can change something; for today, never for a day gone by."""
-    if isinstance(file, str):
-        (file,) = await views.files_of(store, [file], by=day)
+    file = await views.as_file(known, store, by=day)
     at = datetime.combine(day.date, DAY_BEGINS, tzinfo=BRUSSELS)
     act = Act(on=day.date, today=day.date, at=at, actor="SYS", new_review=str(uuid4()))
     if what_follows(file, file, act, since=_since(day)):  # on most days nothing does, in most leases

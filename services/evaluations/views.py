@@ -133,6 +133,11 @@ async def files_that_time_can_change(store: Asked, *, since: date, on: date, by:
             yield file
 
 
+async def as_file(known: LeaseFile | str, store: Asked, *, by: Any) -> LeaseFile:
+    """Return a file of which perhaps only the name is known: then it is read by itself."""
+    return (await files_of(store, [known], by=by))[0] if isinstance(known, str) else known
+
+
 async def files_of(store: Asked, leases: Sequence[str], *, by: Any) -> list[LeaseFile]:
     """Return the files of leases, as far as their count depends on them."""
     policies = await store.state(POLICIES, OFFICE_ID, by=by)

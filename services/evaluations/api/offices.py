@@ -19,7 +19,7 @@ from services.evaluations.rules.lease_file import pass_the_day, what_follows
 from services.evaluations.rules.mandates import MANDATES, end, give
 from services.evaluations.rules.office import OFFICE, OFFICE_ID, found
 from services.evaluations.rules.policy import POLICIES, adopt
-from services.evaluations.views import files_of, files_that_time_can_change, whole_file
+from services.evaluations.views import as_file, files_that_time_can_change, whole_file
 from shared import problems
 from shared.acting import Part
 from shared.authority import MandateRegister
@@ -237,9 +237,8 @@ async def _count_again(store: WebStore, by: Caller, in_force_from: date, acted: 
         return
     by_itself = replace(by, act=None, mandated=False, once=None, digest=None, if_match=None)
     yesterday = by.today - timedelta(days=1)
-    async for file in files_that_time_can_change(store, since=yesterday, on=by.today, by=by):
-        if isinstance(file, str):
-            (file,) = await files_of(store, [file], by=by)
+    async for known in files_that_time_can_change(store, since=yesterday, on=by.today, by=by):
+        file = await as_file(known, store, by=by)
         act = act_of(by_itself)
         if what_follows(file, file, act, since=yesterday):
             decision = partial(pass_the_day, act=act, since=yesterday, lease=file.lease)

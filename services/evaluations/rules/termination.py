@@ -489,25 +489,13 @@ def evolve(termination: Termination, recorded: Recorded[Any]) -> Termination:
                 texts=_said(event.why),
             )
         case AttributionChecked():
-            return replace(
-                termination,
-                attribution=_with(termination.attribution, event, recorded),
-                texts=(*termination.texts, *_said(event.note)),
-            )
+            return _noted(termination, event.note, attribution=_with(termination.attribution, event, recorded))
         case ProportionalityNoteWritten():
-            return replace(
-                termination,
-                proportionality=_with(termination.proportionality, event, recorded),
-                texts=(*termination.texts, *_said(event.note)),
-            )
+            return _noted(termination, event.note, proportionality=_with(termination.proportionality, event, recorded))
         case AddresseesChecked():
             return replace(termination, addressees=_with(termination.addressees, event, recorded))
         case LandlordDutiesChecked():
-            return replace(
-                termination,
-                landlord=_with(termination.landlord, event, recorded),
-                texts=(*termination.texts, *_said(event.note)),
-            )
+            return _noted(termination, event.note, landlord=_with(termination.landlord, event, recorded))
         case HearingHeld() | HearingDeclined() | HearingMissed():
             told: Proof[Hearing] = Proof(on=event.on, event=recorded.id, said=event)
             return replace(termination, hearings=(*termination.hearings, told))
@@ -592,6 +580,10 @@ def _weighed(termination: Termination, event: GroundsConfirmed) -> Termination:
         weighed_count=event.count,
         texts=(*termination.texts, event.reasons),
     )
+
+
+def _noted(termination: Termination, note: Sealed | None, **proofs: Any) -> Termination:
+    return replace(termination, texts=(*termination.texts, *_said(note)), **proofs)
 
 
 def _with(proofs: Proofs[P], said: P, recorded: Recorded[Any]) -> Proofs[P]:

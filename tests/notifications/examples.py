@@ -13,13 +13,13 @@ from shared.contracts.evaluations import (
     EvaluationDecidedNegativeV1,
     GroundToldOfV1,
     OfficeFoundedV1,
-    PolicyAdoptedV1,
 )
 from shared.contracts.visits import (
     CounsellorAssignedV1,
     LeaseRegisteredV1,
     PartyV1,
 )
+from tests import founding_policy
 from tests.notifications.conftest import Notifications
 
 LEASE, AN, BERT = (f"5b1f6f0a-5a53-4f0a-9a51-0d6f4a6f000{n}" for n in (1, 2, 3))
@@ -30,30 +30,7 @@ WIM: dict[str, Any] = {"role": "coordinator", "sub": "wim", "name": "Wim Claes"}
 RITA: dict[str, Any] = {"role": "director", "sub": "rita", "name": "Rita Jans"}
 FATMA: dict[str, Any] = {"role": "counsellor", "sub": "fatma", "name": "Fatma Yilmaz"}
 TOM: dict[str, Any] = {"role": "administration", "sub": "tom", "name": "Tom De Wit"}
-POLICY = PolicyAdoptedV1(
-    version="P-1",
-    in_force_from=date(2025, 1, 1),
-    founding=True,
-    threshold_n=3,
-    validity_months=24,
-    cure_days=30,
-    contest_days=30,
-    contest_suspends=True,
-    bad_news_sender="coordinator",
-    first_visit_days=21,
-    cadence_options=(1, 2, 3, 4, 6, 12),
-    max_open_commitments=3,
-    late_report_working_days=5,
-    notice_basis="latest",
-    notice_months=(),
-    visit_announce_days=7,
-    hearing_notice_days=7,
-    ocmw_answer_days=14,
-    parked_alarm_days=14,
-    clock_skew_minutes=10,
-    uses_checklist=True,
-    uses_agreement_notes=True,
-)
+POLICY = replace(founding_policy.POLICY, notice_months=())
 ITEM = ChecklistItem(
     code="ONH-02",
     category="maintenance",

@@ -30,6 +30,11 @@ class Recorded(Generic[E]):
     clock_suspect: bool = False
     office: str | None = None  # under which it was recorded, where that is another than the one that reads it
 
+    @property
+    def thing(self) -> str:
+        """The id of the thing to which it happened: of the lease, the visit, the letter."""
+        return self.stream.partition("/")[2]
+
 
 @dataclass(frozen=True)
 class Stream(Generic[S, E]):

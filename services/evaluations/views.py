@@ -319,7 +319,7 @@ def follow_evaluations(evaluation: Evaluation, recorded: Recorded[Any]) -> Itera
     yield Row(
         FOLLOWED,
         {
-            "evaluation": recorded.stream.partition("/")[2],
+            "evaluation": recorded.thing,
             "lease": evaluation.lease,
             "live": evaluation.state in COUNTS_OR_MAY,
             "expired": evaluation.state == "expired",
@@ -465,7 +465,7 @@ def follow_files(termination: Termination, recorded: Recorded[Any]) -> Iterable[
     yield Row(
         OPEN_FILES,
         {
-            "termination": recorded.stream.partition("/")[2],
+            "termination": recorded.thing,
             "lease": termination.lease,
             "is_open": termination.is_open,
             "route": termination.route,

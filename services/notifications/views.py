@@ -136,7 +136,7 @@ LETTER_BYTES = Table(
 
 def keep_bytes(letter: Communication, recorded: Recorded[Any]) -> Iterable[Row]:
     """The bytes of each approved letter, sealed; a state that carried them would only be heavy."""
-    id = recorded.stream.partition("/")[2]
+    id = recorded.thing
     match recorded.event:
         case CommunicationApproved(pdf=pdf, copies=copies):
             for addressee, one in (("", pdf), *((copy.addressee, copy.pdf) for copy in copies)):
@@ -181,7 +181,7 @@ def keep_addressed(letter: Communication, recorded: Recorded[Any]) -> Iterable[R
         yield Row(
             ADDRESSED,
             {
-                "communication": recorded.stream.partition("/")[2],
+                "communication": recorded.thing,
                 "addressee": one.to.addressee,
                 "lease": letter.lease,
                 "kind": letter.kind,
@@ -218,7 +218,7 @@ POLICY_TOLD = Table(
 
 def keep_policies_told(file: LeaseFile, recorded: Recorded[Any]) -> Iterable[Row]:
     """Each lease that runs, and of which policies its renters were told."""
-    lease = recorded.stream.partition("/")[2]
+    lease = recorded.thing
     match recorded.event:
         case LeaseRegisteredV1() | RenterInformedOfPolicyV1() if recorded.office is not None:
             pass  # a version of the office that it came from, whatever it is called
@@ -268,7 +268,7 @@ APPOINTMENT = Table(
 
 def keep_dates(file: LeaseFile, recorded: Recorded[Any]) -> Iterable[Row]:
     """The contest term of an evaluation, and the appointment of a visit, that an event of the lease is about."""
-    lease = recorded.stream.partition("/")[2]
+    lease = recorded.thing
     evaluation = getattr(recorded.event, "evaluation", None)
     if evaluation is not None and (told := file.evaluations.get(evaluation)) is not None:
         over = told.contested or told.upheld or told.is_gone
@@ -406,7 +406,7 @@ SENDING_QUEUE = Table(
 def keep_queue(sending: Sending, recorded: Recorded[Any]) -> Iterable[Row]:
     """What waits for its carrier, or is with it."""
     row = {
-        "sending": recorded.stream.partition("/")[2],
+        "sending": recorded.thing,
         "channel": sending.queued.channel if sending.queued else "",
         "state": sending.state,
         "due_at": sending.due_at,
@@ -471,7 +471,7 @@ def keep_posted(_batch: PostBatch, recorded: Recorded[Any]) -> Iterable[Row]:
 def keep_posted_elsewhere(_letter: Communication, recorded: Recorded[Any]) -> Iterable[Row]:
     """Which letters were sent by the office that a lease comes from: those are its own to print."""
     if recorded.office is not None and isinstance(recorded.event, CommunicationSent | CommunicationRepeated):
-        yield Row(POSTED, {"communication": recorded.stream.partition("/")[2]})
+        yield Row(POSTED, {"communication": recorded.thing})
 
 
 async def leases_gone(store: Asked, leases: Sequence[str], *, by: Any) -> frozenset[str]:

@@ -151,7 +151,7 @@ def keep_way(referral: Referral, recorded: Recorded[Any]) -> Iterable[Row]:
     yield Row(
         WAY,
         {
-            "referral": recorded.stream.partition("/")[2],
+            "referral": recorded.thing,
             "lease": referral.lease,
             "asked_on": referral.asked.asked_on if referral.asked else None,
             "consent_on": referral.consent.given_on if referral.consent else None,

@@ -597,7 +597,7 @@ def photo_rows(photo: Photo, recorded: Recorded[Any]) -> Iterable[Row]:
     """Where the bytes of each photo lie, and whether they should."""
     if photo.added is not None:
         where = {"lease": photo.lease, "file": photo.added.file, "added_on": photo.added_on, "lies_in": photo.office}
-        yield Row(PHOTO_BYTES, {"photo": _id(recorded), **where, "erased": photo.erased is not None})
+        yield Row(PHOTO_BYTES, {"photo": recorded.thing, **where, "erased": photo.erased is not None})
 
 
 def evidence_rows(finding: Finding, _recorded: Recorded[Any]) -> Iterable[Row]:
@@ -692,7 +692,7 @@ def import_rows(_known: Import, recorded: Recorded[Any]) -> Iterable[Row]:
         for one in recorded.event.done:
             names = {"recorded": " ".join(one.recorded), "columns": " ".join(one.columns)}
             told = {"kind": one.kind, "outcome": one.outcome, "reason": one.reason, "lease": one.lease}
-            yield Row(IMPORT_LINES, {"of_import": _id(recorded), "line": one.line, **told, **names})
+            yield Row(IMPORT_LINES, {"of_import": recorded.thing, "line": one.line, **told, **names})
 
 
 async def lines_done(store: "Asked", *, by: OfOffice, of: str) -> frozenset[int]:
@@ -755,13 +755,9 @@ def _due(kind: str, about: str, due_on: date | None, *, stream: str, **beside: A
     return Row(DUE, {**values, "due_on": due_on, **whole})
 
 
-def _id(recorded: Recorded[Any]) -> str:
-    return recorded.stream.partition("/")[2]
-
-
 def lease_rows(lease: Lease, recorded: Recorded[Any]) -> Iterable[Row]:
     """The visit that is due, and the start that is awaited."""
-    id = _id(recorded)
+    id = recorded.thing
     due, first = lease.next_visit_due, lease.last_visit_on is None
     whose = {"lease": id, "person": lease.counsellor}
     yield _due("first_visit", id, due if first else None, stream=id, **whose)
@@ -778,7 +774,7 @@ def lease_rows(lease: Lease, recorded: Recorded[Any]) -> Iterable[Row]:
 
 def visit_rows(visit: Visit, recorded: Recorded[Any]) -> Iterable[Row]:
     """The report that is due."""
-    id = _id(recorded)
+    id = recorded.thing
     waits = visit.recorded is not None and visit.report is None and not visit.imported
     due = visit.recorded.report_due_on if visit.recorded and waits else None
     yield _due("report", id, due, stream=id, lease=visit.lease, person=visit.counsellor)
@@ -786,7 +782,7 @@ def visit_rows(visit: Visit, recorded: Recorded[Any]) -> Iterable[Row]:
 
 def agreement_rows(agreement: Agreement, recorded: Recorded[Any]) -> Iterable[Row]:
     """The commitments that are due while the note runs."""
-    id = _id(recorded)
+    id = recorded.thing
     for one in agreement.commitments:
         waits = agreement.state == "running" and agreement.state_of(one.id) == "open"
         yield _due("commitment", one.id, one.due_on if waits else None, stream=id, lease=agreement.lease, by=one.by)
@@ -794,7 +790,7 @@ def agreement_rows(agreement: Agreement, recorded: Recorded[Any]) -> Iterable[Ro
 
 def contact_rows(contact: Contact, recorded: Recorded[Any]) -> Iterable[Row]:
     """The answer or repair that is due."""
-    id, told = _id(recorded), contact.logged
+    id, told = recorded.thing, contact.logged
     if told is not None and told.answer_due_on is not None:
         due = told.answer_due_on if contact.open else None
         yield _due("answer", id, due, stream=id, lease=told.lease, person=told.owner, by=told.repair_by)
@@ -943,7 +939,7 @@ BALANCE_FACTS = Table(
 
 def lease_facts(lease: Lease, recorded: Recorded[Any]) -> Iterable[Row]:
     """What figures ask of a lease."""
-    id, known = _id(recorded), lease.registered
+    id, known = recorded.thing, lease.registered
     if known is None:
         return
     yield Row(
@@ -980,7 +976,7 @@ def visit_facts(visit: Visit, recorded: Recorded[Any]) -> Iterable[Row]:
         yield Row(
             VISIT_FACTS,
             {
-                "visit": _id(recorded),
+                "visit": recorded.thing,
                 "lease": visit.lease,
                 "visited_on": visit.recorded.visited_on,
                 "report_due_on": None if visit.imported else visit.recorded.report_due_on,
@@ -991,7 +987,7 @@ def visit_facts(visit: Visit, recorded: Recorded[Any]) -> Iterable[Row]:
 
 def agreement_facts(agreement: Agreement, recorded: Recorded[Any]) -> Iterable[Row]:
     """What figures ask of a note and its commitments."""
-    id = _id(recorded)
+    id = recorded.thing
     ended = {"refused", "revised", "kept", "partly", "broken", "lapsed"}
     if agreement.state in ended:
         yield Row(NOTE_FACTS, {"agreement": id, "state": agreement.state, "ended_on": recorded.occurred_on})
@@ -1007,7 +1003,7 @@ def agreement_facts(agreement: Agreement, recorded: Recorded[Any]) -> Iterable[R
 
 def contact_facts(contact: Contact, recorded: Recorded[Any]) -> Iterable[Row]:
     """What figures ask of a repair."""
-    told, id = contact.logged, _id(recorded)
+    told, id = contact.logged, recorded.thing
     if told is not None and told.repair_by is not None and told.answer_due_on is not None:
         answered = contact.answered
         whose = {"stream": id, "about": id, "by": told.repair_by, "since": told.contact_on}

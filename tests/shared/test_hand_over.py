@@ -72,7 +72,7 @@ OPEN = Table("open_defects", {"defect": "text not null", "since": "timestamptz n
 
 def still_open(said: tuple[str, ...], recorded: Recorded[Any]) -> Iterable[Row]:
     """One row for each defect that waits."""
-    row = {"defect": recorded.stream.partition("/")[2], "since": recorded.recorded_at}
+    row = {"defect": recorded.thing, "since": recorded.recorded_at}
     yield Row(OPEN, row, gone=said[-1] == "Mended")
 
 

@@ -412,7 +412,7 @@ def evolve(evaluation: Evaluation, recorded: Recorded[Any]) -> Evaluation:
             return changed(
                 evaluation,
                 history=history,
-                id=recorded.stream.partition("/")[2],
+                id=recorded.thing,
                 state="proposed",
                 lease=event.lease,
                 moment=event.moment,

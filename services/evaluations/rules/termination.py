@@ -477,7 +477,7 @@ def evolve(termination: Termination, recorded: Recorded[Any]) -> Termination:
         case ReviewOpened():
             return replace(
                 termination,
-                id=recorded.stream.partition("/")[2],
+                id=recorded.thing,
                 state="under_review",
                 lease=event.lease,
                 route=event.route,

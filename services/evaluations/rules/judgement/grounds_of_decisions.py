@@ -101,7 +101,7 @@ def decided_again(file: LeaseFile, told: Recorded[Any], *, today: date, reader: 
     :param today: the day on which it was recorded.
     """
     event = told.event
-    by, id = replace(reader, id=event.by, in_name_of=event.in_name_of), told.stream.partition("/")[2]
+    by, id = replace(reader, id=event.by, in_name_of=event.in_name_of), told.thing
     if file.case.registered is None:
         return None
     try:

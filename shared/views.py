@@ -8,7 +8,7 @@ stores the changed rows of a batch in one call per table, the last one per key. 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -84,3 +84,10 @@ class Resource:
             key=("id",),
             indexes=(("made",), *(((name, "made")) for name in self.filters)),
         )
+
+
+class Asked(Protocol):
+    """Where a view is asked: the store, or the store behind a door."""
+
+    async def rows(self, sql: str, *values: Any, by: Any) -> list[Any]:
+        """Return the rows within the office of ``by``, which the query itself names as ``$1``."""

@@ -32,14 +32,11 @@ from shared.contracts.visits import LeaseEndedV1, LeaseRegisteredV1
 from shared.decisions import AnyStream, Recorded
 from shared.event_sourcing import Read, every, one
 from shared.reading_rights import Clear, OfSome
-from shared.views import Resource, Row, Table, View
+from shared.views import Asked, Resource, Row, Table, View
 
 
-class Asked(Protocol):
-    """The store, at the door or in a day's work, as far as a query needs it."""
-
-    async def rows(self, sql: str, *values: Any, by: Any) -> list[Any]:
-        """Ask a view within the office of ``by``, which the query names as ``$1``."""
+class AskedForFiles(Asked, Protocol):
+    """Where the file of a lease is asked: besides views, for the things that are in it."""
 
     async def state(self, stream: AnyStream, id: str, *, by: Any) -> Any:
         """Return the state of a stream as it is now."""
@@ -72,7 +69,7 @@ def whole_file(lease: str, *, office: str | None = None) -> Mapping[str, Read]:
     }
 
 
-async def read_file(store: Asked, lease: str, *, by: Any) -> LeaseFile:
+async def read_file(store: AskedForFiles, lease: str, *, by: Any) -> LeaseFile:
     """Return the whole file of a lease as it is now, for reading."""
     return LeaseFile.of(
         lease,
@@ -89,7 +86,7 @@ async def read_file(store: Asked, lease: str, *, by: Any) -> LeaseFile:
 AT_ONCE = 500  # files read together
 
 
-async def files_with_evaluations(store: Asked, *, by: Any) -> AsyncIterator[LeaseFile]:
+async def files_with_evaluations(store: AskedForFiles, *, by: Any) -> AsyncIterator[LeaseFile]:
     """Yield the file of each lease of the office that ever had an evaluation, as far as it bears on the count."""
     policies = await store.state(POLICIES, OFFICE_ID, by=by)
     checklists = await store.state(CHECKLISTS, OFFICE_ID, by=by)
@@ -118,7 +115,9 @@ async def files_with_evaluations(store: Asked, *, by: Any) -> AsyncIterator[Leas
                 )
 
 
-async def files_that_time_can_change(store: Asked, *, since: date, on: date, by: Any) -> AsyncIterator[LeaseFile | str]:
+async def files_that_time_can_change(
+    store: AskedForFiles, *, since: date, on: date, by: Any
+) -> AsyncIterator[LeaseFile | str]:
     """Yield the file of each lease in which the days since one can change something, as far as that depends on it.
 
     Many are read at once: where one of them cannot be read, only their names are known.
@@ -133,12 +132,12 @@ async def files_that_time_can_change(store: Asked, *, since: date, on: date, by:
             yield file
 
 
-async def as_file(known: LeaseFile | str, store: Asked, *, by: Any) -> LeaseFile:
+async def as_file(known: LeaseFile | str, store: AskedForFiles, *, by: Any) -> LeaseFile:
     """Return a file of which perhaps only the name is known: then it is read by itself."""
     return (await files_of(store, [known], by=by))[0] if isinstance(known, str) else known
 
 
-async def files_of(store: Asked, leases: Sequence[str], *, by: Any) -> list[LeaseFile]:
+async def files_of(store: AskedForFiles, leases: Sequence[str], *, by: Any) -> list[LeaseFile]:
     """Return the files of leases, as far as their count depends on them."""
     policies = await store.state(POLICIES, OFFICE_ID, by=by)
     checklists = await store.state(CHECKLISTS, OFFICE_ID, by=by)
@@ -164,7 +163,7 @@ async def files_of(store: Asked, leases: Sequence[str], *, by: Any) -> list[Leas
 
 
 async def _of_leases(
-    store: Asked, stream: AnyStream, select: str, leases: Sequence[str], by: Any
+    store: AskedForFiles, stream: AnyStream, select: str, leases: Sequence[str], by: Any
 ) -> dict[str, dict[str, Any]]:
     rows = await store.rows(f"{select} where office = $1 and lease = any ($2) order by 1, 2", list(leases), by=by)
     states = await store.many(stream, [row["id"] for row in rows], by=by)
@@ -343,7 +342,7 @@ async def contest_terms_over(store: Asked, *, on: date, by: Any) -> list[tuple[s
     return [(row["evaluation"], row["lease"]) for row in found]
 
 
-async def leases_that_time_can_change(store: Asked, *, since: date, on: date, by: Any) -> list[str]:
+async def leases_that_time_can_change(store: AskedForFiles, *, since: date, on: date, by: Any) -> list[str]:
     """Return the leases with a live evaluation or an open termination file.
 
     Where a policy or a checklist took force after ``since`` also those with an expired one: longer validity revives it.

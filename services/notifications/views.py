@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from services.notifications.events import (
     CommunicationApprovalTakenBack,
@@ -22,16 +22,9 @@ from services.notifications.rules.task import TASK, Task
 from shared.contracts.visits import CounsellorAssignedV1, LeaseEndedV1, LeaseRegisteredV1, RenterInformedOfPolicyV1
 from shared.decisions import Recorded
 from shared.sealed import Sealed
-from shared.views import Resource, Row, Table, View
+from shared.views import Asked, Resource, Row, Table, View
 
 BAD_NEWS_OF_K_15 = ("L-05", "L-09")
-
-
-class Asked(Protocol):
-    """The store as far as a query needs it."""
-
-    async def rows(self, sql: str, *values: Any, by: Any) -> Sequence[Any]:
-        """Ask a view; the query names the office itself, as ``$1``."""
 
 
 # Letters

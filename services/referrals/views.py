@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import date, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from services.referrals.rules.bridge_figure import BRIDGE_FIGURE, BRIDGE_REQUEST, BridgeFigure, BridgeRequest
 from services.referrals.rules.data_sharing_protocol import DATA_SHARING_PROTOCOL, DataSharingProtocol
@@ -13,15 +13,7 @@ from services.referrals.rules.ocmw_consultation import OCMW_CONSULTATION, OcmwCo
 from services.referrals.rules.partner import PARTNER, Partner
 from services.referrals.rules.referral import REFERRAL, Referral, forget_on, silent_on
 from shared.decisions import Recorded
-from shared.views import Resource, Row, Table, View
-
-
-class Asked(Protocol):
-    """The store, at the door or in a day's work, as far as a query needs it."""
-
-    async def rows(self, sql: str, *values: Any, by: Any) -> list[Any]:
-        """Ask a view within the office of ``by``, which the query names as ``$1``."""
-
+from shared.views import Asked, Resource, Row, Table, View
 
 LISTED, RETIRED = "listed", "retired"
 LANDING_DAYS = 60  # K-08 looks at referrals asked at least so long ago

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from datetime import date
-from typing import Any, Protocol, TypeVar, cast, get_args
+from typing import Any, TypeVar, cast, get_args
 
 from services.visits.events import BalanceRecorded, Commitment, ContactPoint, ImportAdvanced, LineOutcome, Party
 from services.visits.rules.agreement import AGREEMENT, Agreement
@@ -37,7 +37,7 @@ from services.visits.rules.visit import VISIT, Visit
 from shared.decisions import Recorded
 from shared.event_sourcing import OfOffice
 from shared.reading_rights import Clear, OfSome
-from shared.views import Resource, Row, Table, View
+from shared.views import Asked, Resource, Row, Table, View
 
 Body = Mapping[str, Any]
 F = TypeVar("F")
@@ -623,12 +623,12 @@ where b.office = $1 and b.erased and (f.file is not null or b.lies_in is not nul
 """
 
 
-async def unused_photos(store: "Asked", *, by: OfOffice, before: date) -> list[tuple[str, str]]:
+async def unused_photos(store: Asked, *, by: OfOffice, before: date) -> list[tuple[str, str]]:
     """Return photo and lease of what came before a day, and nothing ever pointed to."""
     return [(row["photo"], row["lease"]) for row in await store.rows(UNUSED_PHOTOS, before, by=by)]
 
 
-async def bytes_left(store: "Asked", *, by: OfOffice) -> list[tuple[str, str, str | None]]:
+async def bytes_left(store: Asked, *, by: OfOffice) -> list[tuple[str, str, str | None]]:
     """Return photo, file and the office under which it lies of what was erased and whose bytes are there all the same.
 
     Whether bytes still lie under another office cannot be seen from here: such a photo is named each time.
@@ -636,7 +636,7 @@ async def bytes_left(store: "Asked", *, by: OfOffice) -> list[tuple[str, str, st
     return [(row["photo"], row["file"], row["lies_in"]) for row in await store.rows(BYTES_LEFT, by=by)]
 
 
-async def photos_of(store: "Asked", *, by: OfOffice, lease: str | None) -> list[str]:
+async def photos_of(store: Asked, *, by: OfOffice, lease: str | None) -> list[str]:
     """Return the photos of a lease, or of the whole office, the oldest first."""
     asked = "select id from photos where office = $1 and ($2::text is null or lease = $2) order by made"
     return [row["id"] for row in await store.rows(asked, lease, by=by)]
@@ -695,14 +695,14 @@ def import_rows(_known: Import, recorded: Recorded[Any]) -> Iterable[Row]:
             yield Row(IMPORT_LINES, {"of_import": recorded.thing, "line": one.line, **told, **names})
 
 
-async def lines_done(store: "Asked", *, by: OfOffice, of: str) -> frozenset[int]:
+async def lines_done(store: Asked, *, by: OfOffice, of: str) -> frozenset[int]:
     """Return which lines of an import have their outcome."""
     asked = "select line from import_line where office = $1 and of_import = $2"
     return frozenset(row["line"] for row in await store.rows(asked, of, by=by))
 
 
 async def lines_of(
-    store: "Asked", *, by: OfOffice, of: str, after: int, outcome: str | None, limit: int
+    store: Asked, *, by: OfOffice, of: str, after: int, outcome: str | None, limit: int
 ) -> list[dict[str, Any]]:
     """Return what became of the lines of an import, in the order of the file, as far as ``limit``."""
     found = await store.rows(LINES_OF, of, after, outcome, limit, by=by)
@@ -826,13 +826,6 @@ LATE_COMMITMENTS = (
 LEAVING_BY = "select lease, to_office from leaving where office = $1 and starts_on <= $2 order by starts_on, lease"
 STARTING = 'select lease from prepared where office = $1 and start <= $2 order by "start", lease'
 BEFORE_ALL = (date(1, 1, 1), "", "", "")
-
-
-class Asked(Protocol):
-    """Where a view is asked: the store, or the store behind the door."""
-
-    async def rows(self, sql: str, *values: Any, by: Any) -> list[Any]:
-        """Return the rows; the query names the office itself, as ``$1``."""
 
 
 async def due_by(

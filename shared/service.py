@@ -123,7 +123,7 @@ class Service:
                 self.name,
                 views=self.view_tables,
                 companions=self.companion_tables,
-                made_by=self._views_code,
+                made_by=self.views_code,
             )
         finally:
             log_of_owner.datastore.close()
@@ -139,15 +139,19 @@ class Service:
             resources=self.resources,
             views=self.views,
             stays=self.stays,
-            made_by=self._views_code,
+            made_by=self.views_code,
         )
 
     @property
-    def _views_code(self) -> str:
+    def views_code(self) -> str:
         """Stand for the code that decides what the views hold: events, rules and views of the service."""
         package = self.wording.parent
-        rooms = (package / "events.py", package / "views.py", *sorted((package / "rules").rglob("*.py")))
-        return hashlib.sha256(b"".join(room.read_bytes() for room in rooms)).hexdigest()
+        code = [
+            module
+            for room in ("events", "views", "rules")  # each one module, or a folder of them
+            for module in (*package.glob(f"{room}.py"), *sorted((package / room).rglob("*.py")))
+        ]
+        return hashlib.sha256(b"".join(module.read_bytes() for module in code)).hexdigest()
 
     @property
     def view_tables(self) -> list[Table]:

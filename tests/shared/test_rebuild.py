@@ -8,8 +8,10 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import psycopg
@@ -17,6 +19,7 @@ import pytest
 
 from operate.postgres import SUPERUSER, Postgres
 from operate.state import PROJECT
+from services.visits.main import SERVICE as VISITS
 from shared import log
 from shared import rebuild as rebuilding
 from shared.codec import Codec
@@ -24,6 +27,7 @@ from shared.day import Day
 from shared.event_sourcing import EventStore
 from shared.rebuild import WENT_AWAY
 from shared.views import Row
+from tests.architecture import put
 from tests.conftest import ScratchDatabase
 from tests.one_service import lay_out_log, small_store, template
 from tests.shared.test_day import MONDAY, NORTH, SHED, TOOL, TOOLS, OfficeFounded, ToolLent
@@ -192,6 +196,28 @@ def test_a_rebuild_whose_database_goes_away_says_so_in_a_sentence() -> None:
     assert done.returncode == 1
     assert done.stderr.endswith("huurspoor: the database of visits went away; its views are as they were\n")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("module", "fills_views"),
+    [
+        ("events.py", True),
+        ("rules/lease.py", True),
+        ("rules/judgement/about_leases.py", True),
+        ("views/__init__.py", True),
+        ("views/leases.py", True),
+        ("views.py", True),
+        ("api/leases.py", False),
+        ("days.py", False),
+    ],
+)
+def test_views_are_built_again_by_a_release_that_has_other_code_to_fill_them(
+    module: str, fills_views: bool, tmp_path: Path
+) -> None:
+    before, after = (copytree(VISITS.wording.parent, tmp_path / name) for name in ("before", "after"))
+    put(after, module, "ANOTHER = True")
+    were, are = (replace(VISITS, wording=release / "wording").views_code for release in (before, after))
+    assert (were != are) == fills_views
 
 
 async def test_who_writes_while_a_newer_release_lays_out_its_tables_waits_for_it(

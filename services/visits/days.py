@@ -9,7 +9,8 @@ from services.visits.rules.handover import go_over
 from services.visits.rules.lease import LEASE, note_overdue, start
 from services.visits.rules.photo import PHOTO, UNUSED_DAYS, let_go, unused_before
 from services.visits.rules.policy import OFFICE, POLICIES
-from services.visits.views import bytes_left, late_commitments, late_visits, leaving, starting, unused_photos
+from services.visits.views.due import late_commitments, late_visits, leaving, starting
+from services.visits.views.photos import bytes_left, unused_photos
 from shared.day import Day, Days
 from shared.event_sourcing import EventStore, every, one
 from shared.holds import HOLDS

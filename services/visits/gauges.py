@@ -9,7 +9,7 @@ import asyncpg
 from prometheus_client import Gauge
 
 from services.visits.rules.due import overdue
-from services.visits.views import VISITS_DUE
+from services.visits.views.due import VISITS_DUE
 from shared.clock import Clock
 from shared.lost import LOST
 

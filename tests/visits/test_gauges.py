@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from services.visits.gauges import KINDS, OVERDUE, count_overdue, look
 from services.visits.rules.due import overdue
 from services.visits.rules.lease import note_overdue
-from services.visits.views import lease_rows
+from services.visits.views.due import lease_rows
 from shared.decisions import Recorded
 from tests.visits.conftest import Visits
 from tests.visits.examples import FIRST_DUE, RUNNING, lease

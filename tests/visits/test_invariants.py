@@ -28,7 +28,8 @@ from services.visits.rules.handover import change_counsellor
 from services.visits.rules.lease import LEASE, Lease, assign_counsellor, note_overdue, register, set_cadence, start
 from services.visits.rules.persistence import persistence
 from services.visits.rules.visit import VISIT, announce, cancel, plan, record, record_not_home, reschedule
-from services.visits.views import DUE, VIEWS
+from services.visits.views import VIEWS
+from services.visits.views.due import DUE
 from shared.authority import NOBODY_YET
 from shared.decisions import AnyStream, Elsewhere, Recorded, Refusal
 from tests.specification import recorded

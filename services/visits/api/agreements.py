@@ -27,7 +27,7 @@ from services.visits.rules.finding import FINDING
 from services.visits.rules.lease import LEASE
 from services.visits.rules.policy import policy_on
 from services.visits.rules.smart import Wish
-from services.visits.views import AGREEMENTS
+from services.visits.views.agreements import AGREEMENTS
 from shared.bodies import new_id
 from shared.keys import Category
 from shared.web import Acted, Body, Caller, Day, Id, Line, Store, Words, every, may, one

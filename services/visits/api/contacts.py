@@ -14,7 +14,8 @@ from services.visits.rules.card import CARD, Card, change_card, make_card
 from services.visits.rules.contact import CONTACT, Contact, OfLease, answer, log_contact
 from services.visits.rules.lease import Lease
 from services.visits.rules.refusals import NotPermitted
-from services.visits.views import CONTACTS, COUNSELLORS
+from services.visits.views.contacts import CONTACTS
+from services.visits.views.counsellors import COUNSELLORS
 from shared.bodies import new_id
 from shared.web import OFFICE, Acted, Caller, Channel, Day, Id, Line, Store, Words, may
 

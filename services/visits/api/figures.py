@@ -8,7 +8,7 @@ from fastapi import Depends, Query
 
 from services.visits.api.door import api
 from services.visits.rules.figures import Figure, Period
-from services.visits.views import figures
+from services.visits.views.figures import figures
 from shared.problems import not_found
 from shared.web import Caller, Day, Store, may
 

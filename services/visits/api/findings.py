@@ -30,7 +30,7 @@ from services.visits.rules.lease import LEASE
 from services.visits.rules.photo import PHOTO
 from services.visits.rules.policy import checklist_on, policy_on
 from services.visits.rules.visit import VISIT
-from services.visits.views import FINDINGS
+from services.visits.views.findings import FINDINGS
 from shared.web import Acted, Body, Caller, Day, Id, Line, Store, Words, every, may, one
 
 NO_REACTION = "no_reaction"  # what stands for the renter's words where there were none (domain 3.3)

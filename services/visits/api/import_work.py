@@ -29,7 +29,8 @@ from services.visits.rules import importing as rules
 from services.visits.rules.importing import IMPORT, Import
 from services.visits.rules.lease import LEASE, note_overdue
 from services.visits.rules.policy import OFFICE, POLICIES, Policies
-from services.visits.views import lines_done, not_noted_overdue
+from services.visits.views.due import not_noted_overdue
+from services.visits.views.imports import lines_done
 from shared.clock import Clock, seconds_running
 from shared.decisions import Elsewhere, Person, Refusal
 from shared.event_sourcing import Decided, EventStore, One, StoreBusy

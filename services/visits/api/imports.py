@@ -19,7 +19,7 @@ from services.visits.events import ImportStarted, LineOutcome
 from services.visits.photo_files import new_key
 from services.visits.rules import importing as rules
 from services.visits.rules.importing import IMPORT
-from services.visits.views import IMPORTS, lines_of
+from services.visits.views.imports import IMPORTS, lines_of
 from shared.doors import DEFAULT_LIMIT, Cursor, Limit
 from shared.reception import reception_of
 from shared.web import Acted, Caller, Store, may

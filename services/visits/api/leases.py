@@ -29,7 +29,7 @@ from services.visits.rules.lease import LEASE
 from services.visits.rules.policy import OFFICE, POLICIES, policy_on
 from services.visits.rules.termination import TERMINATIONS
 from services.visits.rules.visit import VISIT
-from services.visits.views import LEASES
+from services.visits.views.leases import LEASES
 from shared.authority import MANDATES
 from shared.bodies import new_id
 from shared.web import Acted, Body, Caller, Day, Id, Line, Store, Words, every, may, one

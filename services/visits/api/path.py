@@ -6,7 +6,8 @@ from typing import Any
 from services.visits.rules.agreement import Agreement
 from services.visits.rules.finding import Finding
 from services.visits.rules.visit import Visit
-from services.visits.views import show_commitment, show_finding
+from services.visits.views.agreements import show_commitment
+from services.visits.views.findings import show_finding
 
 
 def path_of(

@@ -13,7 +13,7 @@ from services.visits.api.door import DatedAct, api, lease_named
 from services.visits.events import PhotoAdded
 from services.visits.rules import photo as rules
 from services.visits.rules.photo import PHOTO, Photo
-from services.visits.views import PHOTOS, photos_of
+from services.visits.views.photos import PHOTOS, photos_of
 from shared import problems
 from shared.bodies import new_id
 from shared.decisions import Refusal

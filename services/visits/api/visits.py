@@ -26,7 +26,8 @@ from services.visits.rules.finding import FINDING
 from services.visits.rules.lease import LEASE
 from services.visits.rules.policy import policy_on
 from services.visits.rules.visit import VISIT, Visit
-from services.visits.views import BEFORE_ALL, VISITS, due_by
+from services.visits.views.due import BEFORE_ALL, due_by
+from services.visits.views.visits import VISITS
 from shared import problems
 from shared.bodies import new_id, shown_on
 from shared.clock import BRUSSELS, is_shown

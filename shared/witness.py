@@ -299,9 +299,12 @@ class Witness:
                 self._seldom.warn("not-compared", type(why).__name__)
 
     def remember(self) -> None:
-        """Write down how far the log came. On a full disk the older word stays: it says less, and nothing wrong."""
+        """Write down how far the log came. On a full disk the older word stays: it says less, and nothing wrong.
+
+        Before a start was vouched for the older word may be the only one that says more than the store holds.
+        """
         writer = self._writer
-        if self._file is None or writer.position == 0:
+        if self._file is None or writer.position == 0 or not self._opened:
             return
         told = {"epoch": writer.epoch, "position": writer.position, "log": writer.log_head[0]}
         body = json.dumps(told).encode()

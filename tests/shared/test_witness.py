@@ -296,6 +296,28 @@ def test_a_store_that_holds_all_that_was_seen_waits_for_nobody(server: Server, h
     asyncio.run(story())
 
 
+def test_what_the_machine_remembers_stands_until_a_start_was_vouched_for(
+    server: Server, here: Ground, tmp_path: Path
+) -> None:
+    async def story() -> None:
+        file = tmp_path / "visits.json"
+        async with visits_at_work(here, server, here.visits, file=file) as visits:
+            await visits.tell(*BACKUP)
+        more = {**json.loads(file.read_bytes()), "position": 1000}
+        file.write_text(json.dumps(more))
+        server.kill()  # the bus is away, and asked for a while
+        for _ in range(2):  # a start that is cut off changes nothing for the next one
+            async with visits_at_work(here, server, here.visits, file=file, stands_by=True) as visits:
+                await until(lambda: visits.store.writer.position > 0)
+                assert visits.witness.waiting is None
+                visits.witness.remember()
+            assert json.loads(file.read_bytes()) == more
+        async with visits_at_work(here, server, here.visits, file=file, stands_by=True) as visits:
+            await until(lambda: visits.witness.waiting is not None)
+
+    asyncio.run(story())
+
+
 def test_what_nobody_can_read_is_no_witness_and_keeps_nobody_from_starting(server: Server, here: Ground) -> None:
     async def story() -> None:
         async with kept(server.nats), user(server.nats, "visits") as bus:

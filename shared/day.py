@@ -42,8 +42,8 @@ _A_DAY = datetime.timedelta(days=1)
 class Day:
     """A local day of an office, as the one who answers for what the day brings: the platform itself (``SYS``).
 
-    :ivar late: a later day has begun too: this one is caught up. :ivar missed: how many days right before it are
-        caught up with it.
+    :ivar late: a later day has begun too: this one is caught up. :ivar missed: of how many days right before it
+        something may be left to do: those that are caught up with it, and those on which something failed.
     """
 
     office: str
@@ -69,6 +69,11 @@ class Day:
 
     def __post_init__(self) -> None:
         self.occurred_on = self.date
+
+    @property
+    def since(self) -> datetime.date:
+        """The last day of which nothing is left to do."""
+        return self.date - (self.missed + 1) * _A_DAY
 
     def about(self, id: str) -> "Day":
         """Return the day with the key under which its work on one thing is done once."""
@@ -216,13 +221,12 @@ class DayLoop:
         if last > day_that_began(self._clock.now()):
             raise WrongState
         async with self._one_at_a_time:
-            done = {
-                row["office"]: row["day"] or row["since"] - _A_DAY
-                for row in await self._offices.fetch(
-                    "select o.office, o.since, d.day from office o left join day_done d using (office) order by 1"
-                )
-            }
-            before = dict(done)
+            done, nothing_left = dict[str, datetime.date](), dict[str, datetime.date]()
+            for row in await self._offices.fetch(
+                "select office, coalesce(day, since - 1) as day, coalesce(nothing_left, day, since - 1) as nothing_left"
+                " from office left join day_done using (office) order by 1"
+            ):
+                done[row["office"]], nothing_left[row["office"]] = row["day"], row["nothing_left"]
             number, failed, waits = 0, Counter[str](), None
             day = min(done.values(), default=last) + _A_DAY
             while day <= last:
@@ -230,14 +234,17 @@ class DayLoop:
                 for office in [office for office, until in done.items() if until == day - _A_DAY]:
                     if waits is not None and not self._store.writer.ready.is_set():
                         raise waits
-                    missed = (day - before[office]).days - 1
+                    missed = (day - nothing_left[office]).days - 1
                     came_of = await self._do(Day(office=office, date=day, late=day < last, missed=missed))
                     failed += came_of.failed
                     number += came_of.failed.total()
                     waits = waits or came_of.waits
                     if came_of.waits is None and not (came_of.failed and day == last):
                         done[office] = day
-                await self._mark([office for office, until in done.items() if until == day], day)
+                marked = [office for office, until in done.items() if until == day]
+                if day == last:
+                    nothing_left.update(dict.fromkeys(marked, day))
+                await self._mark({office: nothing_left[office] for office in marked}, day)
                 day += _A_DAY
             self.failed, self.done = failed, min(done.values(), default=None)
         if waits is not None:
@@ -261,18 +268,21 @@ class DayLoop:
                 break
         return came_of
 
-    async def _mark(self, offices: list[str], day: datetime.date) -> None:
+    async def _mark(self, offices: Mapping[str, datetime.date], day: datetime.date) -> None:
+        """Mark a day as done in offices, of each of which nothing is left to do up to and with another."""
+
         async def mark(connection: asyncpg.Connection) -> None:
             async with connection.transaction():
                 # Without waiting for the disk: a lost mark only lets a day be done again, which changes nothing.
                 await connection.execute("set local synchronous_commit to off")
-                for office in offices:
+                for office, nothing_left in offices.items():
                     await connection.fetch("select set_config('app.office', $1, true)", office)
                     await connection.execute(
-                        "insert into day_done (office, day) values ($1, $2)"
-                        " on conflict (office) do update set day = excluded.day",
+                        "insert into day_done (office, day, nothing_left) values ($1, $2, $3) on conflict (office)"
+                        " do update set day = excluded.day, nothing_left = excluded.nothing_left",
                         office,
                         day,
+                        nothing_left,
                     )
 
         await self._store.with_connection(mark)

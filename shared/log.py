@@ -72,7 +72,14 @@ STREAM_OF_LEASE = Table(
     key=("kind", "lease", "id"),
 )
 OFFICE = Table(name="office", columns={"since": "date not null"}, key=())
-DAY_DONE = Table(name="day_done", columns={"day": "date not null"}, key=())
+DAY_DONE = Table(
+    name="day_done",
+    columns={
+        "day": "date not null",
+        "nothing_left": "date",  # up to and with which day; days that are caught up, or failed, leave something
+    },
+    key=(),
+)
 READ_LOG = Table(
     name="read_log",
     columns={
@@ -280,6 +287,7 @@ def schema_sql(service: str, views: Iterable[Table], companions: Iterable[Table]
         statements += [table_sql(table), *index_sql(table)]
         rights = "select, insert" if table.name == "ledger" else "select, insert, update, delete"
         statements += wall_sql(table.name, service, rights=rights)
+    statements.append(f"alter table {DAY_DONE.name} add column if not exists nothing_left date")  # of earlier versions
     # Together with head and relay, in one commit.
     statements.append(f"grant insert, update on {ENDED_EPOCH.name} to {service}_all")
     return [*statements, change_sql(tables)]

@@ -1,7 +1,7 @@
 """What the passing of time brings: contest terms end, validity ends, policies take force. Nothing of it judges."""
 
 from collections.abc import AsyncIterator
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from functools import partial
 from uuid import uuid4
 
@@ -30,7 +30,7 @@ async def _files_to_count(day: Day, store: EventStore) -> AsyncIterator[LeaseFil
     since would not count yet, and the threshold that it met would look as if it were met no longer.
     """
     if not day.late:
-        async for file in views.files_that_time_can_change(store, since=_since(day), on=day.date, by=day):
+        async for file in views.files_that_time_can_change(store, since=day.since, on=day.date, by=day):
             yield file
 
 
@@ -40,11 +40,7 @@ async def take_the_count(known: LeaseFile | str, day: Day, store: EventStore) ->
     file = await views.as_file(known, store, by=day)
     at = datetime.combine(day.date, DAY_BEGINS, tzinfo=BRUSSELS)
     act = Act(on=day.date, today=day.date, at=at, actor="SYS", new_review=str(uuid4()))
-    if what_follows(file, file, act, since=_since(day)):  # on most days nothing does, in most leases
+    if what_follows(file, file, act, since=day.since):  # on most days nothing does, in most leases
         reads = {name: read for name, read in views.whole_file(file.lease).items() if name != "crossing"}
-        decision = partial(pass_the_day, act=act, since=_since(day), lease=file.lease)
+        decision = partial(pass_the_day, act=act, since=day.since, lease=file.lease)
         await store.decide(STANDING, file.lease, decision, by=day, reads=reads)
-
-
-def _since(day: Day) -> date:
-    return day.date - timedelta(days=1 + day.missed)

@@ -1,6 +1,5 @@
 """What the passing of time brings: silence becomes a task (P08), and what a referral was about is forgotten."""
 
-from datetime import timedelta
 from functools import partial
 
 from services.referrals.rules.lease import LEASE
@@ -30,10 +29,7 @@ async def forget_content(ended: tuple[str, str], day: Day, store: EventStore) ->
 
 
 # Those of earlier days too: a process may have ended, or the keys have been away, between the fact and the key.
-@days.each(
-    "keys to what is forgotten",
-    lambda day, store: forgotten(store, since=day.date - timedelta(days=1), by=day),
-)
+@days.each("keys to what is forgotten", lambda day, store: forgotten(store, since=day.since, by=day))
 async def destroy_key(referral: str, day: Day, store: EventStore) -> None:
     """Destroy the key to what a referral was about."""
     await store.seals.destroy(day.office, referral, "F")

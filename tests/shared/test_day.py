@@ -181,6 +181,40 @@ async def test_a_day_that_is_caught_up_says_so_and_the_last_how_many_were(house:
     ]
 
 
+async def test_days_that_are_caught_up_are_told_of_until_the_last_of_them_is_done(house: House) -> None:
+    days, seen, away = Days(), [], True
+
+    @days.each("how many were missed", the_day)
+    async def note(_: None, day: Day, store: EventStore) -> None:
+        if day.office == NORTH and not day.late:
+            if away:
+                raise StoreBusy
+            seen.append((day.date, day.missed, day.since))
+
+    house.moved_to(MONDAY + timedelta(days=3))
+    with pytest.raises(StoreBusy):
+        await house.loop(days).run_until(MONDAY + timedelta(days=3))
+    away = False
+    await house.loop(days).run_until(MONDAY + timedelta(days=3))  # of a process that was started anew
+    assert seen == [(MONDAY + timedelta(days=3), 3, MONDAY - timedelta(days=1))]
+
+
+async def test_what_fails_for_days_is_looked_for_from_the_first_of_them_on(house: House) -> None:
+    days, seen = Days(), []
+
+    @days.each("what only the days since can show", the_day)
+    async def note(_: None, day: Day, store: EventStore) -> None:
+        if day.office == NORTH and not day.late:
+            seen.append(day.since)
+            if day.date < MONDAY + timedelta(days=3):
+                raise ValueError("a bug")
+
+    for number in range(5):
+        house.moved_to(MONDAY + timedelta(days=number), time(9, 0))
+        await house.loop(days).run_until(MONDAY + timedelta(days=number))
+    assert seen == [MONDAY - timedelta(days=1)] * 4 + [MONDAY + timedelta(days=3)]
+
+
 async def test_a_day_done_again_changes_nothing(house: House) -> None:
     await house.tell(NORTH, "t1", ToolLent(due_on=MONDAY))
     house.moved_to(MONDAY + timedelta(days=1))

@@ -21,6 +21,7 @@ class Mandate:
     :ivar until: the last day, included; None is without end.
     :ivar in_name_of: whose deputy the person is under this mandate: an act under it counts as that one's act too.
     :ivar version: 1 as given, one more each time its end was set.
+    :ivar as_given: the event that gave it, in the service that gives mandates.
     """
 
     id: str
@@ -30,6 +31,7 @@ class Mandate:
     until: date | None = None
     in_name_of: str | None = None
     version: int = 1
+    as_given: object = None
 
     def covers(self, act: str) -> bool:
         """Whether it is a mandate for ``act`` at all."""

@@ -1,10 +1,27 @@
 """Reasons that rules of every service give."""
 
+from typing import Any
+
 from shared.decisions import NoAuthority, Refusal
+from shared.sealed import is_the_same
 
 
 class WrongState(Refusal):
     """The thing is not in a state in which this can be done (domain 3)."""
+
+
+def has_begun(known: Any, begun: Any) -> bool:
+    """Whether what would begin under an id, which a client may choose, has begun before in the same words.
+
+    :param known: the event with which something began under this id; None where there is nothing.
+    :param begun: the event with which it would begin now.
+    :raises WrongState: the id stands for something else, or for the same in other words: these would be lost.
+    """
+    if known is None:
+        return False
+    if not is_the_same(known, begun):
+        raise WrongState
+    return True
 
 
 class OccurredInFuture(Refusal):

@@ -23,6 +23,12 @@ def test_a_file_once_issued_stays_where_it_was_pinned() -> None:
     given(COURT_FILE, ISSUED).when(issue, **{**ASKED, "ledger_position": 20}).then_nothing_happens()
 
 
+def test_a_file_of_a_moment_is_not_taken_for_that_of_another() -> None:
+    asked = {**ASKED, "asked_for": True}
+    given(COURT_FILE, ISSUED).when(issue, **asked).then_nothing_happens()
+    given(COURT_FILE, ISSUED).when(issue, **{**asked, "ledger_position": 20}).then_refused(WrongState)
+
+
 def test_one_id_is_the_file_of_one_lease() -> None:
     given(COURT_FILE, ISSUED).when(issue, **{**ASKED, "lease": "lease-2"}).then_refused(WrongState)
 

@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
+import pytest
+
 from services.evaluations.events import (
     EvaluationAmended,
     EvaluationCommunicated,
@@ -106,6 +108,19 @@ def test_the_same_proposal_twice_is_one() -> None:
 
 def test_an_id_belongs_to_one_proposal() -> None:
     given(EVALUATION, PROPOSED).when(propose, **proposal(a_lease(), moment="v2")).then_refused(WrongState)
+
+
+@pytest.mark.parametrize(
+    "otherwise",
+    [{"why": text("om iets anders")}, {"why": None}, {"grounds": ()}, {"outcome": "mixed"}, {"by": BY_KAREL}],
+)
+def test_an_id_belongs_to_what_was_proposed_in_these_words(otherwise: dict[str, Any]) -> None:
+    given(EVALUATION, PROPOSED).when(propose, **proposal(a_lease(), **otherwise)).then_refused(WrongState)
+
+
+def test_a_proposal_that_was_amended_since_was_proposed_all_the_same() -> None:
+    amended = EvaluationAmended(outcome="mixed", grounds=(GROUND,), why=text("om iets anders"), by=KAREL)
+    given(EVALUATION, PROPOSED, amended).when(propose, **proposal(a_lease())).then_nothing_happens()
 
 
 def test_a_moment_has_one_proposal_at_a_time() -> None:

@@ -23,6 +23,11 @@ def test_a_hold_is_placed_with_a_reason_once() -> None:
     )
 
 
+def test_a_hold_with_another_reason_is_another_hold() -> None:
+    given(HOLD, PLACED).when(place_hold, lease=LEASE, why=text("verzekering"), by=DPO).then_refused(WrongState)
+    given(HOLD, PLACED, LIFTED).when(place_hold, lease=LEASE, why=PLACED.why, by=DPO).then_refused(WrongState)
+
+
 def test_a_hold_is_lifted_with_a_reason_once() -> None:
     given(HOLD, PLACED).when(lift_hold, why=text("zaak gesloten"), by=DPO).then(LIFTED)
     given(HOLD, PLACED, LIFTED).when(lift_hold, why=text("zaak gesloten"), by=DPO).then_nothing_happens()

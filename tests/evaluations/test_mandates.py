@@ -3,6 +3,8 @@
 from datetime import date
 from typing import Any
 
+import pytest
+
 from services.evaluations.events import MandateEnded, MandateGiven, MandateWasEnded
 from services.evaluations.rules.mandates import (
     BREACH,
@@ -55,8 +57,17 @@ def test_the_same_mandate_twice_is_one() -> None:
     given(MANDATES, FIRST, GIVEN).when(give, **WHAT).then_nothing_happens()
 
 
-def test_an_id_belongs_to_one_mandate() -> None:
-    given(MANDATES, FIRST, GIVEN).when(give, **{**WHAT, "person": WIM}).then_refused(WrongState)
+@pytest.mark.parametrize(
+    "otherwise",
+    [{"person": WIM}, {"role": "director"}, {"until": None}, {"until": date(2027, 5, 31)}, {"in_name_of": RITA}],
+)
+def test_an_id_belongs_to_one_mandate(otherwise: dict[str, Any]) -> None:
+    given(MANDATES, FIRST, GIVEN).when(give, **{**WHAT, **otherwise}).then_refused(WrongState)
+
+
+def test_a_mandate_that_ended_since_was_given_all_the_same() -> None:
+    over = MandateEnded(mandate="m-1", person=KAREL, until=TODAY, why=text("vertrokken"))
+    given(MANDATES, FIRST, GIVEN, over).when(give, **WHAT).then_nothing_happens()
 
 
 def test_nobody_gives_themself_a_mandate() -> None:

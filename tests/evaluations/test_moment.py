@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
+import pytest
+
 from services.evaluations.events import EvaluationMomentOpened
 from services.evaluations.rules.moment import MOMENT, AboutMissing, open_file_moment
 from shared.contracts.visits import LeaseEndedV1
@@ -31,6 +33,11 @@ def test_a_moment_on_the_file_is_opened_once() -> None:
     given(MOMENT).when(open_file_moment, **what()).then(OPENED)
     given(MOMENT, OPENED).when(open_file_moment, **what()).then_nothing_happens()
     given(MOMENT, replace(OPENED, lease="L2")).when(open_file_moment, **what()).then_refused(WrongState)
+
+
+@pytest.mark.parametrize("said", ["about", "why"])
+def test_a_moment_in_other_words_is_another_moment(said: str) -> None:
+    given(MOMENT, OPENED).when(open_file_moment, **what(**{said: text("iets anders")})).then_refused(WrongState)
 
 
 def test_the_talk_was_held_and_is_told_of() -> None:

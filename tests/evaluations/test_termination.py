@@ -87,6 +87,10 @@ def test_serious_facts_open_a_review_without_a_threshold() -> None:
     given(TERMINATION, BY_FACTS).when(open_serious_review, **serious()).then_nothing_happens()
 
 
+def test_a_review_in_other_words_is_another_review() -> None:
+    given(TERMINATION, BY_FACTS).when(open_serious_review, **serious(why=text("lawaai"))).then_refused(WrongState)
+
+
 def test_a_review_on_facts_needs_a_serious_one_of_the_renters() -> None:
     given(TERMINATION).when(open_serious_review, **serious(findings=(LASTING,))).then_refused(NotSerious)
     lost = a_lease().reattribute(SERIOUS, to="owner", on=TODAY, item="SCH-03")

@@ -7,7 +7,8 @@ one with an id that no thing of the history stands for fails the first test, and
 import asyncio
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
 from functools import partial
 from statistics import median
 from typing import Any
@@ -112,6 +113,49 @@ def _tried(office: Office, act: Act, own: str, id: str) -> httpx.Response:
     body = json.dumps(act.body).replace(own, id)
     headers = {"Authorization": f"Bearer {office.token(act.role)}", "Content-Type": "application/json"}
     return httpx.post(office.platform.urls[act.service] + act.path, content=body, headers=headers, timeout=30)
+
+
+def test_an_id_that_is_taken_stands_for_what_was_made_under_it(every_door: list[At], offices: Offices) -> None:
+    """Everything again under its id: in the same words nothing happens; with one word changed it is refused."""
+    beta, wrong, refused = offices.beta, [], set()
+    makes = {(at.service, at.door.path): at.door for at in every_door if "id" in at.door.fields and not at.parameters}
+    letter = {"kind": "L-15", "lease": beta.things["lease"], "text_nl": beta.text("een woord om te wennen")}
+    beta.act("counsellor", "notifications", "/communications", letter)
+    for act in beta.acts:
+        door = makes.get((act.service, act.path))
+        if door is None:
+            continue
+        again = {**act.body, "id": act.done.id}
+        answer = _sent_again(beta, act, again)
+        if answer.status_code != 409 and (answer.status_code != 200 or answer.json()["events"] != []):
+            wrong.append(f"{act.path}: {answer.status_code}")
+        for name, value in act.body.items():
+            other = _otherwise(value, door.fields[name])
+            if other is None:
+                continue
+            answer = _sent_again(beta, act, {**again, name: other})
+            if answer.status_code not in (409, 422):  # the other value may be none
+                wrong.append(f"{act.path} with another {name}: {answer.status_code}")
+            elif answer.json()["type"] == "/problems/wrong-state":
+                refused.add((act.service, act.path))
+    assert not wrong, "\n".join(wrong)
+    assert makes.keys() - refused == {("notifications", "/post-batches")}, "of which nothing need be said"
+
+
+def _otherwise(value: Any, schema: Mapping[str, Any]) -> Any:
+    """Return another value that fits a field; None where there is none to be had."""
+    if "enum" in schema:
+        return next(one for one in schema["enum"] if one != value)
+    if not isinstance(value, str) or ids_in(value):
+        return None
+    if schema.get("format") == "date":
+        return (date.fromisoformat(value) - timedelta(days=1)).isoformat()
+    return f"{value} (anders)"
+
+
+def _sent_again(office: Office, act: Act, body: Mapping[str, Any]) -> httpx.Response:
+    headers = {"Authorization": f"Bearer {office.token(act.role)}"}
+    return httpx.post(office.platform.urls[act.service] + act.path, json=body, headers=headers, timeout=30)
 
 
 def test_nothing_of_another_office_comes_out_of_any_read(every_door: list[At], offices: Offices) -> None:

@@ -1,11 +1,13 @@
 """A letter's way from draft to proof, and the day on which it is communicated (domain 3.8, 9.3; edge cases 14.1)."""
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import pytest
 
 from services.notifications.events import (
+    Addressee,
     CommunicationApprovalTakenBack,
     CommunicationDropped,
     CommunicationNotCollected,
@@ -111,6 +113,30 @@ def test_the_same_draft_twice_is_one() -> None:
 
 def test_another_letter_under_the_same_id_is_refused() -> None:
     other = the_draft(text_nl=words("Iets anders"))
+    given(COMMUNICATION, drafted()).when(draft, drafted=other, official=True, missing=()).then_refused(WrongState)
+
+
+OUTSIDE = Addressee(addressee="x-1", role="other", name=words("Bo"), address=words("Kaai 1"))
+
+
+def test_whoever_is_no_party_is_known_by_name_and_address() -> None:
+    again = the_draft(to(AN), replace(OUTSIDE, addressee="x-2"))
+    given(COMMUNICATION, drafted(to(AN), OUTSIDE)).when(
+        draft, drafted=again, official=True, missing=()
+    ).then_nothing_happens()
+
+
+@pytest.mark.parametrize(
+    "otherwise",
+    [
+        {"addressees": (to(AN), to(BERT))},
+        {"addressees": (to(AN), OUTSIDE)},
+        {"annexes": (annex("tr"),)},
+        {"translation_waived_by": (AN,)},
+    ],
+)
+def test_a_letter_to_others_or_with_other_annexes_is_another_letter(otherwise: dict[str, Any]) -> None:
+    other = the_draft(**otherwise)
     given(COMMUNICATION, drafted()).when(draft, drafted=other, official=True, missing=()).then_refused(WrongState)
 
 
@@ -281,6 +307,15 @@ def test_sending_twice_the_same_way_is_once() -> None:
     given(COMMUNICATION, drafted(), APPROVED, sent()).when(
         send, **BY_TOM, method="registered_paper", on=SENT, file=file_of()
     ).then_nothing_happens()
+
+
+def test_the_number_of_a_letter_that_left_is_not_taken_for_another() -> None:
+    left = replace(sent(), tracking=words("RR1"))
+    facts: dict[str, Any] = {**BY_TOM, "method": "registered_paper", "on": SENT, "file": file_of()}
+    base = given(COMMUNICATION, drafted(), APPROVED, left)
+    base.when(send, **facts, tracking=words("RR1")).then_nothing_happens()
+    base.when(send, **facts).then_nothing_happens()
+    base.when(send, **facts, tracking=words("RR2")).then_refused(WrongState)
 
 
 @pytest.mark.parametrize("chat", ["sms", "whatsapp", "facebook", "email", "letter", "phone"])
@@ -590,9 +625,16 @@ def test_what_was_not_collected_is_sent_again_as_a_communication_of_its_own() ->
 
 
 def test_sending_again_twice_under_one_id_is_once() -> None:
-    given(COMMUNICATION, drafted(), APPROVED, sent(), MISSED, SENT_AGAIN).when(
-        send_again, **ANEW
-    ).then_nothing_happens()
+    again = {**ANEW, "already": state_of(COMMUNICATION, recorded(REPEATED, on=SENT))}
+    base = given(COMMUNICATION, drafted(), APPROVED, sent(), MISSED, SENT_AGAIN)
+    base.when(send_again, **again).then_nothing_happens()
+    for otherwise in (
+        {"method": "registered_paper"},
+        {"on": date(2026, 6, 2)},
+        {"tracking": words("RR1")},
+        {"addresses": {AN: words("Nieuwstraat 3")}},
+    ):
+        base.when(send_again, **{**again, **otherwise}).then_refused(WrongState)
 
 
 def test_what_is_sent_again_takes_the_place_of_no_other_letter() -> None:

@@ -181,6 +181,7 @@ def _add_court_files(api: Doors, standing: StandingOf) -> None:
             entries=len(entries),
             ledger_position=head.position,
             as_known_at=head.taken_in_at,
+            asked_for=body.as_known_at is not None,
             by=by.person,
         )
         return await store.begin(

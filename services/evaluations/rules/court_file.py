@@ -1,11 +1,11 @@
 """The file for court: made at a place in the ledger, of what was known there and nothing else (domain 10.3)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.evaluations.events import CourtFileIssued
 from shared.decisions import Person, Stream
-from shared.refusals import Unknown, WrongState
+from shared.refusals import Unknown, has_begun
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,21 +16,31 @@ class CourtFile:
 
 
 def issue(
-    file: CourtFile, *, lease: str, entries: int, ledger_position: int, as_known_at: datetime, by: Person
+    file: CourtFile,
+    *,
+    lease: str,
+    entries: int,
+    ledger_position: int,
+    as_known_at: datetime,
+    asked_for: bool = False,
+    by: Person,
 ) -> list[CourtFileIssued]:
     """Issue the file of a lease, pinned to the ledger at ``ledger_position``. One issued under this id stays as it is.
 
     :param entries: how many entries the ledger holds about the lease up to there.
-    :raises WrongState: the id belongs to the file of another lease.
+    :param asked_for: whether that moment was asked for; else it is the end of the ledger, which moves on.
+    :raises WrongState: the id belongs to another file.
     :raises Unknown: nothing was known of the lease yet.
     """
-    if file.issued is not None:
-        if file.issued.lease == lease:
-            return []
-        raise WrongState
+    issued = CourtFileIssued(lease=lease, ledger_position=ledger_position, as_known_at=as_known_at, by=by.id)
+    before = file.issued
+    if before is not None and not asked_for:
+        issued = replace(issued, ledger_position=before.ledger_position, as_known_at=before.as_known_at)
+    if has_begun(before, issued):
+        return []
     if not entries:
         raise Unknown
-    return [CourtFileIssued(lease=lease, ledger_position=ledger_position, as_known_at=as_known_at, by=by.id)]
+    return [issued]
 
 
 def evolve(file: CourtFile, event: CourtFileIssued) -> CourtFile:

@@ -30,7 +30,7 @@ from services.evaluations.rules.checklist import by_code
 from services.evaluations.rules.states import changed
 from shared.contracts.evaluations import Ground, MomentKind, Outcome
 from shared.decisions import DatedStream, Named, Person, Recorded, Refusal
-from shared.refusals import OccurredInFuture, ReasonMissing, WrongState
+from shared.refusals import OccurredInFuture, ReasonMissing, WrongState, has_begun
 from shared.sealed import Sealed
 from shared.working_days import roll
 
@@ -119,6 +119,15 @@ class Evaluation:
     struck: frozenset[str] = frozenset()
 
     @property
+    def as_proposed(self) -> tuple[Any, ...] | None:
+        """What was said and by whom when it was proposed, before anybody amended it; None before that."""
+        if not self.history:
+            return None
+        first = self.history[0].event
+        grounds = sorted(ground.finding for ground in first.grounds)
+        return (first.lease, first.moment, first.outcome, grounds, first.why, first.by)
+
+    @property
     def contest_lodged_on(self) -> date | None:
         """The day on which it was last contested."""
         contest = _contest(self)
@@ -152,17 +161,14 @@ def propose(
 
     :raises MomentAlreadyProposed: the moment has one that is not decided yet: amend that one.
     :raises OccurredInFuture: ``on`` lies after today.
-    :raises WrongState: the lease has ended, or the evaluation exists with another content.
+    :raises WrongState: the lease has ended, or the id belongs to what was proposed otherwise.
     :raises ReportNotFixed: the moment is a visit and its report does not stand.
     :raises NoGround: a negative one without a ground.
     :raises DateUnconfirmed: :raises NotDiscussed: :raises NotRenter: of a ground; each is named.
     :raises OnlyNonTerminable: a negative one on items that can never ground a termination only.
     """
-    if evaluation.state != "unknown":
-        same = (evaluation.lease, evaluation.moment, evaluation.outcome) == (lease, moment, outcome)
-        if same and {ground.finding for ground in evaluation.grounds} >= set(grounds):
-            return []
-        raise WrongState
+    if has_begun(evaluation.as_proposed, (lease, moment, outcome, sorted(set(grounds)), why, by.id)):
+        return []
     if proposed_on(evaluations, moment) is not None:
         raise MomentAlreadyProposed
     found = _grounds(grounds, moment=moment, moment_kind=moment_kind, outcome=outcome, case=case, checklist=checklist)

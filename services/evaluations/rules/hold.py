@@ -5,7 +5,7 @@ from typing import assert_never
 
 from services.evaluations.events import HoldEvent, HoldLifted, HoldPlaced
 from shared.decisions import Person, Stream
-from shared.refusals import ReasonMissing, WrongState
+from shared.refusals import ReasonMissing, WrongState, has_begun
 from shared.sealed import Sealed
 
 
@@ -20,15 +20,15 @@ class Hold:
 def place_hold(hold: Hold, *, lease: str, why: Sealed | None, by: Person) -> list[HoldEvent]:
     """Place a hold on a lease.
 
-    :raises ReasonMissing: no reason was given. :raises WrongState: the id belongs to another hold, or one lifted.
+    :raises ReasonMissing: no reason was given.
+    :raises WrongState: the id belongs to another hold, to one with another reason, or to one lifted.
     """
-    if hold.placed is not None:
-        if hold.placed.lease == lease and hold.lifted is None:
-            return []
-        raise WrongState
     if why is None:
         raise ReasonMissing
-    return [HoldPlaced(lease=lease, why=why, by=by.id)]
+    placed = HoldPlaced(lease=lease, why=why, by=by.id)
+    if hold.lifted is not None:
+        raise WrongState
+    return [] if has_begun(hold.placed, placed) else [placed]
 
 
 def lift_hold(hold: Hold, *, why: Sealed | None, by: Person) -> list[HoldEvent]:

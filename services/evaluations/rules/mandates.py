@@ -7,7 +7,7 @@ from typing import assert_never
 from services.evaluations.events import MandateEnded, MandateEvent, MandateGiven, MandateWasEnded
 from shared.authority import NOBODY_YET, Mandate, MandateRegister
 from shared.decisions import Person, Refusal, Stream
-from shared.refusals import DateOrder, ReasonMissing, SelfApproval, Unknown, WrongState
+from shared.refusals import DateOrder, ReasonMissing, SelfApproval, Unknown, has_begun
 from shared.sealed import Sealed
 
 A_DAY = timedelta(days=1)
@@ -39,7 +39,7 @@ def give(
     :raises SelfApproval: nobody gives themself a mandate, nor to somebody who would act in their own name for them.
     :raises ActsMissing: no act is named.
     :raises DateOrder: it would end before it begins.
-    :raises WrongState: the id belongs to another mandate.
+    :raises WrongState: the id belongs to another mandate, or to this one given otherwise.
     """
     given = MandateGiven(
         mandate=mandate,
@@ -52,10 +52,8 @@ def give(
         given_by=by.id,
     )
     known = register.find(mandate)
-    if known is not None:
-        if (known.person, known.acts, known.from_) == (person, frozenset(acts), from_):
-            return []
-        raise WrongState
+    if has_begun(known and known.as_given, given):
+        return []
     if by.is_one_of(person):
         raise SelfApproval
     if not acts:
@@ -100,6 +98,7 @@ def evolve(register: MandateRegister, event: MandateEvent) -> MandateRegister:
                     from_=event.from_,
                     until=event.until,
                     in_name_of=event.in_name_of,
+                    as_given=event,
                 )
             )
         case MandateEnded():

@@ -6,7 +6,7 @@ from datetime import date
 from services.evaluations.events import EvaluationMomentOpened
 from services.evaluations.rules.case import Case
 from shared.decisions import Refusal, Stream
-from shared.refusals import OccurredInFuture, ReasonMissing, WrongState
+from shared.refusals import OccurredInFuture, ReasonMissing, WrongState, has_begun
 from shared.sealed import Sealed
 
 
@@ -29,19 +29,20 @@ def open_file_moment(
     :raises OccurredInFuture: the day lies after today.
     :raises AboutMissing: it is not said what it was about.
     :raises ReasonMissing: it is not said why.
-    :raises WrongState: the lease has ended, or the moment is another one.
+    :raises WrongState: the lease has ended, or the id belongs to another moment, or to this one in other words.
     """
-    if moment.opened is not None and (moment.opened.lease, moment.opened.on) == (lease, on):
-        return []
     if on > today:
         raise OccurredInFuture
     if about is None:
         raise AboutMissing
     if why is None:
         raise ReasonMissing
-    if moment.opened is not None or case.ended is not None:
+    opened = EvaluationMomentOpened(lease=lease, on=on, about=about, why=why)
+    if has_begun(moment.opened, opened):
+        return []
+    if case.ended is not None:
         raise WrongState
-    return [EvaluationMomentOpened(lease=lease, on=on, about=about, why=why)]
+    return [opened]
 
 
 def evolve(moment: Moment, event: EvaluationMomentOpened) -> Moment:

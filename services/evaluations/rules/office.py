@@ -8,7 +8,7 @@ from services.evaluations.rules.checklist import CHECKLISTS, first_checklist
 from services.evaluations.rules.mandates import MANDATES, first_mandate
 from services.evaluations.rules.policy import POLICIES, first_policy
 from shared.decisions import Elsewhere, Stream
-from shared.refusals import WrongState
+from shared.refusals import has_begun
 
 OFFICE_ID = "office"  # the id of every stream of which an office has one
 
@@ -28,10 +28,8 @@ def found(
     :raises WrongState: an office of this code exists, with another name, director or day.
     """
     founding = OfficeFounded(code=code, name=name, from_=from_, director=director)
-    if office.founded == founding:
+    if has_begun(office.founded, founding):
         return []
-    if office.founded is not None:
-        raise WrongState
     return [
         founding,
         Elsewhere(POLICIES, OFFICE_ID, first_policy(in_force_from=from_)),

@@ -42,7 +42,7 @@ from services.evaluations.rules import refusals
 from services.evaluations.rules.case import Case
 from shared.contracts.evaluations import AddressCheck, Interpreter, Route, TerminationGround
 from shared.decisions import DatedStream, Named, Person, Recorded, Refusal
-from shared.refusals import DateOrder, NoProof, OccurredInFuture, ReasonMissing, WrongState
+from shared.refusals import DateOrder, NoProof, OccurredInFuture, ReasonMissing, WrongState, has_begun
 from shared.sealed import Sealed
 
 State = Literal[
@@ -171,6 +171,20 @@ class Termination:
     ended_by: str | None = None  # the event that closed it
 
     @property
+    def as_opened(self) -> ReviewOpened | None:
+        """With what it was opened; None before that."""
+        if self.state == "unknown":
+            return None
+        return ReviewOpened(
+            lease=self.lease,
+            route=self.route,
+            evaluations=self.evaluations,
+            findings=self.findings,
+            why=self.why,
+            by=self.opened_by,
+        )
+
+    @property
     def is_open(self) -> bool:
         """Whether people still look at it or act on it."""
         return self.state not in CLOSED
@@ -203,19 +217,18 @@ def open_serious_review(
 ) -> list[TerminationEvent]:
     """Open a review on serious facts, without a threshold; the gates are the same.
 
-    :raises WrongState: a review of this lease is open, or the lease has ended.
+    :raises WrongState: a review of this lease is open, or the lease has ended, or the id belongs to another one.
     :raises NotSerious: no finding is serious and the renter's.
     """
-    if termination.state != "unknown":
-        if (termination.lease, termination.route, termination.findings) == (lease, "serious_facts", findings):
-            return []
-        raise WrongState
+    opened = ReviewOpened(lease=lease, route="serious_facts", findings=findings, why=why, by=by.id)
+    if has_begun(termination.as_opened, opened):
+        return []
     if case.ended is not None or any(other.is_open for other in terminations.values()):
         raise WrongState
     known = [finding for id in findings if (finding := case.finding(id, on=on)) is not None]
     if not any(finding.serious and finding.is_renters for finding in known):
         raise NotSerious
-    return [ReviewOpened(lease=lease, route="serious_facts", findings=findings, why=why, by=by.id)]
+    return [opened]
 
 
 RECORDED_BY_PEOPLE = ("G2", "G3", "G8", "G9")

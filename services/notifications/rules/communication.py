@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Literal, assert_never
+from typing import Any, Literal, assert_never
 
 from services.notifications.events import (
     Addressee,
@@ -45,7 +45,7 @@ from services.notifications.rules.refusals import (
 from shared.contracts.evaluations import BadNewsSender
 from shared.contracts.notifications import About, Kind, Method, Outcome, ProofKind, TrustLevel
 from shared.decisions import DatedStream, Elsewhere, Named, Person, Recorded
-from shared.refusals import DateOrder, NoProof, ReasonMissing, SelfApproval, Unknown, WrongState
+from shared.refusals import DateOrder, NoProof, ReasonMissing, SelfApproval, Unknown, WrongState, has_begun
 from shared.sealed import Sealed
 
 AddresseeState = Literal[
@@ -176,11 +176,14 @@ def draft(
     :raises DutchMissing: there is no Dutch text.
     :raises Unknown: an addressee is no party to the lease.
     :raises ContentMissing: parts are missing, each named.
+    :raises WrongState: the id belongs to another letter, to this one in other words or to others, or to no draft.
     """
-    if drafted is not None and _says_the_same(communication, drafted):
-        return []
     if communication.lease is not None:
-        raise WrongState
+        if drafted is None or communication.stage != "draft":
+            raise WrongState
+        addressed = tuple(one.to for one in communication.addressed)
+        has_begun(_words_of(communication, addressed), _words_of(drafted, drafted.addressees))
+        return []
     if drafted is None and official:
         raise DutchMissing
     if any(True for _ in unknown):
@@ -349,12 +352,15 @@ def send(
     Addressees who are no party any more on that day are left out: the letter is not for them.
 
     :raises NotBadNewsSender: it is bad news, and this person neither may bring it nor posts letters for the office.
-    :raises WrongState: it is not approved, or it is a notice, which only ``post_notice`` of evaluations posts.
+    :raises WrongState: it is not approved, or left under another number, or is a notice, which only ``post_notice`` of
+        evaluations posts.
     :raises ChannelNotAllowed: this kind may not go this way.
     :raises AddresseeMissing: somebody required on that day is no addressee, each is named; or nobody is left.
     :raises ContentMissing: another is landlord on that day than the approved letter says; draft it anew.
     """
     if communication.stage == "sent" and (communication.method, communication.sent_on) == (method, on):
+        if tracking is not None and not tracking.says_the_same_as(communication.tracking):
+            raise WrongState
         return []
     posts_only = "administration" in by.roles
     if communication.bad_news and not posts_only and not _may_bring(communication, by=by, policy=policy):
@@ -578,7 +584,8 @@ def send_again(
     :param addressees: only these; empty: all whom it did not reach.
     :param addresses: new addresses, by addressee.
     :param post_until: the last day on which the dates of a notice hold; one that came back was not given (9.3).
-    :raises WrongState: it reached everybody, or nothing is known yet; or there is another letter under this id.
+    :raises WrongState: it reached everybody, or nothing is known yet; or there is another letter under this id, or
+        this one went otherwise.
     :raises AddresseeMissing: it would go to somebody who died.
     :raises ChannelNotAllowed: this kind may not go this way.
     :raises DateOrder: before the outcome it answers.
@@ -586,7 +593,14 @@ def send_again(
     :raises ContentMissing: a notice that came back, on a day for which its dates do not hold; draft it anew.
     """
     new = addresses or {}
-    if any(done == again for done in communication.again):
+    if again in communication.again:
+        went = tuple(one.to for one in already.addressed)
+        asked = tuple(
+            replace(one, address=new.get(one.addressee, one.address))
+            for one in went
+            if not addressees or one.addressee in addressees
+        )
+        has_begun((already.method, already.sent_on, already.tracking, went), (method, on, tracking, asked))
         return []
     failed = [
         one
@@ -881,15 +895,11 @@ def _one(communication: Communication, addressee: str, **change: object) -> Comm
     )
 
 
-def _says_the_same(communication: Communication, drafted: CommunicationDrafted) -> bool:
-    return (
-        communication.lease == drafted.lease
-        and (communication.kind, communication.about_kind, communication.about_id)
-        == (drafted.kind, drafted.about_kind, drafted.about_id)
-        and communication.text_nl is not None
-        and communication.stage == "draft"
-        and drafted.text_nl.says_the_same_as(communication.text_nl)
-    )
+def _words_of(letter: Communication | CommunicationDrafted, addressees: Iterable[Addressee]) -> tuple[Any, ...]:
+    """Return what a person said and to whom; who is no party to the lease is given another id each time."""
+    to = tuple(replace(one, addressee="") if one.role == "other" else one for one in addressees)
+    about = (letter.lease, letter.kind, letter.about_kind, letter.about_id)
+    return (*about, letter.text_nl, letter.annexes, letter.translation_waived_by, to)
 
 
 COMMUNICATION = DatedStream("communication", initial=Communication(), evolve=evolve, events=CommunicationEvent)

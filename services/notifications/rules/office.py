@@ -9,7 +9,7 @@ from services.notifications.events import OfficeDetailsAdopted, OfficeDetailsEve
 from shared.contracts.evaluations import ChecklistPublishedV1, OfficeFoundedV1
 from shared.contracts.visits import CounsellorCardMadeV1
 from shared.decisions import Stream
-from shared.refusals import WrongState
+from shared.refusals import has_begun
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,10 +66,8 @@ def adopt_details(adopted: Adopted, *, details: OfficeDetailsAdopted) -> list[Of
     :raises WrongState: the id belongs to what it said another time.
     """
     named = next((one for one in adopted if one.id == details.id), None)
-    if named is not None:
-        if named == details:
-            return []
-        raise WrongState
+    if has_begun(named, details):
+        return []
     now = current(adopted)
     return [] if now is not None and replace(now, id=details.id) == details else [details]
 

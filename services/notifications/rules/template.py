@@ -16,7 +16,7 @@ from services.notifications.rules.content import missing_in_template, summary_fi
 from services.notifications.rules.refusals import ContentMissing
 from shared.contracts.notifications import Kind
 from shared.decisions import Named, Stream
-from shared.refusals import DateOrder, WrongState
+from shared.refusals import DateOrder, has_begun
 
 MARKS = frozenset({"letter_date", "signed_by", "notice_start", "notice_end", "post_until", "exit_inspection"})
 """What becomes known at approval only."""
@@ -114,11 +114,9 @@ def adopt(
     :raises WrongState: the id belongs to another template.
     """
     named = next((one for one in adopted if one.id == id), None)
-    if named is not None:
-        said = (named.kind, named.language, named.text, named.in_force_from)
-        if said == (kind, language, text, in_force_from):
-            return []
-        raise WrongState
+    said = named and (named.kind, named.language, named.text, named.in_force_from)
+    if has_begun(said, (kind, language, text, in_force_from)):
+        return []
     earlier = [one for one in adopted if (one.kind, one.language) == (kind, language)]
     if earlier and (earlier[-1].text, earlier[-1].in_force_from) == (text, in_force_from):
         return []

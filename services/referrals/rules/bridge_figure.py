@@ -15,7 +15,7 @@ from services.referrals.events import (
 from services.referrals.rules.lease import Lease, must_not_be_over
 from services.referrals.rules.refusals import NoConsent
 from shared.decisions import Elsewhere, Stream
-from shared.refusals import WrongState
+from shared.refusals import WrongState, has_begun
 from shared.sealed import Sealed, is_the_same
 
 
@@ -47,11 +47,7 @@ def list_bridge_figure(
     :raises WrongState: the directory has another entry under this id.
     """
     entry = BridgeFigureListed(name=name, phone=phone, languages=languages, person=person)
-    if figure.entry is None:
-        return [entry]
-    if is_the_same(figure.entry, entry):
-        return []
-    raise WrongState
+    return [] if has_begun(figure.entry, entry) else [entry]
 
 
 def change_bridge_figure(
@@ -124,10 +120,8 @@ def request_bridge_figure(
         language=language,
         topic=topic,
     )
-    if requested.asked is not None:
-        if is_the_same(requested.asked, asked):
-            return []
-        raise WrongState
+    if has_begun(requested.asked, asked):
+        return []
     if figure.retired_on is not None:
         raise WrongState
     must_not_be_over(lease)

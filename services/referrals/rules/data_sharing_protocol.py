@@ -14,7 +14,7 @@ from services.referrals.events import (
 )
 from services.referrals.rules.partner import PARTNER, Partner
 from shared.decisions import Elsewhere, Stream
-from shared.refusals import DateOrder, Unknown, WrongState
+from shared.refusals import DateOrder, Unknown, WrongState, has_begun
 from shared.sealed import Sealed, is_the_same
 
 
@@ -45,10 +45,8 @@ def list_protocol(
     agreed = DataSharingProtocolListed(
         partner=with_partner, in_force_from=in_force_from, in_force_until=in_force_until, reference=reference
     )
-    if protocol.agreed is not None:
-        if is_the_same(protocol.agreed, agreed):
-            return []
-        raise WrongState
+    if has_begun(protocol.agreed, agreed):
+        return []
     if not partner.is_in_the_directory:
         raise Unknown
     _must_be_in_order(in_force_from, in_force_until)

@@ -12,7 +12,7 @@ from services.referrals.events import (
 )
 from shared.contracts.referrals import InterpreterKind
 from shared.decisions import Refusal, Stream
-from shared.refusals import WrongState
+from shared.refusals import WrongState, has_begun
 from shared.sealed import Sealed, is_the_same
 
 
@@ -44,11 +44,9 @@ def list_interpreter(
     """
     entry = InterpreterListed(kind=kind, name=name, phone=phone, languages=languages)
     _must_be_no_minor(age_over_18)
-    if is_the_same(interpreter.entry, entry):
+    if has_begun(interpreter.entry, entry):
         return []
     _must_be_adult(kind, age_over_18)
-    if interpreter.entry is not None:
-        raise WrongState
     return [entry]
 
 

@@ -8,7 +8,7 @@ from services.referrals.events import ConsultationEvent, OcmwAnswered, OcmwConsu
 from services.referrals.rules.lease import Lease, must_not_be_over
 from shared.contracts.referrals import OcmwGround
 from shared.decisions import Stream
-from shared.refusals import DateOrder, OccurredInFuture, WrongState
+from shared.refusals import DateOrder, OccurredInFuture, WrongState, has_begun
 from shared.sealed import Sealed, is_the_same
 
 
@@ -36,10 +36,8 @@ def consult_ocmw(
     :raises OccurredInFuture: the renter would have been told on a day to come; the letter to the OCMW says that day.
     """
     consulted = OcmwConsulted(lease=of_lease, consulted_on=on, ground=ground, told_renter_on=told_renter_on)
-    if consultation.consulted is not None:
-        if is_the_same(consultation.consulted, consulted):
-            return []
-        raise WrongState
+    if has_begun(consultation.consulted, consulted):
+        return []
     must_not_be_over(lease)
     if told_renter_on is not None and told_renter_on > today:
         raise OccurredInFuture

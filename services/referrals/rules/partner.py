@@ -18,7 +18,7 @@ from services.referrals.events import (
 )
 from shared.contracts.referrals import PartnerKind
 from shared.decisions import Stream
-from shared.refusals import WrongState
+from shared.refusals import WrongState, has_begun
 from shared.sealed import Sealed, is_the_same
 
 
@@ -83,11 +83,7 @@ def list_partner(
         services=services,
         silent_after_days=silent_after_days,
     )
-    if partner.entry is None:
-        return [entry]
-    if is_the_same(partner.entry, entry):
-        return []
-    raise WrongState
+    return [] if has_begun(partner.entry, entry) else [entry]
 
 
 def change_partner(

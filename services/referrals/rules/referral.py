@@ -33,7 +33,7 @@ from shared.contracts.referrals import ReferralState
 from shared.contracts.visits import Channel
 from shared.decisions import Elsewhere, Named, Refusal, Stream
 from shared.holds import Holds
-from shared.refusals import DateOrder, Unknown, WrongState
+from shared.refusals import DateOrder, Unknown, WrongState, has_begun
 from shared.sealed import Sealed, is_the_same
 from shared.working_days import add_years
 
@@ -120,10 +120,10 @@ def propose_referral(
         why=why,
         silent_after_days=partner.entry.silent_after_days if partner.entry else 14,
     )
-    if referral.proposed is not None:
-        if is_the_same(replace(referral.proposed, silent_after_days=proposed.silent_after_days), proposed):
-            return []
-        raise WrongState
+    # How long a partner may be silent stands in its entry, which may have been changed since.
+    before = referral.proposed and replace(referral.proposed, silent_after_days=proposed.silent_after_days)
+    if has_begun(before, proposed):
+        return []
     if not partner.is_in_the_directory:
         raise Unknown
     must_not_be_over(lease)

@@ -42,7 +42,7 @@ from services.visits.rules.refusals import NotPermitted
 from shared.authority import MandateRegister, mandate_for
 from shared.contracts.evaluations import NoticePostedV1, NoticeWithdrawnV1
 from shared.decisions import Person, Refusal, Stream
-from shared.refusals import DateOrder, NoProof, OccurredInFuture, ReasonMissing, Unknown, WrongState
+from shared.refusals import DateOrder, NoProof, OccurredInFuture, ReasonMissing, Unknown, WrongState, has_begun
 from shared.sealed import Sealed, is_the_same
 from shared.working_days import add_months, next_working_day
 
@@ -466,10 +466,10 @@ def _goes_on(lease: Lease, begun: Lasting, *, id: str, among: Mapping[str, Lasti
 
     :raises WrongState: the id is another's, or the lease is closed.
     """
-    if is_the_same(among.get(id), begun):
+    if has_begun(among.get(id), begun):
         return True
     _not_closed(lease)
-    if id in among or id in lease.over:
+    if id in lease.over:
         raise WrongState
     return False
 

@@ -8,7 +8,7 @@ from typing import Final, Protocol, assert_never
 from services.visits.events import PhotoAdded, PhotoErased, PhotoEvent
 from shared.decisions import DatedStream, Recorded
 from shared.holds import Holds, must_not_be_held
-from shared.refusals import ReasonMissing, WrongState
+from shared.refusals import ReasonMissing, WrongState, has_begun
 from shared.sealed import Sealed
 
 UNUSED_DAYS: Final = 90  # domain 11, E: a photo that nothing points to is kept so long
@@ -33,11 +33,8 @@ class Photo:
 
 def add(photo: Photo, *, told: PhotoAdded) -> list[PhotoEvent]:
     """Keep a photo; the same bytes for the same lease are the same photo."""
-    if photo.added is not None:
-        if (photo.added.lease, photo.added.sha256) == (told.lease, told.sha256):
-            return []
-        raise WrongState
-    return [told]
+    before = photo.added and (photo.added.lease, photo.added.sha256)
+    return [] if has_begun(before, (told.lease, told.sha256)) else [told]
 
 
 def erase(photo: Photo, *, why: Sealed | None, by: str, holds: Holds) -> list[PhotoEvent]:

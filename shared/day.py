@@ -28,8 +28,8 @@ from shared.refusals import WrongState
 log = structlog.get_logger()
 
 DAY_BEGINS = datetime.time(0, 5)
-FAILED = prometheus_client.Counter(
-    "huurspoor_day_works_failed", "Times something that a day brings ended in an error", ["what"]
+FAILING = prometheus_client.Gauge(
+    "huurspoor_day_works_failing", "Things that the last day brought and that failed; they are tried again", ["what"]
 )
 _LOOK_SECONDS = 0.5
 _RETRY_SECONDS = 2.0
@@ -247,6 +247,8 @@ class DayLoop:
                 await self._mark({office: nothing_left[office] for office in marked}, day)
                 day += _A_DAY
             self.failed, self.done = failed, min(done.values(), default=None)
+            for what in self._days.works:
+                FAILING.labels(what).set(failed[what])
         if waits is not None:
             raise waits
         return number
@@ -263,7 +265,6 @@ class DayLoop:
                     # Neither message nor values: they may hold what no log may.
                     where, because = format_tb(why.__traceback__)[-3:], type(why).__name__
                     log.error("day-work-failed", what=what, day=day.date.isoformat(), because=because, where=where)
-                    FAILED.labels(what).inc()
             if came_of.waits is not None and not self._store.writer.ready.is_set():
                 break
         return came_of

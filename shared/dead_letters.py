@@ -26,6 +26,7 @@ from shared.told import SUBJECT, Letter, Passed, Reader, Reason, Told, letter_id
 from shared.waiting import Waiting
 
 DEAD = prometheus_client.Counter("huurspoor_inbox_dead_letters", "Dead letters by reason", ["publisher", "reason"])
+OPEN_LETTERS = prometheus_client.Gauge("huurspoor_inbox_dead_letters_open", "Dead letters that somebody must look at")
 
 _OF_THE_POSITION = ("schema", "unknown-version", "failed")  # a dead letter for such a reason is what stands there
 _LETTERS = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
@@ -170,6 +171,10 @@ class DeadLetters:
                 progress.must_come_again(letter.position, letter.type or "")
 
     # -- what the inbox does ------------------------------------------------------------------------------------------
+
+    def number_open(self) -> int:
+        """How many wait for somebody to try again or to close them, of those that were read from the store."""
+        return sum(state == "open" for state in self.states.values())
 
     def hold(self, id: str) -> bool:
         """Whether a message of this id is a dead letter, open or closed, and is not being handled again."""

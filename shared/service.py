@@ -30,6 +30,7 @@ from shared.codec import Codec
 from shared.contract_documents import write
 from shared.correspondence import Correspondence
 from shared.day import DayLoop, Days
+from shared.dead_letters import OPEN_LETTERS
 from shared.decisions import AnyStream
 from shared.event_sourcing import STATEMENT_TIMEOUTS, EventStore, reading_pool
 from shared.heads import STREAMS, with_heads
@@ -46,7 +47,7 @@ from shared.web import Doors
 from shared.witness import Witness
 from shared.wording import Wording
 from shared.writer.companions import Companion
-from shared.writer.loop import Writer
+from shared.writer.loop import WRITER_READY, Writer
 
 log = structlog.get_logger()
 
@@ -208,6 +209,8 @@ class Service:
         inbox = Correspondence(self.name, store, bus, relay, self.reactions, clock=clock, every_office=every_office)
         inbox.heads.told_of_us = witness.hear
         days = DayLoop(self.days, store, clock, every_office)
+        WRITER_READY.set_function(writer.ready.is_set)
+        OPEN_LETTERS.set_function(inbox.dead_letters.number_open)
 
         async def ready() -> dict[str, Any]:
             return await _readiness(writer, relay, inbox, days, witness)

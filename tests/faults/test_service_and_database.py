@@ -286,6 +286,7 @@ def test_a_postgresql_that_stands_still_piles_nothing_up(house: House) -> None:
 
 
 def test_no_connection_left_is_a_503_until_there_is_one(house: House) -> None:
+    assert house.metric("huurspoor_writer_ready") == 1
     with house.http() as client, house.connection(SUPERUSER, "postgres") as postgres:
         try:
             postgres.execute("alter role evaluations connection limit 0")
@@ -294,6 +295,7 @@ def test_no_connection_left_is_a_503_until_there_is_one(house: House) -> None:
                 for answer in (client.get("/mandates"), house.command(client)):
                     assert answer.status_code == 503, answer.text
                     assert "retry-after" in answer.headers
+            soon(lambda: house.metric("huurspoor_writer_ready") == 0, seconds=5)
         finally:
             postgres.execute("alter role evaluations connection limit -1")
         soon(lambda: house.command(client).status_code == 201, seconds=5)

@@ -188,6 +188,7 @@ def test_each_bad_message_is_a_dead_letter_and_the_next_message_is_handled(
         counted = httpx.get(f"{office.platform.urls[service]}/metrics").text
         for reason in ("unreadable", "schema", "forged", "unknown-version", "conflict"):
             assert f'huurspoor_inbox_dead_letters_total{{publisher="visits",reason="{reason}"}}' in counted
+        assert f"huurspoor_inbox_dead_letters_open {len(letters[service].all())}.0" in counted
 
 
 def _facts(platform: Platform, *offices: str) -> Mapping[str, int]:

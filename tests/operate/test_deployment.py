@@ -4,11 +4,9 @@ import os
 import re
 import subprocess
 import sys
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import prometheus_client
 import yaml
 
 from operate.deployment import make_secrets
@@ -81,13 +79,3 @@ def test_no_role_is_made_with_a_password_that_could_not_be_read(tmp_path: Path) 
     done = given_to_psql(tmp_path)
     assert done.returncode != 0
     assert done.stdout == ""
-
-
-def test_every_figure_worth_an_alarm_is_told_under_that_name() -> None:
-    named = set(re.findall(r"`(huurspoor_\w+)", (PROJECT / "docs/runbook.md").read_text()))
-    for service in SERVICES:
-        import_module(f"services.{service}.main")
-    # What an alarm asks for is the name of a series: that of a counter ends in _total.
-    told = set(re.findall(r"^# HELP (\w+)", prometheus_client.generate_latest().decode(), re.M))
-    assert named
-    assert named <= told

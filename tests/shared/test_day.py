@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import prometheus_client
 import pytest
 
 from operate.postgres import Postgres
@@ -286,14 +287,21 @@ async def test_a_thing_that_fails_hinders_no_other_and_is_tried_again_until_its_
             await asyncio.sleep(0)
         assert [(await house.tool(tool)).missed for tool in ("t1", "t2")] == [0, 1]
         assert (loop.done, loop.failed) == (MONDAY, {"tools that were not brought back": 1})
+        assert failing("tools that were not brought back") == 1
         poisonous = False
         while loop.failed:
             await asyncio.sleep(0)
+        assert failing("tools that were not brought back") == 0
     running.cancel()
     assert [(await house.tool(tool)).missed for tool in ("t1", "t2")] == [1, 1]
     assert loop.done == MONDAY + timedelta(days=1)
     said = capsys.readouterr().out
     assert "day-work-failed" in said and A_RENTER not in said
+
+
+def failing(what: str) -> float | None:
+    """Return what the figure of a work says of how many of its things fail."""
+    return prometheus_client.REGISTRY.get_sample_value("huurspoor_day_works_failing", {"what": what})
 
 
 @pytest.mark.parametrize("finds", [True, False])

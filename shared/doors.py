@@ -312,9 +312,13 @@ def _check_parameters(request: Request) -> None:
 
 async def _check_form(request: Request) -> None:
     known = {field.alias for field in request.scope["route"].dependant.body_params}
-    names = [name for name, _ in (await request.form()).multi_items()]
+    given = (await request.form()).multi_items()
+    names = [name for name, _ in given]
     if not known.issuperset(names) or len(set(names)) < len(names):
         raise problems.invalid(Fault("extra_forbidden"))
+    for name, value in given:
+        if value == "":  # FastAPI takes it for a field that was not sent
+            raise problems.invalid(Fault("missing", pointer=f"/{name}"))
 
 
 def _strict_number(given: Any) -> Any:
@@ -324,6 +328,17 @@ def _strict_number(given: Any) -> Any:
         return given
     raise PydanticCustomError("int_parsing", "not a number")
 
+
+def _strict_flag(given: Any) -> Any:
+    if given in ("true", "false"):
+        return given == "true"
+    if given is None or isinstance(given, bool):
+        return given
+    raise PydanticCustomError("bool_type", "neither true nor false")
+
+
+Flag = Annotated[bool, BeforeValidator(_strict_flag), WithJsonSchema({"type": "boolean"})]
+"""Yes or no in a query or a form: ``true`` or ``false`` and nothing that might have meant one of them."""
 
 Limit = Annotated[
     int,
@@ -424,7 +439,7 @@ def _filter_type(sql: str) -> Any:
         case "date":
             return Annotated[Day | None, Query()]
         case "boolean" | "bool":
-            return Annotated[bool | None, Query()]
+            return Annotated[Flag | None, Query()]
         case "bigint" | "int" | "integer" | "smallint":
             return Annotated[int | None, Query(ge=-LARGEST, le=LARGEST)]
         case _:

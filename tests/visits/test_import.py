@@ -435,3 +435,20 @@ async def test_a_national_number_in_a_line_has_that_line_refused_by_its_column(v
         await finished(visits, answer)
         (line,) = await lines(visits, answer)
         assert (line["outcome"], line["reason"], line["columns"]) == ("refused", "invalid-request", ["name"])
+
+
+async def test_a_rehearsal_is_asked_for_in_so_many_words(visits: Visits) -> None:
+    visits.at("2026-03-02T09:00")
+    for said in ("", " ", "ja", "yes", "1", "on", "True"):
+        assert (await sent(visits, FILE.encode(), dry_run=said)).status_code == 422, said
+    assert (await visits.seen("/imports", who="tom"))["items"] == [], "nothing was taken over instead"
+    for said in ("true", "false"):
+        answer = await sent(visits, b"kind,reference\nvisit,KN-9\n", dry_run=said)
+        assert (await finished(visits, answer))["dry_run"] is (said == "true")
+
+
+async def test_a_list_is_filtered_by_yes_or_no_in_so_many_words(visits: Visits) -> None:
+    for said in ("", "ja", "yes", "1", "on", "True"):
+        assert (await visits.read(f"/leases?overdue={said}")).status_code == 422, said
+    for said in ("true", "false"):
+        assert (await visits.read(f"/leases?overdue={said}")).status_code == 200

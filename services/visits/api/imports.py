@@ -20,7 +20,7 @@ from services.visits.photo_files import new_key
 from services.visits.rules import importing as rules
 from services.visits.rules.importing import IMPORT
 from services.visits.views.imports import IMPORTS, lines_of
-from shared.doors import DEFAULT_LIMIT, Cursor, Limit
+from shared.doors import DEFAULT_LIMIT, Cursor, Flag, Limit
 from shared.reception import reception_of
 from shared.web import Acted, Caller, Store, may
 from shared.wording import Wording
@@ -34,7 +34,7 @@ async def import_leases(
     file: UploadFile,
     by: Annotated[Caller, may("import_leases", "administration", "coordinator")],
     store: Store,
-    dry_run: Annotated[bool, Form()] = False,
+    dry_run: Annotated[Flag, Form()] = False,
 ) -> Acted:
     """Take over a file, line by line; answers at once with the import, which tells how far it is.
 

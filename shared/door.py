@@ -103,6 +103,8 @@ class Door:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
         elif scope["type"] == "http":
+            if scope["method"] == "HEAD":  # answered like GET; the server leaves out the content (RFC 9110, 9.3.2)
+                scope = {**scope, "method": "GET"}
             await self._http(scope, receive, send)
         elif scope["type"] == "websocket":
             await receive()
@@ -187,7 +189,7 @@ class Door:
             if matched is Match.FULL:
                 return route, beside, []
             if matched is Match.PARTIAL:
-                allowed += sorted(route.methods or ())
+                allowed += sorted({*route.methods, "HEAD"} if "GET" in route.methods else route.methods)
         return None, {}, allowed
 
     async def _let_in(

@@ -40,6 +40,20 @@ async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
         await serving
 
 
+async def test_head_is_answered_like_get_and_without_content(shop: Shop) -> None:
+    """Whoever watches a service asks like this (RFC 9110, 9.3.2)."""
+    tool = (await shop.client.post("/tools", json=HAMMER, headers=shop.as_("counsellor"))).json()["id"]
+    open_ones = ["/health/live", "/health/ready", "/metrics", "/docs", "/openapi.json", "/nothing"]
+    for path in (*open_ones, f"/tools/{tool}", "/tools", "/tools?limit=0"):
+        headers = {} if path in open_ones else shop.as_("counsellor")
+        got, told = [await shop.client.request(method, path, headers=headers) for method in ("GET", "HEAD")]
+        assert (told.status_code, told.content) == (got.status_code, b""), path
+        assert told.headers["content-type"] == got.headers["content-type"], path
+    assert (await shop.client.head("/tools")).status_code == 401
+    assert (await shop.client.head("/tools", headers=shop.as_("operator"))).status_code == 403
+    assert (await shop.client.head(f"/tools/{tool}/lend", headers=shop.as_("counsellor"))).status_code == 405
+
+
 async def test_the_service_answers_as_its_document_says(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shared.reception.LONGEST_WAIT_SECONDS", 0.01)
     tool = (await shop.client.post("/tools", json=HAMMER, headers=shop.as_("counsellor"))).json()["id"]

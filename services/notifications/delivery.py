@@ -13,7 +13,7 @@ import hmac
 import json
 import ssl
 import tomllib
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from email.headerregistry import Address
@@ -29,7 +29,7 @@ import aiosmtplib
 import asyncpg
 import httpx
 import structlog
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 from services.notifications import views
 from services.notifications.events import Addressee, SendingBegun, SendingChannel, SendingQueued
@@ -55,21 +55,24 @@ from services.notifications.rules.sending import (
 )
 from services.notifications.rules.task import TASK, Task
 from shared import fail_points
-from shared.clock import Clock
+from shared.bus import Seldom
+from shared.clock import Clock, seconds_running
 from shared.day import Day
 from shared.event_sourcing import EventStore, Read, StoreBusy, one
-from shared.lost import LOST
+from shared.lost import LOST, is_not_its_fault
 from shared.settings import Settings
 from shared.working_days import add_working_days
 
 log = structlog.get_logger()
 
 TRIES = Counter("huurspoor_sendings", "Tries to hand a message to its carrier", ["channel", "outcome"])
+PUT_OFF = Gauge("huurspoor_sendings_put_off", "Messages that fail here, by no fault of a carrier")
 DELAYS: Final = tuple(
     timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 3600, 6 * 3600, 24 * 3600)
 )  # after the last of them a person looks
 AT_ONCE: Final = 4  # messages of a channel on their way at a time
 LOOK_SECONDS: Final = 0.5
+LONGEST_PAUSE: Final = 3600.0  # before what failed here is tried again
 CARRIER_SECONDS: Final = 30.0  # for each step of the conversation
 MOST_AT_A_LOOK: Final = 50
 LONGEST_ANSWER: Final = 64 * 1024  # of a gateway; the rest is not read
@@ -78,10 +81,11 @@ WORKING_DAYS_TO_SETTLE: Final = 1
 DUE: Final = (
     "select office, sending, channel, state from (select *, row_number() over"
     " (partition by channel, state order by due_at, sending) as place from sending_queue"
-    " where state = 'sending' or (due_at <= $1 and channel = any ($2))) waiting"
+    " where (state = 'sending' or (due_at <= $1 and channel = any ($2)))"
+    " and office || ' ' || sending <> all ($4)) waiting"
     " where state = 'sending' or place <= $3 order by due_at, sending"
 )
-"""What is due, the longest waiting first, of each channel as many as one look can begin or pass on."""
+"""What is due and not put off, the longest waiting first, of each channel as many as one look can begin or pass on."""
 OFFICES: Final = "select office from office union select office from sending_queue order by office"
 
 
@@ -299,7 +303,7 @@ def _reference(told: bytes) -> str | None:
     with contextlib.suppress(ValueError):
         found = json.loads(told)
         if isinstance(found, dict) and isinstance(reference := found.get("reference"), str):
-            return reference[:200]
+            return reference[:200] if reference.isprintable() else None  # what is no text, no database takes
     return None
 
 
@@ -364,7 +368,8 @@ class OfEveryOffice(Protocol):
 class Delivery:
     """Hands what waits to its carriers, a few at a time, until cancelled.
 
-    A process that stands by for another leaves the work to it.
+    A process that stands by for another leaves the work to it. A message that fails here, by no fault of its carrier or
+    of a store that is away, is put off ever longer and keeps no other back.
     """
 
     def __init__(
@@ -384,6 +389,8 @@ class Delivery:
         self._ending = False
         self._epoch = 1  # for which what waits was looked at
         self._under_way: dict[tuple[str, str], tuple[SendingChannel, asyncio.Task[None]]] = {}
+        self._put_off: dict[tuple[str, str], tuple[float, float]] = {}  # until when, and for how long
+        self._seldom = Seldom()
 
     async def run(self) -> None:
         """Look for what is due, again and again."""
@@ -393,7 +400,7 @@ class Delivery:
                     try:
                         await self.look()
                     except (StoreBusy, asyncpg.PostgresError, *LOST) as why:
-                        log.warning("sending-waits-for-the-store", because=type(why).__name__)
+                        self._seldom.warn("sending-waits-for-the-store", type(why).__name__)
                 await self._until_a_hand_is_free()
         finally:
             # What is with its carrier gets the time to be recorded; the rest waits in the queue.
@@ -416,14 +423,19 @@ class Delivery:
         Each channel has hands of its own: a carrier that is slow or away keeps no message of another back.
         """
         await self._keep_back_after_restore()
-        found = await self._every_office.fetch(DUE, self._clock.now(), list(self._carriers), MOST_AT_A_LOOK)
+        again = {place for place, (until, _) in self._put_off.items() if until <= seconds_running()}
+        put_off = [" ".join(place) for place in self._put_off if place not in again]
+        found = await self._every_office.fetch(DUE, self._clock.now(), list(self._carriers), MOST_AT_A_LOOK, put_off)
+        for place in again - {(row["office"], row["sending"]) for row in found}:
+            self._put_off.pop(place)  # it waits no longer
+        PUT_OFF.set(len(self._put_off))
         busy = collections.Counter(channel for channel, _ in self._under_way.values())
         for row in found:
             place, channel = (row["office"], row["sending"]), row["channel"]
             if place in self._under_way:
                 continue
             if row["state"] == "sending":
-                await self._record(*place, partial(lose, because="ended"))
+                await self._unless_it_fails(place, self._record(*place, partial(lose, because="ended")))
             elif busy[channel] < AT_ONCE:
                 task = asyncio.create_task(self._carry(*place))
                 self._under_way[place] = (channel, task)
@@ -449,12 +461,24 @@ class Delivery:
 
     async def _carry(self, office: str, id: str) -> None:
         try:
-            await self._try(office, id)
+            await self._unless_it_fails((office, id), self._try(office, id))
         except (StoreBusy, asyncpg.PostgresError, *LOST) as why:
-            log.warning("sending-waits-for-the-store", because=type(why).__name__)
+            self._seldom.warn("sending-waits-for-the-store", type(why).__name__)
+
+    async def _unless_it_fails(self, place: tuple[str, str], work: Awaitable[Any]) -> None:
+        """Do the work on a message, or put it off. :raises StoreBusy, PostgresError, OSError: the store is away."""
+        try:
+            await work
         except Exception as why:
+            if _tells_that_the_store_is_away(why):
+                raise
             # Neither message nor values: they may hold what no log may.
             log.error("sending-failed", because=type(why).__name__, where=format_tb(why.__traceback__)[-3:])
+            _, before = self._put_off.get(place, (0.0, LOOK_SECONDS))
+            pause = min(before * 2, LONGEST_PAUSE)
+            self._put_off[place] = seconds_running() + pause, pause
+        else:
+            self._put_off.pop(place, None)
 
     async def _try(self, office: str, id: str) -> None:
         sending: Sending = await self._store.state(SENDING, id, by=_of(office))
@@ -492,13 +516,18 @@ class Delivery:
         fail_points.reach("after the outcome")
 
     async def _until_recorded(self, office: str, id: str, outcome: Callable[..., Any]) -> None:
-        """Record an outcome, however long the store is away: it is known here and nowhere else."""
+        """Record an outcome, however long the store is away: it is known here and nowhere else.
+
+        One that the store does not take stays unknown, and a person settles it.
+        """
         while True:
             try:
                 await self._record(office, id, outcome)
                 return
             except (StoreBusy, asyncpg.PostgresError, *LOST) as why:
-                log.warning("sending-outcome-waits-for-the-store", because=type(why).__name__)
+                if not _tells_that_the_store_is_away(why):
+                    raise
+                self._seldom.warn("sending-outcome-waits-for-the-store", type(why).__name__)
                 await asyncio.sleep(LOOK_SECONDS)
 
     async def _record(self, office: str, id: str, decision: Callable[..., Any]) -> Sequence[Any]:
@@ -641,6 +670,12 @@ def _sentences(line: str) -> list[str]:
 def _notices() -> Mapping[str, Mapping[str, str]]:
     folders = (folder for folder in (HERE / "templates").iterdir() if (folder / "notice.toml").exists())
     return {one.name: tomllib.loads((one / "notice.toml").read_text(encoding="utf-8")) for one in folders}
+
+
+def _tells_that_the_store_is_away(why: Exception) -> bool:
+    if isinstance(why, asyncpg.PostgresError):
+        return is_not_its_fault(why)
+    return isinstance(why, (StoreBusy, *LOST))
 
 
 def _of(office: str, clock: Clock | None = None, id: str = "") -> Any:

@@ -133,7 +133,7 @@ class Counted:
     keys: list[str] = field(default_factory=list)
     forged: int = 0
     # "202", "503", "422", "500", "cut" (after it was taken), "slow", "twice" (answers), "endless" (answer),
-    # "garbled" (answer), "busy and garbled" (503), "dead"
+    # "garbled" (answer), "busy and garbled" (503), "nul", "surrogate" (in its reference), "dead"
     plan: list[str] = field(default_factory=list)
 
     @property
@@ -156,7 +156,7 @@ def gateway() -> Iterator[Counted]:
                 self.send_error(401)
                 return
             planned = counted.plan.pop(0) if counted.plan else "202"
-            if planned in ("202", "cut", "slow", "twice", "endless", "garbled"):
+            if planned in ("202", "cut", "slow", "twice", "endless", "garbled", "nul", "surrogate"):
                 counted.asked.append(json.loads(body))
                 counted.keys.append(key)
             if planned in ("cut", "dead"):
@@ -179,8 +179,9 @@ def gateway() -> Iterator[Counted]:
                 head = b"HTTP/1.1 %s\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}"
                 self.wfile.write(head % status)
                 return
-            answer = json.dumps({"reference": f"ref-{len(counted.keys)}"}).encode()
-            self.send_response(int(planned))
+            odd = {"nul": "\0", "surrogate": "\ud800"}.get(planned)
+            answer = json.dumps({"reference": f"ref-{odd or len(counted.keys)}"}).encode()
+            self.send_response(202 if odd else int(planned))
             self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
             self.wfile.write(answer)

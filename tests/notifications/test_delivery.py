@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import itertools
 import os
 import random
 import signal
@@ -25,11 +26,11 @@ from operate.nats import Nats
 from operate.supervisor import carriers
 from services.notifications import days
 from services.notifications.api import communications
-from services.notifications.delivery import Delivery, Gateway, Mail, NotSent, carry, channels, said
+from services.notifications.delivery import PUT_OFF, Delivery, Gateway, Mail, NotSent, carry, channels, said
 from services.notifications.events import SendingQueued
 from services.notifications.main import SERVICE
 from services.notifications.names import sending_named
-from services.notifications.rules.sending import SENDING, begin, queue
+from services.notifications.rules.sending import SENDING, begin, doubt, queue
 from shared.contracts.evaluations import OfficeFoundedV1
 from shared.contracts.visits import (
     ContactPointV1,
@@ -42,6 +43,7 @@ from shared.contracts.visits import (
     VisitPlannedV1,
 )
 from shared.day import Day
+from shared.event_sourcing import StoreBusy
 from shared.settings import Settings
 from shared.writer.loop import Writer
 from tests.conftest import ScratchDatabases, settings_of
@@ -167,8 +169,9 @@ async def carried(delivery: Delivery) -> None:
     """Let one look be taken a moment later, and what it begins be finished."""
     clock: Any = delivery._clock
     clock.at += timedelta(seconds=1)
-    await delivery.look()
-    await delivery.finish()
+    async with asyncio.timeout(30):
+        await delivery.look()
+        await delivery.finish()
 
 
 async def sending(notifications: Notifications) -> dict[str, Any]:
@@ -375,6 +378,8 @@ async def test_an_email_of_which_nobody_knows_is_never_tried_again_without_a_per
         ("endless", "sent", 1),
         ("garbled", "sent", 1),
         ("busy and garbled", "queued", 0),
+        ("nul", "sent", 1),
+        ("surrogate", "sent", 1),
     ],
 )
 async def test_each_answer_of_the_gateway_has_its_meaning(
@@ -389,6 +394,113 @@ async def test_each_answer_of_the_gateway_has_its_meaning(
     later(notifications, seconds=6)
     await carried(delivery)
     assert len(asked.asked) == (1 if state == "queued" else taken)
+
+
+class _Carrier:
+    """A carrier that calls each message by a name of its own."""
+
+    def __init__(self, reference: str) -> None:
+        self.reference = reference
+        self.handed_over: list[str] = []
+
+    async def hand_over(self, message: Any) -> str:
+        self.handed_over.append(message.key)
+        return self.reference
+
+
+async def test_an_outcome_that_the_store_refuses_is_a_task_and_is_not_tried_for_ever(
+    notifications: Notifications,
+    delivery: Delivery,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ran = itertools.count(step=10)
+    monkeypatch.setattr("services.notifications.delivery.seconds_running", lambda: next(ran))
+    await a_lease(notifications)
+    await a_text_message(notifications)
+    carrier = _Carrier("no text\0")
+    delivery._carriers = {"sms": carrier}
+    await carried(delivery)
+    assert "sending-failed" in capsys.readouterr().out
+    await carried(delivery)
+    found = await sending(notifications)
+    assert (found["state"], found["because"], len(carrier.handed_over)) == ("unknown", "ended", 1)
+    assert await notifications.to_do(kind="message_to_settle") == ["message_to_settle"]
+
+
+@pytest.mark.parametrize("where", ["made", "lost"])
+async def test_a_message_that_fails_here_keeps_no_other_back_and_is_tried_ever_more_seldom(
+    notifications: Notifications,
+    delivery: Delivery,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    where: str,
+) -> None:
+    await a_lease(notifications)
+    await a_text_message(notifications)
+    poison = (await sending(notifications))["id"]
+    carrier, tried, ran = _Carrier("ref-1"), list[str](), 0.0
+    delivery._carriers = {"sms": carrier}
+    if where == "lost":  # begun by a process that went
+        by = Day(office=notifications.office, date=notifications.today).of("test")
+        await notifications.store.decide(SENDING, poison, partial(begin, now=notifications.clock.at), by=by)
+    make, record = delivery._message, delivery._record
+
+    async def cannot_be_made(office: str, one: Any) -> Any:
+        if one.queued.key.endswith(AN):
+            tried.append("made")
+            raise ValueError("a bug")
+        return await make(office, one)
+
+    async def cannot_be_recorded(office: str, id: str, decision: Any) -> Any:
+        if where == "lost" and id == poison:
+            tried.append("lost")
+            raise asyncpg.UntranslatableCharacterError("no text")
+        return await record(office, id, decision)
+
+    monkeypatch.setattr(delivery, "_message", cannot_be_made)
+    monkeypatch.setattr(delivery, "_record", cannot_be_recorded)
+    monkeypatch.setattr("services.notifications.delivery.seconds_running", lambda: ran)
+    await many_messages(notifications, {"sms": 1})
+    for _ in range(3):
+        await carried(delivery)
+    assert len(carrier.handed_over) == 1
+    assert tried == [where]
+    for seconds in (1, 2, 4):
+        ran += seconds
+        await carried(delivery)
+        await carried(delivery)
+    assert tried == [where] * 4
+    assert PUT_OFF._value.get() == 1
+    by = Day(office=notifications.office, date=notifications.today).of("test")
+    await notifications.store.decide(SENDING, poison, doubt, by=by)  # it waits no longer
+    ran += 8
+    await carried(delivery)
+    assert PUT_OFF._value.get() == 0
+    assert capsys.readouterr().out.count("sending-failed") == 4
+
+
+async def test_a_store_that_is_away_is_said_once_however_often_it_is_asked(
+    notifications: Notifications,
+    delivery: Delivery,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("services.notifications.delivery.LOOK_SECONDS", 0.001)
+    asked = 0
+
+    async def away() -> None:
+        nonlocal asked
+        asked += 1
+        raise StoreBusy
+
+    monkeypatch.setattr(delivery, "look", away)
+    running = asyncio.create_task(delivery.run())
+    async with asyncio.timeout(10):
+        while asked < 5:
+            await asyncio.sleep(0)
+    running.cancel()
+    assert capsys.readouterr().out.count("sending-waits-for-the-store") == 1
 
 
 async def test_who_has_no_address_is_a_task(notifications: Notifications, delivery: Delivery, post: Post) -> None:

@@ -52,7 +52,9 @@ from shared.writer.storing import SomebodyElseWrote, store
 
 log = structlog.get_logger()
 
-WRITER_READY = Gauge("huurspoor_writer_ready", "1 while this process takes commands; 0 while its store is away or it stands by")
+WRITER_READY = Gauge(
+    "huurspoor_writer_ready", "1 while this process takes commands; 0 while its store is away or it stands by"
+)
 REPEATED = Counter("huurspoor_writer_batches_decided_again", "Batches decided again", ["because"])
 WORTH_HALVING = 16  # so many acts that wait are decided and stored in two halves, one while the other commits
 SECONDS_OF_DOUBT = 10.0

@@ -189,7 +189,8 @@ class Door:
             if matched is Match.FULL:
                 return route, beside, []
             if matched is Match.PARTIAL:
-                allowed += sorted({*route.methods, "HEAD"} if "GET" in route.methods else route.methods)
+                methods = route.methods or set()
+                allowed += sorted(methods | {"HEAD"} if "GET" in methods else methods)
         return None, {}, allowed
 
     async def _let_in(

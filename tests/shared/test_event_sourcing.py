@@ -15,7 +15,7 @@ from shared.event_sourcing import EventStore, StoreBusy
 from shared.log import event_log
 from tests.conftest import ScratchDatabase
 from tests.one_service import small_writer, writing
-from tests.shared.test_writer import By
+from tests.shared.writer.shed import By
 
 
 @dataclass(frozen=True, kw_only=True)

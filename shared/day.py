@@ -20,6 +20,7 @@ import asyncpg
 import prometheus_client
 import structlog
 
+from shared.bus import Seldom
 from shared.clock import BRUSSELS, Clock, seconds_running
 from shared.event_sourcing import EventStore, StoreBusy
 from shared.lost import LOST
@@ -98,23 +99,21 @@ class Work:
     find: Find[Any]
     do: Do[Any]
 
-    async def done(self, day: Day, store: EventStore) -> list[Exception]:
-        """Do each thing that is due, and return what those that failed ended in; so does what ends the finding.
+    async def done(self, day: Day, store: EventStore) -> AsyncIterator[Exception]:
+        """Do each thing that is due, and yield what those that failed ended in; so does what ends the finding.
 
         :param day: with the name of the work.
         """
-        failed: list[Exception] = []
         try:
             async for thing in _each(self.find(day, store)):
                 try:
                     await self.do(thing, day, store)
                 except Exception as why:
-                    failed.append(why)
+                    yield why
                     if not store.writer.ready.is_set():
                         break  # it would be so with all that follow
         except Exception as why:
-            failed.append(why)
-        return failed
+            yield why
 
 
 async def _each(found: Found[T]) -> AsyncIterator[T]:
@@ -197,6 +196,7 @@ class DayLoop:
     async def run(self) -> None:
         """Do what each day brings, until cancelled. A process that stands by for another leaves the work to it."""
         looked: datetime.date | None = None
+        seldom = Seldom()
         pause, again_at = _RETRY_SECONDS, inf
         while True:
             due = day_that_began(self._clock.now())
@@ -207,7 +207,7 @@ class DayLoop:
                     pause = _RETRY_SECONDS if begins else min(pause * 2, _LONGEST_PAUSE_SECONDS)
                     looked, again_at = due, seconds_running() + pause if self.failed else inf
                 except (StoreBusy, asyncpg.PostgresError, *LOST) as why:
-                    log.warning("day-waits-for-the-store", day=due.isoformat(), because=type(why).__name__)
+                    seldom.warn("day-waits-for-the-store", type(why).__name__, day=due.isoformat())
                     await asyncio.sleep(_RETRY_SECONDS)
             await asyncio.sleep(_LOOK_SECONDS)
 
@@ -257,14 +257,17 @@ class DayLoop:
         """Do all works of a day."""
         came_of = _CameOf()
         for what, work in self._days.works.items():
-            for why in await work.done(day.of(what), self._store):
+            failed = Counter[tuple[str, ...]]()
+            async for why in work.done(day.of(what), self._store):
                 if isinstance(why, StoreBusy):
                     came_of.waits = came_of.waits or why
                 else:
-                    came_of.failed[what] += 1
                     # Neither message nor values: they may hold what no log may.
-                    where, because = format_tb(why.__traceback__)[-3:], type(why).__name__
-                    log.error("day-work-failed", what=what, day=day.date.isoformat(), because=because, where=where)
+                    failed[(type(why).__name__, *format_tb(why.__traceback__)[-3:])] += 1
+            for (because, *where), times in failed.items():
+                came_of.failed[what] += times
+                on = day.date.isoformat()
+                log.error("day-work-failed", what=what, day=on, because=because, where=where, times=times)
             if came_of.waits is not None and not self._store.writer.ready.is_set():
                 break
         return came_of

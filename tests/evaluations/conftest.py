@@ -187,7 +187,7 @@ class Evaluations:
             day = date.fromordinal(day.toordinal() + 1)
             self.clock.on(day.isoformat(), 1)
             for what, work in SERVICE.days.works.items():
-                for why in await work.done(Day(office=OFFICE, date=day).of(what), self.store):
+                async for why in work.done(Day(office=OFFICE, date=day).of(what), self.store):
                     raise why
         self.clock.on(last)
 

@@ -49,7 +49,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Any:
 
         store: Any = AStore(lease)
         monkeypatch.setattr(views, "files_that_time_can_change", files)
-        assert await days.days.works["count of today"].done(day, store) == []
+        assert [why async for why in days.days.works["count of today"].done(day, store)] == []
         return list(store.decided)
 
     return count
@@ -96,6 +96,6 @@ async def test_a_lease_that_cannot_be_read_keeps_no_other_one_uncounted(monkeypa
     monkeypatch.setattr(views, "leases_that_time_can_change", leases)
     monkeypatch.setattr(views, "files_of", files)
     store: Any = AStore(lease)
-    failed = await days.days.works["count of today"].done(Day(office="kn", date=MONDAY), store)
-    assert [type(why) for why in failed] == [ValueError]
+    failed = days.days.works["count of today"].done(Day(office="kn", date=MONDAY), store)
+    assert [type(why) async for why in failed] == [ValueError]
     assert [type(event) for event in store.decided] == [EvaluationExpired]

@@ -133,7 +133,7 @@ class Notifications:
         """Let a day pass."""
         self.set_day(day)
         for what, work in SERVICE.days.works.items():
-            for why in await work.done(Day(office=self.office, date=day).of(what), self.store):
+            async for why in work.done(Day(office=self.office, date=day).of(what), self.store):
                 raise why
 
     async def days_until(self, last: date) -> None:

@@ -54,7 +54,7 @@ class Referrals:
     async def day(self, day: date, office: str = "kantoor-noord") -> None:
         """Let a day pass."""
         for what, work in SERVICE.days.works.items():
-            for why in await work.done(Day(office=office, date=day).of(what), self.store):
+            async for why in work.done(Day(office=office, date=day).of(what), self.store):
                 raise why
 
     async def envelopes(self) -> list[bytes]:

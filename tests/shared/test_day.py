@@ -327,6 +327,43 @@ async def test_what_fails_while_it_is_looked_for_is_a_failure_and_hinders_no_oth
     assert loop.failed == {"what cannot be looked for": 2}
 
 
+async def test_what_fails_many_times_in_one_way_is_said_once(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+    days = Days()
+
+    async def many(_day: Day, _store: EventStore) -> list[int]:
+        return list(range(40))
+
+    @days.each("what fails", many)
+    async def fail(number: int, day: Day, store: EventStore) -> None:
+        raise ValueError(A_RENTER) if number % 2 else KeyError(A_RENTER)
+
+    loop = house.loop(days)
+    assert await loop.run_until(MONDAY) == 80
+    said = [line for line in capsys.readouterr().out.splitlines() if "day-work-failed" in line]
+    assert len(said) == 2 * 2  # in each office, each error
+    assert all("times=20" in line for line in said)
+
+
+async def test_a_store_that_is_away_for_long_is_said_once_in_ten_seconds(
+    house: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("shared.day._RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("shared.day._LOOK_SECONDS", 0.0)
+    days, tried = Days(), list[str]()
+
+    @days.each("what needs the keys", the_day)
+    async def need(_: None, day: Day, store: EventStore) -> None:
+        tried.append(day.office)
+        raise StoreBusy
+
+    running = asyncio.create_task(house.loop(days).run())
+    async with asyncio.timeout(10):
+        while len(tried) < 20:
+            await asyncio.sleep(0)
+    running.cancel()
+    assert capsys.readouterr().out.count("day-waits-for-the-store") == 1
+
+
 async def test_an_office_that_waits_for_the_store_hinders_no_other_office_nor_its_own_other_things(
     house: House,
 ) -> None:

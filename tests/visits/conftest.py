@@ -101,7 +101,7 @@ class Visits:
     async def day(self, day: date) -> None:
         """Let a day pass."""
         for what, work in SERVICE.days.works.items():
-            for why in await work.done(Day(office=self.office, date=day).of(what), self.store):
+            async for why in work.done(Day(office=self.office, date=day).of(what), self.store):
                 raise why
 
     async def envelopes(self, office: str | None = None) -> list[bytes]:

@@ -349,6 +349,26 @@ async def _going_on(visits: Visits) -> AsyncIterator[Callable[[], Awaitable[bool
         await every_office.close()
 
 
+async def test_a_store_that_is_away_is_said_once_however_often_it_is_asked_for_imports(
+    visits: Visits, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(import_work, "LOOK_SECONDS", 0.0)
+    asked = 0
+
+    class Away:
+        async def fetch(self, _query: str) -> list[Any]:
+            nonlocal asked
+            asked += 1
+            raise StoreBusy
+
+    going_on = asyncio.create_task(import_work.keep_going_on(visits.store, visits.clock, Away()))
+    async with asyncio.timeout(10):
+        while asked < 5:
+            await asyncio.sleep(0)
+    going_on.cancel()
+    assert capsys.readouterr().out.count("imports-wait-for-the-store") == 1
+
+
 @pytest.mark.parametrize(("lines_before", "how"), [(1, CutOff), (2, CutOff), (3, CutOff), (2, StoreBusy), (3, OSError)])
 async def test_an_import_that_was_cut_off_goes_on_by_itself_and_its_report_is_whole(
     visits: Visits, monkeypatch: pytest.MonkeyPatch, lines_before: int, how: type[BaseException]

@@ -31,6 +31,7 @@ from services.visits.rules.lease import LEASE, note_overdue
 from services.visits.rules.policy import OFFICE, POLICIES, Policies
 from services.visits.views.due import not_noted_overdue
 from services.visits.views.imports import lines_done
+from shared.bus import Seldom
 from shared.clock import Clock, seconds_running
 from shared.decisions import Elsewhere, Person, Refusal
 from shared.event_sourcing import Decided, EventStore, One, StoreBusy
@@ -251,6 +252,7 @@ async def keep_going_on(store: EventStore, clock: Clock, every_office: OfEveryOf
     """Go on with every import that was cut off, until cancelled; only the process that writes does."""
     tried: dict[str, int] = {}
     not_before: dict[str, float] = {}
+    seldom = Seldom()
     while True:
         await store.writer.ready.wait()
         try:
@@ -263,7 +265,7 @@ async def keep_going_on(store: EventStore, clock: Clock, every_office: OfEveryOf
                 not_before[id] = seconds_running() + min(LONGEST_PAUSE_SECONDS, LOOK_SECONDS * 2 ** tried[id])
                 await _go_on(row["office"], id, row["at"], store, clock)
         except (*AWAY, *LOST, asyncpg.PostgresError) as why:
-            log.warning("imports-wait-for-the-store", because=type(why).__name__)
+            seldom.warn("imports-wait-for-the-store", type(why).__name__)
         except Exception as why:
             log.error("import-cannot-go-on", exc_info=why)
         await asyncio.sleep(LOOK_SECONDS)

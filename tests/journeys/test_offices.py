@@ -142,6 +142,23 @@ def test_an_id_that_is_taken_stands_for_what_was_made_under_it(every_door: list[
     assert makes.keys() - refused == {("notifications", "/post-batches")}, "of which nothing need be said"
 
 
+def test_an_id_of_another_office_is_as_free_as_any(every_door: list[At], offices: Offices) -> None:
+    """What another office made under an id is neither shown nor in the way of what is made under it here."""
+    alfa, eta = offices.alfa, offices.eta
+    before, wrong, made = log_of(alfa), [], set()
+    makes = {(at.service, at.door.path) for at in every_door if "id" in at.door.fields and not at.parameters}
+    for act, same in zip(eta.acts, alfa.acts, strict=False):
+        if (act.service, act.path) in makes and act.path == same.path:
+            theirs, nobodys = [_sent_again(eta, act, {**act.body, "id": id}) for id in (same.done.id, str(uuid4()))]
+            if theirs.is_success != nobodys.is_success or theirs.json().get("type") != nobodys.json().get("type"):
+                wrong.append(f"{act.path}: {theirs.status_code} {theirs.text[:200]} / {nobodys.status_code}")
+            if theirs.status_code == 201:
+                made.add(act.path)
+    assert not wrong, "\n".join(wrong)
+    assert len(made) > 10
+    assert log_of(alfa) == before
+
+
 def _otherwise(value: Any, schema: Mapping[str, Any]) -> Any:
     """Return another value that fits a field; None where there is none to be had."""
     if "enum" in schema:

@@ -118,6 +118,7 @@ REFERRALS = Resource(
         "state": referral.state,
         "warm": referral.is_warm,
     },
+    clear={"steps.protocol": "F"},  # it is one with one partner
 )
 
 WAY = Table(

@@ -100,6 +100,23 @@ async def test_what_a_referral_is_about_is_read_by_the_counsellor_of_the_lease_a
         assert (await referrals.read(f"/referrals/{referral}", role=role)).status_code == 403
 
 
+async def test_no_step_tells_anybody_else_to_whom_it_went(referrals: Referrals) -> None:
+    """The protocol under which data went is one with one partner: whoever reads it knows the partner."""
+    await referrals.told(registered(), started())
+    referral = await proposed(referrals, await partner_with_protocol(referrals))
+    await agreed(referrals, referral)
+    (protocol,) = (await referrals.read("/data-sharing-protocols")).json()["items"]
+    for act in ("give-contact-details", "call-together"):
+        done = await referrals.act(f"/referrals/{referral}/{act}", role="coordinator", sub="hilde")
+        assert protocol["id"] not in done.text
+    for role, person in (("counsellor", "sofie"), ("coordinator", "hilde"), ("auditor", "an"), ("dpo", "dirk")):
+        seen = await referrals.read(f"/referrals/{referral}", role=role, sub=person)
+        assert protocol["id"] not in seen.text
+        assert "steps.protocol" in seen.json()["withheld"]
+    own = (await referrals.read(f"/referrals/{referral}", **NORA)).json()
+    assert [step["protocol"] for step in own["steps"]] == [protocol["id"]] * 2
+
+
 async def test_that_help_was_offered_reaches_evaluations_and_nothing_else(referrals: Referrals) -> None:
     await referrals.told(registered(), started())
     referral = await proposed(referrals, await partner_with_protocol(referrals))
@@ -264,6 +281,8 @@ async def test_a_bridge_figure_reads_name_language_appointment_and_topic_only(re
     assert reason(await referrals.act(f"/bridge-figures/{figure}/request", ask)) == (409, "no-consent")
     skipped = {**ask, "consent_on": TODAY, "appointment_on": "2026-03-29", "slot": "02:30"}
     assert reason(await referrals.act(f"/bridge-figures/{figure}/request", skipped)) == (422, "invalid-request")
+    stranger = {**ask, "consent_on": TODAY, "party": str(uuid4())}
+    assert reason(await referrals.act(f"/bridge-figures/{figure}/request", stranger)) == (409, "not-yet-known")
     asked = await referrals.act(f"/bridge-figures/{figure}/request", {**ask, "consent_on": TODAY})
     assert recorded(asked) == ["BridgeFigureRequested"]
     mine = (await referrals.read("/bridge-requests/mine", role="bridge-figure", sub="amir")).json()

@@ -20,7 +20,7 @@ from services.referrals.rules.bridge_figure import (
 )
 from services.referrals.rules.lease import LEASE
 from shared.bodies import new_id, shown_on
-from shared.problems import not_found
+from shared.problems import NotYetKnown, not_found
 from shared.web import Acted, Body, Caller, DatedBody, Day, Id, Line, Store, Time, may, one
 
 
@@ -108,7 +108,9 @@ async def ask_bridge_figure(
 ) -> Acted:
     """Ask a bridge figure to come along, with the renter's consent; they see name, language, appointment and topic."""
     lease = await store.known(LEASE, body.lease, by=by)
-    party = lease.parties.get(body.party) if body.party else next(iter(lease.parties.values()), None)
+    if body.party is not None and body.party not in lease.parties:
+        raise NotYetKnown
+    party = lease.parties[body.party] if body.party else next(iter(lease.parties.values()), None)
     name = await by.seals.open(by.office, "name", party.name) if party else None
     said = await by.seal("A", body.lease, name=name, language=party.language if party else None, topic=body.topic)
     request = new_id(body.id, uuid4())

@@ -86,7 +86,7 @@ async def _logs(server: postgres.Postgres) -> dict[str, dict[str, int]]:
 def _made(folder: Path) -> Iterator[None]:
     """Make a folder that nobody else may look into, and leave nothing in it when the block fails."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    unfinished = folder / "unfinished"
+    unfinished = State(folder).unfinished
     try:
         if any(folder.iterdir()):
             raise FileExistsError

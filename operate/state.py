@@ -48,6 +48,11 @@ class State:
         return self.root / "status.json"
 
     @property
+    def unfinished(self) -> Path:
+        """There while a backup is laid here; of one that was killed over it, for ever."""
+        return self.root / "unfinished"
+
+    @property
     def clock(self) -> Path:
         """The settable clock; a platform without this file follows the system's."""
         return self.root / "clock.json"

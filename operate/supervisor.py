@@ -384,7 +384,12 @@ def carriers(environment: Mapping[str, str]) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _held(state: State) -> Iterator[None]:
-    """Hold the state folder for one supervisor. :raises AlreadyRunning: another holds it."""
+    """Hold the state folder for one supervisor.
+
+    :raises AlreadyRunning: another holds it. :raises DidNotStart: of what was to be restored there, part is missing.
+    """
+    if state.unfinished.exists():
+        raise DidNotStart(f"{state.root} was not restored to its end: take it away, and restore the backup again")
     until = machine.monotonic() + _SECONDS_TO_HOLD
     with (state.root / "lock").open("a") as lock:
         while not _locks(lock, fcntl.LOCK_EX):

@@ -13,6 +13,7 @@ from operate import backup, postgres
 from operate.backup import NoBackup, restore
 from operate.platform import Platform
 from operate.state import SERVICES, State
+from operate.supervisor import DidNotStart, _held
 from tests.journeys import truth
 from tests.operate.test_commands import huurspoor
 
@@ -123,6 +124,21 @@ def test_of_two_at_once_one_is_refused_and_takes_nothing_away(tmp_path: Path, mo
     restore(source, state)
     assert refused[-1:] == ["it was"]
     assert sorted(entry.name for entry in state.root.iterdir()) == ["logs", "secrets", "witness"]
+
+
+def test_nothing_starts_on_what_is_not_restored_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state, refused = State(tmp_path / "state"), list[str]()
+
+    def killed_meanwhile(*_: Any) -> None:
+        with pytest.raises(DidNotStart, match="not restored to its end"), _held(state):
+            pass
+        refused.append("it was")
+
+    monkeypatch.setattr(postgres, "restore", killed_meanwhile)
+    restore(a_backup(tmp_path / "copy"), state)
+    assert refused
+    with _held(state):
+        """Now it may."""
 
 
 def test_a_restore_that_is_cut_off_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -160,11 +160,6 @@ class Inbox:
             for publisher, progress in self.progress.items()
         }
 
-    async def missing_since(self, publisher: str, up_to: int) -> list[tuple[int, int]]:
-        """Return the ranges of positions up to there that have not arrived in any state."""
-        await self.loaded.wait()
-        return self.progress[publisher].known.gaps(up_to)
-
     async def counts_up_to(self, publisher: str, position: int) -> Mapping[tuple[str, str], int]:
         """Return how many events of each office and name had their effect here, up to a position."""
         return await self._rows.counts_up_to(publisher, position)

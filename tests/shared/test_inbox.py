@@ -800,7 +800,7 @@ def test_who_writes_again_after_another_process_knows_what_that_one_took_in(
             first.store.writer._connect = connect
             await second.end()
             await until(lambda: first.store.writer.ready.is_set())
-            await seen(first, visits.store.writer.position, seconds=3)
+            await seen(first, visits.store.writer.position)
 
     async def throw_out_who_writes(database: ScratchDatabase) -> None:
         connection = await asyncpg.connect(database.at_work)

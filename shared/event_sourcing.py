@@ -143,18 +143,8 @@ class EventStore:
         :param rows: further rows for the same commit (inbox, dead letters).
         :raises Refusal: the rule said no. :raises StoreBusy: nothing was recorded, or the same key tells what was.
         """
-        return await self.writer.ask(
-            by,
-            stream=stream,
-            id=id,
-            decision=decision,
-            reads=reads,
-            refused=refused,
-            answer=answer,
-            begins=begins,
-            version_of=version_of,
-            rows=rows,
-        )
+        act = Act(by, stream, id, decision, reads or {}, refused, answer, begins, version_of, rows)
+        return await self.writer.ask(act)
 
     async def take_in(self, acts: Sequence[Act]) -> list[Decided | BaseException]:
         """Decide what many messages lead to, in this order, and return what came of each once that is committed.
@@ -165,7 +155,7 @@ class EventStore:
 
     async def keep(self, *, by: Responsible, rows: Sequence[Change] = ()) -> Decided:
         """Record that a message was taken in without any effect of its own, and further rows, in one commit."""
-        return await self.writer.ask(by, rows=rows)
+        return await self.writer.ask(Act(by, rows=rows))
 
     async def state(self, stream: AnyStream, id: str, *, by: OfOffice) -> Any:
         """Return the state of a stream as it is now."""

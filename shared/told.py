@@ -93,7 +93,7 @@ class Keep:
     def act(self, told: Told[Any]) -> Act:
         """Return what is to be decided, for who hands over many messages at once."""
         id = self.of(told)
-        return Act(told, self.stream, id, partial(_as_told, told.data), _is_the_first_about(told.message, id))
+        return Act(told, self.stream, id, partial(_as_told, told.data), begins=_is_the_first_about(told.message, id))
 
 
 def _is_the_first_about(message: Message | None, id: str) -> bool:

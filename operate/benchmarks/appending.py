@@ -23,7 +23,7 @@ from operate.benchmarks.ground import (
     stored_bytes,
     writing,
 )
-from shared.writer.acts import ChangedMeanwhile
+from shared.writer.acts import Act, ChangedMeanwhile
 from shared.writer.loop import Writer
 
 
@@ -78,7 +78,9 @@ class _Appending:
                 if version == 20:  # streams stay short
                     stream, version = str(uuid.uuid4()), 0
                 asked = perf_counter()
-                decided = await self.writer.ask(By(version), stream=NOTES, id=stream, decision=lambda _n: [Noted()])
+                decided = await self.writer.ask(
+                    Act(By(version), stream=NOTES, id=stream, decision=lambda _n: [Noted()])
+                )
                 times.append(perf_counter() - asked)
                 version = decided.version
                 self._acknowledged[stream] = version
@@ -90,7 +92,7 @@ class _Appending:
         """Check that all that was acknowledged is stored once, in order, and that an older version is refused."""
         stream = next(iter(self._acknowledged))
         try:
-            await self.writer.ask(By(0), stream=NOTES, id=stream, decision=lambda _n: [Noted()])
+            await self.writer.ask(Act(By(0), stream=NOTES, id=stream, decision=lambda _n: [Noted()]))
         except ChangedMeanwhile:
             pass
         else:

@@ -33,7 +33,7 @@ from operate.benchmarks.ground import (
     writing,
 )
 from shared.views import Resource
-from shared.writer.acts import Decided, Message
+from shared.writer.acts import Act, Decided, Message
 from shared.writer.loop import Writer
 from shared.writer.memory import STREAMS_HELD
 
@@ -79,13 +79,15 @@ class _Effects:
         position = next(self._positions)
         by = By(message=_message(position))
         stream = str(uuid.uuid4())
-        decided = await self._writer.ask(by, stream=NOTES, id=stream, decision=lambda _number: [Noted()], begins=True)
+        decided = await self._writer.ask(
+            Act(by, stream=NOTES, id=stream, decision=lambda _number: [Noted()], begins=True)
+        )
         self._taken += decided.outcome == "done"
 
     async def check(self) -> None:
         """Check that each message was taken in once, with one event and one view row; a repeat has no effect."""
         repeated = await self._writer.ask(
-            By(message=_message(1)), stream=NOTES, id=str(uuid.uuid4()), decision=lambda _number: [Noted()]
+            Act(By(message=_message(1)), stream=NOTES, id=str(uuid.uuid4()), decision=lambda _number: [Noted()])
         )
         if repeated.outcome != "repeat":
             raise NotAsAcknowledged("a repeated message had an effect again")
@@ -162,7 +164,7 @@ async def _deciding(on: Ground, name: str, callers: int, *, held: int) -> AsyncI
         sets = STRETCHES if held == 1 else 1
         streams = [str(uuid.uuid4()) for _ in range(sets * STREAMS)]
         await fill(on, database, streams)
-        await writer.ask(By(), stream=NOTES, id="first", decision=lambda _number: [Noted()])
+        await writer.ask(Act(By(), stream=NOTES, id="first", decision=lambda _number: [Noted()]))
         deciding = _Deciding(writer, database, on, stored=len(streams) * LOADED + 1)
         about = cycle([streams[begin : begin + STREAMS] for begin in range(0, len(streams), STREAMS)])
 
@@ -200,7 +202,7 @@ class _Deciding:
         """Decide about a stream nobody else is at, under a key of its own."""
         by = By(once=f"bench/{self._random.getrandbits(128):032x}", digest=b"request")
         stream = self._random.choice(self.about)
-        await self._writer.ask(by, stream=NOTES, id=stream, decision=_note, answer=_answer)
+        await self._writer.ask(Act(by, stream=NOTES, id=stream, decision=_note, answer=_answer))
         self._stored += 1
 
     async def check(self) -> None:
@@ -266,7 +268,7 @@ class _OneStream:
 
     async def decide(self, _caller: int) -> None:
         """Decide about the one stream."""
-        await self._writer.ask(By(), stream=NOTES, id="one", decision=_note)
+        await self._writer.ask(Act(By(), stream=NOTES, id="one", decision=_note))
         self._decided += 1
 
     async def check(self) -> None:

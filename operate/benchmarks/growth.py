@@ -30,7 +30,7 @@ from operate.benchmarks.ground import (
 )
 from shared.codec import Codec
 from shared.event_sourcing import EventStore, reading_pool
-from shared.writer.acts import ChangedMeanwhile
+from shared.writer.acts import Act, ChangedMeanwhile
 from shared.writer.loop import Writer
 
 FEW, MANY = 10_000, 1_000_000
@@ -77,7 +77,8 @@ class _Growing:
 
     async def append(self, seconds: float) -> Run:
         """Append by 32 callers, who each give the version that they expect."""
-        await self._writer.ask(By(), stream=NOTES, id="first", decision=lambda _number: [])  # it reads the head again
+        # It reads the head again.
+        await self._writer.ask(Act(By(), stream=NOTES, id="first", decision=lambda _number: []))
         streams: dict[int, tuple[str, int]] = {}
 
         async def one(caller: int) -> None:
@@ -85,7 +86,7 @@ class _Growing:
             if version == LOADED:
                 self._next += 1
                 stream, version = f"new-{self._next}", 0
-            decided = await self._writer.ask(By(version), stream=NOTES, id=stream, decision=lambda _n: [Noted()])
+            decided = await self._writer.ask(Act(By(version), stream=NOTES, id=stream, decision=lambda _n: [Noted()]))
             streams[caller] = (stream, decided.version)
             self._acknowledged[stream] = decided.version
 
@@ -94,7 +95,7 @@ class _Growing:
     async def check(self) -> None:
         """Check that all that was acknowledged is stored behind what was there, and an older version refused."""
         try:
-            await self._writer.ask(By(0), stream=NOTES, id="new-1", decision=lambda _n: [Noted()])
+            await self._writer.ask(Act(By(0), stream=NOTES, id="new-1", decision=lambda _n: [Noted()]))
         except ChangedMeanwhile:
             pass
         else:

@@ -16,6 +16,7 @@ from operate.benchmarks.deciding import NOTEBOOKS
 from operate.benchmarks.ground import LOADED, NOTES, By, Ground, Noted, fill, filled, timed, writing
 from shared.codec import Codec
 from shared.rebuild import rebuild
+from shared.writer.acts import Act
 
 EVENTS = 200_000
 OFFICES, ROWS_EACH = 41, 10_000
@@ -118,7 +119,7 @@ async def walled_append_cells(on: Ground) -> AsyncIterator[Cell]:
     async with writing(on) as (walled, _), writing(on, walls=False) as (open_, _):
 
         async def append(writer: Any, _caller: int) -> None:
-            await writer.ask(By(), stream=NOTES, id=f"n-{perf_counter()}-{_caller}", decision=lambda _n: [Noted()])
+            await writer.ask(Act(By(), stream=NOTES, id=f"n-{perf_counter()}-{_caller}", decision=lambda _n: [Noted()]))
 
         yield Cell(
             "rls-append",

@@ -7,7 +7,7 @@ An act is a decision about one stream, by somebody who answers for it; with it c
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -178,14 +178,59 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     how: Literal["upsert", "insert", "delete"] = "upsert"
 
 
-class Act(NamedTuple):
-    """Something to decide for a message that is new: about a stream, or nothing but that it was taken in.
+class Promised(Protocol):
+    """Where the outcome of an act goes: a future, or a place among others."""
 
-    :ivar begins: the stream will have no event yet, mostly.
+    def done(self) -> bool: ...
+    def set_result(self, outcome: Decided, /) -> None: ...
+    def set_exception(self, outcome: BaseException, /) -> None: ...
+
+
+class Act(msgspec.Struct, eq=False):
+    """Something to decide about a stream, or nothing but that a message was taken in. It is asked once.
+
+    :ivar reads: what else the decision looks at; each arrives as a keyword argument of the same name.
+    :ivar refused: what is recorded when the decision refuses, in the commit that answers the refusal.
+    :ivar answer: what is kept under an Idempotency-Key, in the same commit.
+    :ivar begins: its stream is held to have no event yet: the key of the first one says whether that is so.
+    :ivar version_of: of what version ``by.if_match`` speaks, given the state; None: of the stream's.
+    :ivar rows: further rows for the same commit (inbox, dead letters).
+    :ivar new: the writer holds it to be so: neither its key nor its message is looked for before, the keys of its rows
+        say it.
+    :ivar future: where its outcome goes, once it waits for one.
     """
 
     by: Responsible
     stream: AnyStream | None = None
     id: str = ""
     decision: Callable[..., Iterable[Any]] | None = None
+    reads: Mapping[str, Read] = {}
+    refused: OnRefusal | None = None
+    answer: Callable[[Decided], bytes] | None = None
     begins: bool = False
+    version_of: Callable[[Any], int] | None = None
+    rows: Sequence[Change] = ()
+    new: bool = False
+    future: Promised | None = None
+    office: str = ""
+
+    def __post_init__(self) -> None:
+        self.office = self.by.office
+
+    @property
+    def supposes(self) -> bool:
+        """Whether it is decided on something that the store may deny."""
+        return self.new or self.begins
+
+    def suppose_nothing(self) -> None:
+        """Let everything be looked for before it is decided again."""
+        self.new = self.begins = False
+
+    def tell(self, outcome: Decided | BaseException) -> None:
+        """Give the act its outcome, unless it has one or nobody waits for it any more."""
+        if self.future is None or self.future.done():
+            return
+        if isinstance(outcome, BaseException):
+            self.future.set_exception(outcome)
+        else:
+            self.future.set_result(outcome)

@@ -13,9 +13,8 @@ import msgspec
 from shared.decisions import HandOver
 from shared.hand_over import Gone, Leaving
 from shared.log import INBOX_STREAM, OFFICE, STREAM_OF_LEASE
-from shared.writer.acts import Change, Decided
+from shared.writer.acts import Act, Change, Decided
 from shared.writer.companions import Along, CompanionBatch, Entered
-from shared.writer.queue import Asked
 
 
 class Head(NamedTuple):
@@ -109,13 +108,13 @@ class Batch(Leaves, kw_only=True, eq=False):
     below: Leaves
     companions: Sequence[CompanionBatch]
     since: datetime | None = None
-    asked: list[Asked] = []
+    asked: list[Act] = []
     sent_off: bool = False
     events: list[tuple[str, str, int, str, bytes, int]] = []
     sent: list[tuple[str, int, int, str, str, str, bytes]] = []
     changes: list[Change] = []
     entered: list[Entered] = []
-    outcomes: list[tuple[Asked, Decided | BaseException]] = []
+    outcomes: list[tuple[Act, Decided | BaseException]] = []
     leaving: dict[HandOver, Leaving] = {}
     along: dict[HandOver, list[Along]] = {}
     taken: list[tuple[str, str, int, datetime, int, str, int, str, bytes, int]] = []

@@ -19,14 +19,13 @@ from shared.decisions import AnyStream, Elsewhere, HandOver, Recorded, Refusal, 
 from shared.hand_over import LeaseMoved
 from shared.log import ONCE
 from shared.lost import WITHOUT_STATE
-from shared.writer.acts import Change, ChangedMeanwhile, Decided, KeyReused
+from shared.writer.acts import Act, Change, ChangedMeanwhile, Decided, KeyReused
 from shared.writer.batch import Batch, Mark, as_hex
 from shared.writer.companions import Companion
 from shared.writer.handing_over import HandingOver, NotRead
 from shared.writer.look import REFUSED, Known, Look
 from shared.writer.memory import Memory, Unread
 from shared.writer.messages import Messages
-from shared.writer.queue import Asked
 from shared.writer.recording import Recording
 
 log = structlog.get_logger()
@@ -68,7 +67,7 @@ class Deciding:
         self._clock = clock
         self._companions = companions
 
-    async def decide(self, asked: list[Asked], batch: Batch) -> None:
+    async def decide(self, asked: list[Act], batch: Batch) -> None:
         """Read what acts need, and decide them in their order into a batch.
 
         :raises Exception: of the driver; the batch is of no use any more.
@@ -116,7 +115,7 @@ class Deciding:
             for one_entered in batch.entered[entered:]:
                 rows.add(one_entered)
 
-    async def _look_for_more(self, why: Exception, one: Asked, batch: Batch, known: Known, before: Mark) -> None:
+    async def _look_for_more(self, why: Exception, one: Act, batch: Batch, known: Known, before: Mark) -> None:
         """Look for what turned out to be needed and was not looked for, so that the act can be decided again.
 
         :raises Exception: ``why``, where all is known.
@@ -136,7 +135,7 @@ class Deciding:
             case _:
                 raise why
 
-    def _outcome(self, one: Asked, batch: Batch, known: Known) -> Decided:
+    def _outcome(self, one: Act, batch: Batch, known: Known) -> Decided:
         """Decide an act, and put what follows from it into the batch."""
         by = one.by
         if by.once is not None:
@@ -192,7 +191,7 @@ class Deciding:
             batch.changes.append(Change(one.office, ONCE, row, "insert"))
         return decided
 
-    def _first_answer(self, one: Asked, key: str, batch: Batch, known: Known) -> Decided | None:
+    def _first_answer(self, one: Act, key: str, batch: Batch, known: Known) -> Decided | None:
         """Return what came of the request that had this key first. :raises KeyReused: that was another request."""
         place = (one.office, key)
         earlier = batch.once.get(place) or batch.below.once.get(place)
@@ -208,7 +207,7 @@ class Deciding:
             raise KeyReused
         return Decided(one.id, one.stream, None, 0, (), stored[1], "replayed")
 
-    def _attempted(self, one: Asked, batch: Batch, known: Known) -> bool:
+    def _attempted(self, one: Act, batch: Batch, known: Known) -> bool:
         """Whether this very request was refused and remembered before; a repetition is not another attempt."""
         by = one.by
         if by.once is None:
@@ -222,7 +221,7 @@ class Deciding:
         batch.changes.append(Change(one.office, ONCE, row))
         return False
 
-    def _mandate(self, one: Asked, batch: Batch) -> str | None:
+    def _mandate(self, one: Act, batch: Batch) -> str | None:
         """Check that the actor may do this act, on both days, and return the mandate that covers it (domain 8)."""
         if one.by.act is None or self._authority is None:
             return None
@@ -233,9 +232,7 @@ class Deciding:
         )
         return None if found is None else found.id
 
-    def _record(
-        self, one: Asked, events: Sequence[Any], batch: Batch, mandate: str | None
-    ) -> tuple[Recorded[Any], ...]:
+    def _record(self, one: Act, events: Sequence[Any], batch: Batch, mandate: str | None) -> tuple[Recorded[Any], ...]:
         """Put a decision's events into the batch, and return those of the act's own office."""
         recorded = []
         went: set[str] = set()  # to whom something went before: that office has what belongs to it

@@ -29,12 +29,11 @@ from shared.hand_over import (
     rows_that_leave,
 )
 from shared.refusals import WrongState
-from shared.writer.acts import Change
+from shared.writer.acts import Act, Change
 from shared.writer.batch import Batch, Held
 from shared.writer.companions import Companion, Entered, GoesAlong
 from shared.writer.look import Look
 from shared.writer.memory import Memory
-from shared.writer.queue import Asked
 from shared.writer.recording import SYSTEM, Recording
 
 Widen = Callable[[str, str, set[str]], Awaitable[None]]
@@ -76,7 +75,7 @@ class HandingOver:
         self._companions = companions
         self._widen = widen
 
-    def must_be_competent(self, one: Asked, events: Sequence[Any], batch: Batch) -> None:
+    def must_be_competent(self, one: Act, events: Sequence[Any], batch: Batch) -> None:
         """Let nothing be recorded about a lease under an office that it went from.
 
         :raises WrongState: people act on it in the other office. :raises LeaseMoved: what was told belongs there too.

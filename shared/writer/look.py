@@ -10,11 +10,10 @@ from shared.codec import Codec
 from shared.decisions import AnyStream
 from shared.hand_over import lease_of, read_gone
 from shared.log import look_sql
-from shared.writer.acts import One
+from shared.writer.acts import Act, One
 from shared.writer.awake import Awake
 from shared.writer.batch import NOTHING_BELOW, Batch, Held, Leaves
 from shared.writer.memory import Memory, stream_of
-from shared.writer.queue import Asked
 
 REFUSED = "\x1frefused"  # behind a key, where no caller can write it: it was refused, and that was remembered
 
@@ -66,7 +65,7 @@ class Look:
         self._streams = streams
         self._authority = authority
 
-    async def before(self, asked: Iterable[Asked], batch: Batch) -> Known:
+    async def before(self, asked: Iterable[Act], batch: Batch) -> Known:
         """Read what acts need."""
         known, wanted = Known(), self._needs(asked, batch)
         if wanted.streams or wanted.leases or wanted.keys or wanted.messages:
@@ -83,7 +82,7 @@ class Look:
         for office in offices - self._memory.gone.keys():
             self._memory.gone[office] = await read_gone(self.connection, office)
 
-    def _needs(self, asked: Iterable[Asked], batch: Batch) -> _Wanted:
+    def _needs(self, asked: Iterable[Act], batch: Batch) -> _Wanted:
         wanted, memory = _Wanted(), self._memory
 
         def want(office: str, stream: AnyStream, id: str) -> None:

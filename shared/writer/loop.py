@@ -37,7 +37,7 @@ from shared.log import KEEP_PLANS, READ_IN_ORDER
 from shared.lost import IN_THE_WAY, OF_THE_SERVER, WITHOUT_STATE, StoreBusy
 from shared.outbox import JustCommitted
 from shared.views import Resource, View
-from shared.writer.acts import Act, Change, Decided, Message, OnRefusal, Read, Responsible, WritingWaits
+from shared.writer.acts import Act, Decided, Message, WritingWaits
 from shared.writer.awake import Awake
 from shared.writer.batch import NOTHING_BELOW, Batch, Head, Held
 from shared.writer.companions import Companion
@@ -46,7 +46,7 @@ from shared.writer.handing_over import HandingOver, Widen, no_keys
 from shared.writer.look import Look
 from shared.writer.memory import STREAMS_HELD, Memory
 from shared.writer.messages import Messages
-from shared.writer.queue import Asked, Place, Queue, Together
+from shared.writer.queue import Place, Queue, Together
 from shared.writer.recording import Recording
 from shared.writer.storing import SomebodyElseWrote, store
 
@@ -161,24 +161,9 @@ class Writer:
 
     # -- asking -------------------------------------------------------------------------------------------------------
 
-    async def ask(
-        self,
-        by: Responsible,
-        *,
-        stream: AnyStream | None = None,
-        id: str = "",
-        decision: Callable[..., Iterable[Any]] | None = None,
-        reads: Mapping[str, Read] | None = None,
-        refused: OnRefusal | None = None,
-        answer: Callable[[Decided], bytes] | None = None,
-        begins: bool = False,
-        version_of: Callable[[Any], int] | None = None,
-        rows: Sequence[Change] = (),
-    ) -> Decided:
+    async def ask(self, act: Act) -> Decided:
         """Queue an act and wait until its outcome is committed.
 
-        :param begins: the stream will have no event yet, mostly; when it has, all is decided again.
-        :param version_of: of what version ``by.if_match`` speaks, given the state; None: of the stream's.
         :raises Refusal: the rule said no. :raises TooEarly: likewise, for callers without a message.
         :raises StoreBusy: the queue is full, or the store away: nothing was recorded, or the same key tells what was.
         :raises ChangedMeanwhile: ``by.if_match`` no longer matches. :raises KeyReused: the key had another request.
@@ -186,11 +171,13 @@ class Writer:
         if not (self.ready.is_set() and self._queue.has_room_for(1)):
             raise StoreBusy if self.waits is None else WritingWaits(self.waits)
         future: asyncio.Future[Decided] = asyncio.get_running_loop().create_future()
-        asked = Asked(by.office, stream, id, decision, by, reads or {}, refused, answer, rows, future, version_of)
+        act.future, by = future, act.by
         if perf_counter() > self._doubted_until:
-            asked.new = by.once is not None or (by.message is not None and not by.message.waited)
-            asked.begins = begins or (by.if_match == 0 and version_of is None)
-        self._queue.put(asked)
+            act.new = by.once is not None or (by.message is not None and not by.message.waited)
+            act.begins = act.begins or (by.if_match == 0 and act.version_of is None)
+        else:
+            act.suppose_nothing()
+        self._queue.put(act)
         if self._storing is not None:
             self._decide_ahead()
         return await future
@@ -207,11 +194,10 @@ class Writer:
         if not acts:
             return []
         together, doubted = Together(len(acts)), perf_counter() <= self._doubted_until
-        for number, (by, stream, id, decision, begins) in enumerate(acts):
-            place = Place(together, number)
-            asked = Asked(by.office, stream, id, decision, by, {}, None, None, (), place, new=True)
-            asked.begins = begins and not doubted
-            self._queue.put(asked)
+        for number, act in enumerate(acts):
+            act.future, act.new = Place(together, number), True
+            act.begins = act.begins and not doubted
+            self._queue.put(act)
         if self._storing is not None:
             self._decide_ahead()
         await together.all
@@ -387,10 +373,10 @@ class Writer:
         """Tell everybody who waits that the store is away; the same key will tell what was."""
         self.ready.clear()
         for batch in self._under_way:
-            for asked in batch.asked:
-                asked.tell(StoreBusy())
-        for asked in self._queue.take(len(self._queue)):
-            asked.tell(StoreBusy())
+            for act in batch.asked:
+                act.tell(StoreBusy())
+        for act in self._queue.take(len(self._queue)):
+            act.tell(StoreBusy())
 
     async def _open(self) -> None:
         await self._reconnect()
@@ -458,7 +444,7 @@ class Writer:
             await asyncio.gather(self._deciding_ahead, return_exceptions=True)  # what went wrong there goes wrong again
             self._deciding_ahead = None
 
-    async def _settle(self, asked: list[Asked]) -> None:
+    async def _settle(self, asked: list[Act]) -> None:
         """Decide and store until each has its outcome; what fails again and again is tried act by act.
 
         :raises Exception: of the driver, where one act alone fails again and again as well; nothing of it was stored.

@@ -3,12 +3,11 @@
 from msgspec.structs import replace
 
 from shared.log import INBOX, INBOX_STREAM
-from shared.writer.acts import Change, Decided, Message
+from shared.writer.acts import Act, Change, Decided, Message
 from shared.writer.batch import Batch, as_hex
 from shared.writer.companions import Entered
 from shared.writer.look import Known
 from shared.writer.memory import Memory, stream_of
-from shared.writer.queue import Asked
 from shared.writer.recording import OFFICE_FOUNDED
 
 
@@ -22,7 +21,7 @@ class Messages:
         self._memory = memory
         self._enter = enter
 
-    def already(self, one: Asked, told: Message, batch: Batch, known: Known) -> Decided | None:
+    def already(self, one: Act, told: Message, batch: Batch, known: Known) -> Decided | None:
         """Say whether a message has had its effect, contradicts an earlier one, or must wait for its predecessor."""
         office = told.office or one.office
         place = (office, told.place)
@@ -42,11 +41,11 @@ class Messages:
             return Decided(one.id, one.stream, None, 0, outcome="parked")
         return None
 
-    def park(self, one: Asked, told: Message, batch: Batch, *, waits_for: str) -> None:
+    def park(self, one: Act, told: Message, batch: Batch, *, waits_for: str) -> None:
         """Keep a message until what it waits for has had its effect."""
         self._note(one, told, batch, state="parked", waits_for=waits_for)
 
-    def take(self, one: Asked, told: Message, batch: Batch, *, enters_at: int | None = None) -> None:
+    def take(self, one: Act, told: Message, batch: Batch, *, enters_at: int | None = None) -> None:
         """Note that a message has its effect in this batch, and is the last one of its stream that had.
 
         :param enters_at: before which of the batch's entries for the companions it goes; None for the end.
@@ -96,7 +95,7 @@ class Messages:
         place_among_entries = len(batch.entered) if enters_at is None else enters_at
         batch.entered[place_among_entries:place_among_entries] = of_both
 
-    def _note(self, one: Asked, told: Message, batch: Batch, *, state: str, waits_for: str | None = None) -> None:
+    def _note(self, one: Act, told: Message, batch: Batch, *, state: str, waits_for: str | None = None) -> None:
         office = told.office or one.office
         batch.put(batch.inbox, (office, told.place), (state, told.digest))
         row = {

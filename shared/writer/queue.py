@@ -2,21 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
 
-import msgspec
-
-from shared.decisions import AnyStream
-from shared.writer.acts import Change, Decided, OnRefusal, Read, Responsible
-
-
-class Promised(Protocol):
-    """Where the outcome of an act goes: a future, or a place among others."""
-
-    def done(self) -> bool: ...
-    def set_result(self, outcome: Decided, /) -> None: ...
-    def set_exception(self, outcome: BaseException, /) -> None: ...
+from shared.writer.acts import Act, Decided
 
 
 class Together:
@@ -54,47 +41,6 @@ class Place:
     set_exception = set_result
 
 
-class Asked(msgspec.Struct, eq=False):
-    """An act that waits for its outcome.
-
-    :ivar version_of: of what version its caller speaks, given the state; None: of the stream's.
-    :ivar new: held to be so: neither its key nor its message is looked for before, the keys of its rows say it.
-    :ivar begins: its stream is held to have no event yet: the key of the first one says whether that is so.
-    """
-
-    office: str
-    stream: AnyStream | None
-    id: str
-    decision: Callable[..., Iterable[Any]] | None
-    by: Responsible
-    reads: Mapping[str, Read]
-    refused: OnRefusal | None
-    answer: Callable[[Decided], bytes] | None
-    rows: Sequence[Change]
-    future: Promised
-    version_of: Callable[[Any], int] | None = None
-    new: bool = False
-    begins: bool = False
-
-    @property
-    def supposes(self) -> bool:
-        """Whether it is decided on something that the store may deny."""
-        return self.new or self.begins
-
-    def suppose_nothing(self) -> None:
-        """Let everything be looked for before it is decided again."""
-        self.new = self.begins = False
-
-    def tell(self, outcome: Decided | BaseException) -> None:
-        """Give the act its outcome, unless it has one or nobody waits for it any more."""
-        if self.future.done():
-            return
-        if isinstance(outcome, BaseException):
-            self.future.set_exception(outcome)
-        else:
-            self.future.set_result(outcome)
-
-
 class Queue:
     """Acts that wait.
 
@@ -105,7 +51,7 @@ class Queue:
     def __init__(self, room: int) -> None:
         self.room = room
         self.arrived = asyncio.Event()
-        self._waiting: deque[Asked] = deque()
+        self._waiting: deque[Act] = deque()
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -114,18 +60,18 @@ class Queue:
         """Whether so many more may wait."""
         return len(self._waiting) + number <= self.room
 
-    def put(self, asked: Asked) -> None:
+    def put(self, act: Act) -> None:
         """Let an act wait behind the others."""
-        self._waiting.append(asked)
+        self._waiting.append(act)
         self.arrived.set()
 
-    def take(self, most: int) -> list[Asked]:
+    def take(self, most: int) -> list[Act]:
         """Take the first acts out, at most so many; those for which nobody waits any more are left out."""
-        taken: list[Asked] = []
+        taken: list[Act] = []
         while self._waiting and len(taken) < most:
-            asked = self._waiting.popleft()
-            if not asked.future.done():
-                taken.append(asked)
+            act = self._waiting.popleft()
+            if act.future is not None and not act.future.done():
+                taken.append(act)
         if not self._waiting:
             self.arrived.clear()
         return taken

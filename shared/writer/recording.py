@@ -12,11 +12,10 @@ from shared.decisions import AnyStream, Recorded
 from shared.hand_over import lease_of
 from shared.outbox import Sent, envelope, event_and_version
 from shared.views import Resource, Row, View
-from shared.writer.acts import Change
+from shared.writer.acts import Act, Change
 from shared.writer.batch import Batch, Held
 from shared.writer.companions import Entered
 from shared.writer.memory import Memory
-from shared.writer.queue import Asked
 
 SYSTEM = "SYS"
 OFFICE_FOUNDED = "OfficeFounded"  # the one event by which every service learns that there is an office
@@ -59,7 +58,7 @@ class Recording:
 
     def append(
         self,
-        one: Asked,
+        one: Act,
         stream: AnyStream,
         id: str,
         event: Any,
@@ -116,7 +115,7 @@ class Recording:
         for row in rows:
             batch.changes.append(Change(office, row.table, row.values, "delete" if row.gone else "upsert"))
 
-    def _beside(self, one: Asked, batch: Batch, mandate: str | None, *, own: bool, follows: bool) -> Beside:
+    def _beside(self, one: Act, batch: Batch, mandate: str | None, *, own: bool, follows: bool) -> Beside:
         """Return what stands beside an event: of a fact that we were told, its own times and actor."""
         by, told = one.by, one.by.message
         if not own and told is not None:

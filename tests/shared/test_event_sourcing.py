@@ -11,7 +11,7 @@ from eventsourcing.persistence import StoredEvent
 import shared.event_sourcing
 from shared.codec import Codec, EventsMissing, UnknownEvent
 from shared.decisions import DatedStream, Stream
-from shared.event_sourcing import EventStore, StoreBusy
+from shared.event_sourcing import Act, EventStore, StoreBusy
 from shared.log import event_log
 from tests.conftest import ScratchDatabase
 from tests.one_service import small_writer, writing
@@ -73,7 +73,7 @@ async def read(small: Mapping[str, ScratchDatabase]) -> AsyncIterator[Read]:
         for number in range(20):
             for by in (NORTH, SOUTH):
                 more = [Counted(by=number), Counted(by=1 if by is NORTH else 1000)]
-                await writer.ask(by, stream=COUNTER, id=f"c{number}", decision=lambda _number, more=more: more)
+                await writer.ask(Act(by, stream=COUNTER, id=f"c{number}", decision=lambda _number, more=more: more))
     async with asyncpg.create_pool(database.at_work, min_size=0, max_size=3) as pool:
         yield Read(EventStore(writer, Codec([COUNTER, PLACES]), pool, None), pool, database)  # type: ignore[arg-type]
 

@@ -241,7 +241,7 @@ def test_what_is_kept_begins_with_the_first_message_about_that_very_thing(
 ) -> None:
     fact = FirstVisitDueV1(lease="l", due_on=A_DAY)
     message = SimpleNamespace(stream=stream, previous=previous)
-    told: Any = SimpleNamespace(data=fact, message=message, stream=stream, previous=previous)
+    told: Any = SimpleNamespace(office="kn", data=fact, message=message, stream=stream, previous=previous)
     keep = keeping().heard[FirstVisitDueV1]
     assert isinstance(keep, Keep)
     assert keep.act(told).begins is begins

@@ -129,7 +129,7 @@ class Shed:
     make: Callable[[], Writer]
 
     async def lend(self, tool: str, to: str, by: By | None = None, **more: Any) -> Decided:
-        return await self.writer.ask(by or By(), stream=TOOL, id=tool, decision=partial(lend, to=to), **more)
+        return await self.writer.ask(Act(by or By(), stream=TOOL, id=tool, decision=partial(lend, to=to), **more))
 
     async def fetch(self, sql: str, *values: Any, role: str = "all_offices") -> list[Any]:
         connection = await asyncpg.connect(getattr(self.database, role))
@@ -173,7 +173,7 @@ class Asked:
             self.times[f"{tool} {to}"] += 1
             return lend(state, to=to, **facts)
 
-        asked = self._shed.writer.ask(by or By(), stream=TOOL, id=tool, decision=decide, **more)
+        asked = self._shed.writer.ask(Act(by or By(), stream=TOOL, id=tool, decision=decide, **more))
         return asyncio.create_task(asked)
 
     async def decided(self, *acts: str) -> None:

@@ -15,7 +15,7 @@ from shared.event_sourcing import EventStore
 from shared.keys import Seals
 from shared.log import ONCE
 from shared.lost import StoreBusy
-from shared.writer.acts import Change, Decided, Every, KeyReused
+from shared.writer.acts import Act, Change, Decided, Every, KeyReused
 from shared.writer.batch import Batch
 from shared.writer.storing import store
 from tests.shared.writer.shed import TOOL, Asked, By, Shed, ToolLent, ToolNotOnShelf, nobody_commits, told
@@ -112,11 +112,13 @@ async def test_nothing_rests_on_a_commit_that_failed_when_something_was_asked_in
 
     def ask() -> Awaitable[Decided]:
         return shed.writer.ask(
-            By(once="anna/k1", digest=b"\x01"),
-            stream=TOOL,
-            id="t1",
-            decision=lambda _tool: [ToolLent(member="anna")],
-            answer=lambda decided: f"v{decided.version}".encode(),
+            Act(
+                By(once="anna/k1", digest=b"\x01"),
+                stream=TOOL,
+                id="t1",
+                decision=lambda _tool: [ToolLent(member="anna")],
+                answer=lambda decided: f"v{decided.version}".encode(),
+            )
         )
 
     async def stored(connection: asyncpg.Connection, batch: Batch) -> None:

@@ -13,7 +13,7 @@ from shared.codec import Codec
 from shared.decisions import Elsewhere
 from shared.log import lay_out
 from shared.lost import StoreBusy
-from shared.writer.acts import ChangedMeanwhile, Decided, Every, One, Read
+from shared.writer.acts import Act, ChangedMeanwhile, Decided, Every, One, Read
 from tests.one_service import writing
 from tests.shared.writer.shed import TOOL, TOOLS, By, Shed, Tool, ToolLent, ToolNotOnShelf, ToolReturned, lend
 
@@ -31,7 +31,7 @@ async def test_what_is_decided_together_is_stored_once_each_and_without_gaps(she
 
 async def test_the_library_alone_reads_everything_that_the_writer_stored(shed: Shed) -> None:
     await shed.lend("t1", "anna")
-    await shed.writer.ask(By(), stream=TOOL, id="t1", decision=lambda _tool: [ToolReturned(on=date(2026, 3, 2))])
+    await shed.writer.ask(Act(By(), stream=TOOL, id="t1", decision=lambda _tool: [ToolReturned(on=date(2026, 3, 2))]))
     stored = shed.log.select_events("shed-north/tool/t1")
     assert [event.originator_version for event in stored] == [1, 2]
     assert [event.topic for event in stored] == ["ToolLent", "ToolReturned"]
@@ -66,7 +66,7 @@ async def test_a_stream_that_cannot_be_read_as_it_is_is_not_decided_about(shed: 
 async def test_a_stream_that_is_read_by_itself_and_as_one_of_a_lease_is_read_as_it_is(shed: Shed) -> None:
     for tool in ("t1", "t2"):
         await shed.lend(tool, "anna")
-        await shed.writer.ask(By(), stream=TOOL, id=tool, decision=lambda _tool: [ToolReturned()])
+        await shed.writer.ask(Act(By(), stream=TOOL, id=tool, decision=lambda _tool: [ToolReturned()]))
     seen: dict[str, Any] = {}
 
     def look(tool: Tool, **facts: Any) -> list[ToolLent]:
@@ -79,7 +79,7 @@ async def test_a_stream_that_is_read_by_itself_and_as_one_of_a_lease_is_read_as_
         "elsewhere": One(TOOL, "t1", "shed-south"),
     }
     shed.writer.forget()
-    decided = await shed.writer.ask(By(), stream=TOOL, id="t1", decision=look, reads=reads)
+    decided = await shed.writer.ask(Act(By(), stream=TOOL, id="t1", decision=look, reads=reads))
     back = Tool(member=None, lent=1)
     assert seen == {"itself": back, "all_of_it": {"t1": back, "t2": back}, "new": Tool(), "elsewhere": Tool()}
     assert decided.version == 3
@@ -114,7 +114,7 @@ async def test_another_stream_is_seen_as_it_is_in_the_same_batch(shed: Shed) -> 
 
     first, second = await asyncio.gather(
         shed.lend("t1", "anna"),
-        shed.writer.ask(By(), stream=TOOL, id="t2", decision=lend_if_free, reads={"other": One(TOOL, "t1")}),
+        shed.writer.ask(Act(By(), stream=TOOL, id="t2", decision=lend_if_free, reads={"other": One(TOOL, "t1")})),
     )
     assert first.events and not second.events
 
@@ -132,7 +132,7 @@ async def test_a_bug_in_one_decision_fails_only_its_own_act(shed: Shed) -> None:
 
     good, bad = await asyncio.gather(
         shed.lend("t1", "anna"),
-        shed.writer.ask(By(), stream=TOOL, id="t2", decision=broken),
+        shed.writer.ask(Act(By(), stream=TOOL, id="t2", decision=broken)),
         return_exceptions=True,
     )
     assert isinstance(good, Decided) and isinstance(bad, ZeroDivisionError)
@@ -143,7 +143,7 @@ async def test_an_act_that_fails_half_way_leaves_nothing_of_itself_in_the_batch(
         return [ToolLent(member="anna"), Elsewhere(TOOL, "t9", ToolLent(member="anna")), object()]
 
     outcomes = await asyncio.gather(
-        shed.writer.ask(By(), stream=TOOL, id="t1", decision=half), shed.lend("t1", "bram"), return_exceptions=True
+        shed.writer.ask(Act(By(), stream=TOOL, id="t1", decision=half)), shed.lend("t1", "bram"), return_exceptions=True
     )
     assert isinstance(outcomes[0], TypeError) and isinstance(outcomes[1], Decided)
     stored = await shed.fetch("select notification_id, originator_id from stored_events")
@@ -164,7 +164,7 @@ async def test_an_event_elsewhere_lies_in_the_same_commit(shed: Shed) -> None:
     def lend_two(tool: Tool) -> list[ToolLent | Elsewhere]:
         return [ToolLent(member="anna"), Elsewhere(TOOL, "t2", ToolLent(member="anna"))]
 
-    decided = await shed.writer.ask(By(), stream=TOOL, id="t1", decision=lend_two)
+    decided = await shed.writer.ask(Act(By(), stream=TOOL, id="t1", decision=lend_two))
     assert [recorded.stream for recorded in decided.events] == ["tool/t1", "tool/t2"]
 
 
@@ -173,7 +173,7 @@ async def test_an_event_elsewhere_follows_what_that_stream_holds_also_after_a_re
     shed.task.cancel()
     await asyncio.gather(shed.task, return_exceptions=True)
     async with writing(shed.make()) as again:
-        await again.ask(By(), stream=TOOL, id="t1", decision=lambda _tool: [Elsewhere(TOOL, "t2", ToolReturned())])
+        await again.ask(Act(By(), stream=TOOL, id="t1", decision=lambda _tool: [Elsewhere(TOOL, "t2", ToolReturned())]))
     stored = shed.log.select_events("shed-north/tool/t2")
     assert [(event.topic, event.originator_version) for event in stored] == [("ToolLent", 1), ("ToolReturned", 2)]
 

@@ -11,6 +11,7 @@ from time import perf_counter
 from typing import Any
 
 import asyncpg
+import msgspec
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import given as for_all
@@ -94,7 +95,7 @@ async def test_what_begins_is_decided_and_stored_without_a_look(
 async def test_messages_that_begin_something_are_taken_in_together_without_a_look(shed: Shed) -> None:
     await lent_and_forgotten(shed)
     with round_trips(shed) as looks:
-        await shed.writer.ask_all([news(n)._replace(begins=True) for n in (1, 2, 3)])
+        await shed.writer.ask_all([msgspec.structs.replace(news(n), begins=True) for n in (1, 2, 3)])
         assert looks == []
         await shed.writer.ask_all([news(n) for n in (4, 5)])
         assert len(looks) == 1
@@ -106,7 +107,7 @@ async def test_what_was_there_after_all_is_decided_again_as_it_is_and_harms_no_n
     keyed = By(once="bram/k", digest=b"\x01")
     outcomes = await asyncio.gather(
         shed.lend("t2", "bram", keyed, begins=True),
-        shed.writer.ask(By(), stream=TOOL, id="t1", decision=lambda _tool: [ToolReturned()], begins=True),
+        shed.writer.ask(Act(By(), stream=TOOL, id="t1", decision=lambda _tool: [ToolReturned()], begins=True)),
         shed.lend("t1", "bram", begins=True),
         shed.lend("t3", "bram"),
     )
@@ -134,13 +135,13 @@ async def test_after_something_was_there_everything_is_looked_for_and_after_a_wh
     before = decided_again()
     with round_trips(shed) as looks:
         assert not (await shed.lend("t2", "anna", begins=True)).events
-        await shed.writer.ask_all([news(3)._replace(begins=True)])
+        await shed.writer.ask_all([msgspec.structs.replace(news(3), begins=True)])
         assert len(looks) == 2
     assert decided_again() == before
     monkeypatch.setattr("shared.writer.loop.perf_counter", lambda: perf_counter() + SECONDS_OF_DOUBT)
     with round_trips(shed) as looks:
         await shed.lend("t4", "anna", begins=True)
-        await shed.writer.ask_all([news(5)._replace(begins=True)])
+        await shed.writer.ask_all([msgspec.structs.replace(news(5), begins=True)])
         assert looks == []
 
 
@@ -152,10 +153,10 @@ async def test_who_finds_it_already_so_on_nothing_sees_it_as_it_is(shed: Shed) -
         seen.append(tool)
         return [] if tool.member is None else [ToolReturned()]
 
-    decided = await shed.writer.ask(By(), stream=TOOL, id="t1", decision=end, begins=True)
+    decided = await shed.writer.ask(Act(By(), stream=TOOL, id="t1", decision=end, begins=True))
     assert seen == [Tool(), Tool(member="anna", lent=1)]
     assert (decided.version, len(decided.events)) == (2, 1)
-    nothing = await shed.writer.ask(By(), stream=TOOL, id="t2", decision=end, begins=True)
+    nothing = await shed.writer.ask(Act(By(), stream=TOOL, id="t2", decision=end, begins=True))
     assert (nothing.version, nothing.events) == (0, ())
     assert decided_again() == before  # looked for before it was told so, not found out by the store
 
@@ -167,7 +168,7 @@ async def test_what_is_recorded_elsewhere_only_follows_from_the_state_as_it_is(s
     def lend_beside(tool: Tool) -> list[Elsewhere]:
         return [Elsewhere(TOOL, "t2", ToolLent(member=tool.member or "nobody"))]
 
-    decided = await shed.writer.ask(By(), stream=TOOL, id="t1", decision=lend_beside, begins=True)
+    decided = await shed.writer.ask(Act(By(), stream=TOOL, id="t1", decision=lend_beside, begins=True))
     assert (decided.version, decided.state.member) == (1, "anna")
     assert decided.events[0].event == ToolLent(member="anna")
     assert decided_again() == before
@@ -180,21 +181,21 @@ async def test_what_it_records_elsewhere_too_follows_what_is_there(shed: Shed) -
     def exchange(_tool: Tool) -> list[Any]:
         return [ToolLent(member="bram"), Elsewhere(TOOL, "t1", ToolReturned())]
 
-    new = await shed.writer.ask(By(), stream=TOOL, id="t2", decision=exchange, begins=True)
+    new = await shed.writer.ask(Act(By(), stream=TOOL, id="t2", decision=exchange, begins=True))
     assert [(event.stream, event.version) for event in new.events] == [("tool/t2", 1), ("tool/t1", 2)]
     assert decided_again() == before  # it was looked for, as it was not told to be new
     shed.writer.forget()
-    there = await shed.writer.ask(By(), stream=TOOL, id="t2", decision=exchange, begins=True)
+    there = await shed.writer.ask(Act(By(), stream=TOOL, id="t2", decision=exchange, begins=True))
     assert [(event.stream, event.version) for event in there.events] == [("tool/t2", 2), ("tool/t1", 3)]
 
 
 async def test_what_is_refused_on_nothing_but_not_as_it_is_takes_place(shed: Shed) -> None:
     await lent_and_forgotten(shed, "t1")
     before = decided_again()
-    decided = await shed.writer.ask(By(), stream=TOOL, id="t1", decision=give_back, begins=True)
+    decided = await shed.writer.ask(Act(By(), stream=TOOL, id="t1", decision=give_back, begins=True))
     assert (decided.version, decided.state.member) == (2, None)
     with pytest.raises(ToolNotOnShelf):
-        await shed.writer.ask(By(), stream=TOOL, id="t2", decision=give_back, begins=True)
+        await shed.writer.ask(Act(By(), stream=TOOL, id="t2", decision=give_back, begins=True))
     assert decided_again() == before
 
 
@@ -205,9 +206,9 @@ async def test_what_fails_on_nothing_but_not_as_it_is_takes_place(shed: Shed) ->
         assert tool.member is not None
         return [ToolReturned()]
 
-    assert (await shed.writer.ask(By(), stream=TOOL, id="t1", decision=sign, begins=True)).version == 2
+    assert (await shed.writer.ask(Act(By(), stream=TOOL, id="t1", decision=sign, begins=True))).version == 2
     with pytest.raises(AssertionError):
-        await shed.writer.ask(By(), stream=TOOL, id="t2", decision=sign, begins=True)
+        await shed.writer.ask(Act(By(), stream=TOOL, id="t2", decision=sign, begins=True))
 
 
 async def test_what_would_be_possible_on_nothing_is_refused_as_it_is_and_remembered_once(shed: Shed) -> None:
@@ -226,11 +227,11 @@ async def test_what_would_be_possible_on_nothing_is_refused_as_it_is_and_remembe
 async def test_a_refusal_on_nothing_is_remembered_once_as_it_is(shed: Shed) -> None:
     await lent_and_forgotten(shed, "t1")
     remembered = OnRefusal(REFUSED, "shed-1", lambda no: [LendingRefused(code=no.code())])
-    ask = partial(shed.writer.ask, By(), stream=TOOL, decision=give_back, refused=remembered, begins=True)
-    assert (await ask(id="t1")).version == 2
+    act = partial(Act, By(), stream=TOOL, decision=give_back, refused=remembered, begins=True)
+    assert (await shed.writer.ask(act(id="t1"))).version == 2
     assert not shed.log.select_events("shed-north/refused/shed-1")
     with pytest.raises(ToolNotOnShelf):
-        await ask(id="t2")
+        await shed.writer.ask(act(id="t2"))
     assert len(shed.log.select_events("shed-north/refused/shed-1")) == 1
 
 
@@ -238,7 +239,7 @@ async def test_a_refusal_on_nothing_is_remembered_once_as_it_is(shed: Shed) -> N
 async def test_who_says_that_there_was_none_hears_what_there_is(shed: Shed, events: list[ToolReturned]) -> None:
     await lent_and_forgotten(shed, "t1")
     with pytest.raises(ChangedMeanwhile) as changed:
-        await shed.writer.ask(By(if_match=0), stream=TOOL, id="t1", decision=lambda _tool: events)
+        await shed.writer.ask(Act(By(if_match=0), stream=TOOL, id="t1", decision=lambda _tool: events))
     assert (changed.value.version, changed.value.state) == (1, Tool(member="anna", lent=1))
     assert len(shed.log.select_events("shed-north/tool/t1")) == 1
     with pytest.raises(ChangedMeanwhile) as changed:  # nor does who saw a version find what is held to be new
@@ -253,13 +254,13 @@ async def test_the_first_message_about_what_is_there_already_has_its_effect_on_i
     if together:
         outcomes = await shed.writer.ask_all([news(2), back, news(3)])
     else:
-        outcomes = [await shed.writer.ask(back.by, stream=TOOL, id="t1", decision=back.decision, begins=True)]
+        outcomes = [await shed.writer.ask(Act(back.by, stream=TOOL, id="t1", decision=back.decision, begins=True))]
     assert {outcome.outcome for outcome in outcomes if isinstance(outcome, Decided)} == {"done"}
     stored = shed.log.select_events("shed-north/tool/t1")
     assert [(event.topic, event.originator_version) for event in stored] == [("ToolLent", 1), ("ToolReturned", 2)]
     rows = await shed.fetch("select position, state from inbox order by position")
     assert [tuple(row) for row in rows] == [(n, "taken") for n in ((1, 2, 3) if together else (1,))]
-    again = await shed.writer.ask(back.by, stream=TOOL, id="t1", decision=back.decision, begins=True)
+    again = await shed.writer.ask(Act(back.by, stream=TOOL, id="t1", decision=back.decision, begins=True))
     assert again.outcome == "repeat"
 
 
@@ -271,9 +272,11 @@ async def test_what_comes_too_early_on_nothing_but_not_as_it_is_waits_for_nothin
             raise TooEarly("orders:order/9")
         return [ToolReturned()]
 
-    ask = partial(shed.writer.ask, stream=TOOL, decision=once_it_is_lent, begins=True)
-    assert (await ask(By(message=told(1), actor="SYS"), id="t1")).outcome == "done"
-    assert (await ask(By(message=told(2, stream="order/2"), actor="SYS"), id="t2")).outcome == "parked"
+    act = partial(Act, stream=TOOL, decision=once_it_is_lent, begins=True)
+    first = act(By(message=told(1), actor="SYS"), id="t1")
+    second = act(By(message=told(2, stream="order/2"), actor="SYS"), id="t2")
+    assert (await shed.writer.ask(first)).outcome == "done"
+    assert (await shed.writer.ask(second)).outcome == "parked"
     rows = await shed.fetch("select position, state, waits_for from inbox order by position")
     assert [tuple(row) for row in rows] == [(1, "taken", None), (2, "parked", "orders:order/9")]
 
@@ -288,7 +291,7 @@ async def test_acts_about_one_thing_in_one_batch_follow_each_other_whether_it_is
         return [] if tool.member == to else [ToolLent(member=to)]
 
     def ask(to: str) -> Any:
-        return shed.writer.ask(By(), stream=TOOL, id="t1", decision=partial(pass_on, to=to), begins=True)
+        return shed.writer.ask(Act(By(), stream=TOOL, id="t1", decision=partial(pass_on, to=to), begins=True))
 
     outcomes = await asyncio.gather(
         ask("bram"), ask("bram"), ask("cleo"), shed.lend("t1", "dora"), ask("cleo"), return_exceptions=True
@@ -380,7 +383,7 @@ async def played(
     """
     for tool, decision in there:
         with suppress(ToolNotOnShelf):
-            await shed.writer.ask(By(office=office), stream=TOOL, id=f"t{tool}", decision=DECISIONS[decision])
+            await shed.writer.ask(Act(By(office=office), stream=TOOL, id=f"t{tool}", decision=DECISIONS[decision]))
     shed.writer.forget()
     came: list[Came] = []
     position = 0
@@ -392,7 +395,7 @@ async def played(
             message = told(position, stream=f"order/{position}") if why == "message" else None
             by = By(office=office, if_match=0 if why == "if-match" else None, message=message)
             begins = why in ("begins", "message")
-            act = shed.writer.ask(by, stream=TOOL, id=f"t{tool}", decision=DECISIONS[decision], begins=begins)
+            act = shed.writer.ask(Act(by, stream=TOOL, id=f"t{tool}", decision=DECISIONS[decision], begins=begins))
             asked.append(came_of(act))
         came += await asyncio.gather(*asked)
     stored = await shed.fetch(

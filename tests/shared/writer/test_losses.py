@@ -14,7 +14,7 @@ import pytest
 import shared.writer.loop
 from shared.codec import Codec
 from shared.lost import StoreBusy
-from shared.writer.acts import Decided, Every, Message, One, OnRefusal, Read
+from shared.writer.acts import Act, Decided, Every, Message, One, OnRefusal, Read
 from shared.writer.batch import Batch
 from shared.writer.storing import store
 from tests.shared.writer.shed import (
@@ -90,7 +90,7 @@ async def asked_until_answered(shed: Shed, by: By, tool: str, answer: Callable[[
     while True:
         try:
             return await shed.writer.ask(
-                by, stream=TOOL, id=tool, decision=lambda _tool: [ToolLent(member="anna")], answer=answer
+                Act(by, stream=TOOL, id=tool, decision=lambda _tool: [ToolLent(member="anna")], answer=answer)
             )
         except StoreBusy:
             await shed.writer.ready.wait()
@@ -230,7 +230,7 @@ async def test_each_decision_sees_all_that_lies_before_it_and_nothing_else_whate
         while True:
             try:
                 await shed.writer.ask(
-                    by, stream=TOOL, id=tool, decision=lend_if_few, reads=reads, refused=remembered, begins=begins
+                    Act(by, stream=TOOL, id=tool, decision=lend_if_few, reads=reads, refused=remembered, begins=begins)
                 )
             except StoreBusy:
                 await shed.writer.ready.wait()

@@ -88,7 +88,7 @@ async def test_what_comes_too_early_is_parked_with_what_it_waits_for(shed: Shed)
     def wait(_tool: Tool) -> list[ToolLent]:
         raise TooEarly("orders:order/9")
 
-    parked = await shed.writer.ask(By(message=told(1)), stream=TOOL, id="t1", decision=wait)
+    parked = await shed.writer.ask(Act(By(message=told(1)), stream=TOOL, id="t1", decision=wait))
     assert parked.outcome == "parked"
     rows = await shed.fetch("select state, waits_for, envelope from inbox")
     assert [(row["state"], row["waits_for"], row["envelope"]) for row in rows] == [("parked", "orders:order/9", b"{}")]

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from shared.refusals import NoMandate
-from shared.writer.acts import Decided, KeyReused, OnRefusal
+from shared.writer.acts import Act, Decided, KeyReused, OnRefusal
 from tests.one_service import writing
 from tests.shared.writer.shed import REFUSED, TOOL, By, LendingRefused, Shed, ToolNotOnShelf, ToolReturned, lend
 
@@ -23,16 +23,16 @@ async def test_the_same_key_has_one_effect_and_one_answer_also_in_one_batch_and_
     shed.task.cancel()
     await asyncio.gather(shed.task, return_exceptions=True)
     async with writing(shed.make()) as again:
-        third = await again.ask(by, stream=TOOL, id="t1", decision=partial(lend, to="anna"), answer=answer)
+        third = await again.ask(Act(by, stream=TOOL, id="t1", decision=partial(lend, to="anna"), answer=answer))
         assert (third.answer, third.outcome) == (b"v1", "replayed")
         with pytest.raises(KeyReused):
-            await again.ask(replace(by, digest=b"\x02"), stream=TOOL, id="t1", decision=partial(lend, to="anna"))
+            await again.ask(Act(replace(by, digest=b"\x02"), stream=TOOL, id="t1", decision=partial(lend, to="anna")))
 
 
 async def test_a_repeated_request_is_answered_as_it_was_first_whatever_the_rule_says_now(shed: Shed) -> None:
     by = By(once="anna/k", digest=b"\x01", if_match=0)
     await shed.lend("t1", "anna", by, answer=lambda _decided: b"lent")
-    await shed.writer.ask(By(), stream=TOOL, id="t1", decision=lambda _tool: [ToolReturned()])
+    await shed.writer.ask(Act(By(), stream=TOOL, id="t1", decision=lambda _tool: [ToolReturned()]))
     await shed.lend("t1", "bram")
     for repeated in (by, replace(by, if_match=None)):  # one is refused by the version, one by the rule
         again = await shed.lend("t1", "anna", repeated)
@@ -58,7 +58,7 @@ async def test_a_refused_first_decision_stores_nothing_and_its_key_is_free(shed:
     by = By(once="bram/k", digest=b"\x01", actor="bram")
     with pytest.raises(ToolNotOnShelf):
         await shed.lend("t1", "bram", by)
-    await shed.writer.ask(By(), stream=TOOL, id="t1", decision=lambda _tool: [ToolReturned()])
+    await shed.writer.ask(Act(By(), stream=TOOL, id="t1", decision=lambda _tool: [ToolReturned()]))
     assert (await shed.lend("t1", "bram", by)).outcome == "done"
 
 
@@ -85,7 +85,7 @@ async def test_a_refused_request_that_comes_again_under_its_key_is_remembered_on
     with pytest.raises(ToolNotOnShelf):
         await shed.lend("t1", "bram", By(once="k2", digest=b"a"), refused=remembered)
     assert len(shed.log.select_events("shed-north/refused/shed-1")) == 2
-    await shed.writer.ask(By(), stream=TOOL, id="t1", decision=lambda _tool: [ToolReturned()])
+    await shed.writer.ask(Act(By(), stream=TOOL, id="t1", decision=lambda _tool: [ToolReturned()]))
     assert (await shed.lend("t1", "bram", by, refused=remembered)).outcome == "done"
 
 

@@ -9,6 +9,7 @@ import pytest
 
 import shared.writer.loop
 from shared.lost import StoreBusy
+from shared.writer.acts import Act
 from shared.writer.loop import ONLY_WRITER, Writer
 from tests.shared.writer.shed import OTHERS, TOOL, Asked, By, Shed, ToolNotOnShelf, ToolReturned, lend, nobody_commits
 
@@ -17,12 +18,12 @@ async def test_a_second_process_stands_by_until_the_first_is_gone(shed: Shed) ->
     second = shed.make()
     task = asyncio.create_task(second.run())
     with pytest.raises(StoreBusy):
-        await second.ask(By(), stream=TOOL, id="t1", decision=partial(lend, to="anna"))
+        await second.ask(Act(By(), stream=TOOL, id="t1", decision=partial(lend, to="anna")))
     await shed.lend("t1", "anna")
     shed.task.cancel()
     await asyncio.wait_for(second.ready.wait(), 10)
     with pytest.raises(ToolNotOnShelf):
-        await second.ask(By(), stream=TOOL, id="t1", decision=partial(lend, to="bram"))
+        await second.ask(Act(By(), stream=TOOL, id="t1", decision=partial(lend, to="bram")))
     task.cancel()
 
 
@@ -39,7 +40,7 @@ async def test_a_process_to_which_nobody_says_anything_notices_that_it_is_no_lon
     async with asyncio.timeout(10):
         while shed.writer.ready.is_set():
             await asyncio.sleep(0.01)
-    assert (await second.ask(By(), stream=TOOL, id="t1", decision=partial(lend, to="anna"))).version == 1
+    assert (await second.ask(Act(By(), stream=TOOL, id="t1", decision=partial(lend, to="anna")))).version == 1
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     await asyncio.wait_for(shed.writer.ready.wait(), 10)
@@ -145,7 +146,7 @@ async def test_who_lost_the_connection_that_made_it_the_one_that_writes_believes
     second = shed.make()
     task = asyncio.create_task(second.run())
     await loses_its_lock_to(second, shed, monkeypatch)
-    await second.ask(By(), stream=TOOL, id="t1", decision=lambda _tool: [ToolReturned()])
+    await second.ask(Act(By(), stream=TOOL, id="t1", decision=lambda _tool: [ToolReturned()]))
     assert shed.writer.held("shed-north", TOOL, "t1") is None
     with pytest.raises(StoreBusy):  # and not that another one has it
         await shed.lend("t1", "bram")

@@ -429,7 +429,7 @@ class Writer:
         :raises Exception: of the driver, where the connection is lost and does not come back.
         """
         await self._nothing_is_decided_ahead()
-        for batch in self._under_way:
+        for batch in list(self._under_way):
             if batch.asked and (not batch.sent_off or await self._is_to_be_decided_again(batch, why)):
                 await self._settle(batch.asked)
             batch.asked = []
@@ -455,6 +455,7 @@ class Writer:
             if self._look_again:
                 raise StoreBusy
             batch = self._begin()
+            self._under_way.append(batch)  # what is dated in it is not known before its commit
             try:
                 await self._deciding.decide(asked, batch)
                 self._must_follow(batch)
@@ -466,6 +467,8 @@ class Writer:
             else:
                 self._keep(batch)
                 return
+            finally:
+                self._under_way.remove(batch)
         if len(asked) == 1:
             raise failed
         for one in asked:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 import asyncpg
 import pytest
@@ -57,6 +57,28 @@ async def test_who_asks_what_was_known_is_woken_by_the_commit_of_what_is_dated_b
     recorded = (await first).events[0].recorded_at
     await asyncio.sleep(0)
     assert asked.done() and await asked == at == recorded
+
+
+async def test_what_is_decided_again_after_a_lost_look_is_not_known_before_its_commit(
+    shed: Shed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look, lost = shed.writer._look.before, list[str]()
+
+    async def lost_once(*of: Any) -> Any:
+        if not lost:
+            lost.append("now")
+            raise ConnectionResetError
+        return await look(*of)
+
+    monkeypatch.setattr(shed.writer._look, "before", lost_once)
+    acts = Asked(shed)
+    async with nobody_commits(shed):
+        first = acts.lend("t1", "anna")
+        await acts.decided("t1 anna")
+        now = SystemClock().now()
+        latest = await shed.writer.known_until(None, now=now)
+    recorded = (await first).events[0].recorded_at
+    assert latest is not None and latest < recorded <= now
 
 
 async def test_a_process_that_stands_by_answers_of_what_was_known_only_for_what_is_committed(shed: Shed) -> None:

@@ -793,6 +793,7 @@ def test_who_writes_again_after_another_process_knows_what_that_one_took_in(
 
             first.store.writer._connect = connect_later
             await throw_out_who_writes(here.referrals)
+            await until(lambda: not first.store.writer.is_the_one_that_writes)  # its end is told a moment later
             with pytest.raises(StoreBusy):
                 await first.store.keep(by=Itself(office=OFFICE))
             await visits.tell("meanwhile")

@@ -403,10 +403,14 @@ def lived_through(house: House, *moments: str) -> list[str]:
                 recorded += [event["id"] for event in answer.json()["events"]]
                 machine.sleep(0.05)
     house.platform.settled()
-    after = [row for row in positions(house) if row[0] > since]
-    assert [id for _, id, _ in after if id in recorded] == recorded
-    moments_told = [datetime.fromisoformat(at) for _, _, at in after]
-    assert moments_told == sorted(set(moments_told)), "the order of time is not that of positions"
+    after = [(id, datetime.fromisoformat(at)) for position, id, at in positions(house) if position > since]
+    assert [id for id, _ in after if id in recorded] == recorded
+    times = [at for _, at in after]
+    assert times == sorted(times), "the order of time is not that of positions"
+    # What is committed together has one time, such as a command and what a service says by itself of its ledger; each
+    # of these commands was given after the answer to the one before.
+    given = [at for id, at in after if id in recorded]
+    assert given == sorted(set(given)), "two commands that followed one another have one time"
     return recorded
 
 

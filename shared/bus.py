@@ -8,6 +8,7 @@ looks like a timeout. Nobody relies on JetStream still holding anything.
 import asyncio
 import contextlib
 import json
+import random
 import secrets
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -38,7 +39,7 @@ ERRORS = Counter("huurspoor_bus_errors", "What the client of the bus reported", 
 
 DUPLICATE_IN_BATCH = 10201
 NOT_FOUND = (10014, 10059)  # no such consumer, no such stream
-SECONDS_TO_LIE = 0.2
+SECONDS_TO_LIE = 0.2  # at most, and at least half of it
 ENOUGH = 64  # messages of which none is waited for
 _REQUEST_SECONDS = 2.0
 
@@ -381,7 +382,8 @@ class Pull:
 
     :param largest: so many messages are handed over at once; twice as many may be under way.
     :param gate: nothing is asked for while this is not set; a second process of a service stands by.
-    :param may_wait: whether a message, by its subject, may lie here for ``SECONDS_TO_LIE`` while nothing else comes.
+    :param may_wait: whether a message, by its subject, may lie here for a part of ``SECONDS_TO_LIE`` while nothing else
+        comes; drawn at random, since services that hear the same messages would all store them in one moment.
     :ivar alive: the consumer answered when it was last asked.
     """
 
@@ -502,7 +504,8 @@ class Pull:
         if len(self._arrived) >= ENOUGH or not self._may_wait(message.subject):
             self.hurry()
         elif self._lying is None:
-            self._lying = asyncio.get_running_loop().call_later(SECONDS_TO_LIE, self.hurry)
+            lies = random.uniform(SECONDS_TO_LIE / 2, SECONDS_TO_LIE)
+            self._lying = asyncio.get_running_loop().call_later(lies, self.hurry)
 
     async def _say(self, word: Msg) -> None:
         self._said.append(word)

@@ -660,6 +660,19 @@ def test_again_does_not_mean_by_chat_nor_earlier_nor_to_who_has_it() -> None:
     given(COMMUNICATION, drafted(), APPROVED, sent(), delivered()).when(send_again, **ANEW).then_refused(WrongState)
 
 
+def test_nobody_who_is_named_is_silently_left_out_when_it_is_sent_again() -> None:
+    received = (drafted(to(AN), to(BERT)), APPROVED, sent(AN, BERT), MISSED, delivered(BERT))
+    base = given(COMMUNICATION, *received)
+    base.when(send_again, **ANEW).then_it_holds(lambda events: events[0].addressees == (AN,))
+    base.when(send_again, **ANEW, addressees=(AN, BERT)).then_refused(WrongState)
+    base.when(send_again, **ANEW, addresses={BERT: words("Nieuwstraat 3")}).then_refused(WrongState)
+    base.when(send_again, **ANEW, addressees=(AN, "nobody")).then_refused(Unknown)
+    unheard = given(COMMUNICATION, drafted(to(AN), to(BERT)), APPROVED, sent(AN, BERT), MISSED)
+    unheard.when(send_again, **ANEW, addressees=(AN, BERT)).then_refused(WrongState)
+    went = {**ANEW, "already": state_of(COMMUNICATION, recorded(REPEATED, on=SENT))}
+    given(COMMUNICATION, *received, SENT_AGAIN).when(send_again, **went, addressees=(AN, BERT)).then_refused(WrongState)
+
+
 def test_again_means_to_nobody_who_died() -> None:
     base = given(COMMUNICATION, drafted(), APPROVED, sent(), MISSED)
     died = LeaseEndedV1(lease=LEASE, mode="by_law", ground="death_last_renter", ended_on=date(2026, 5, 30))

@@ -582,10 +582,11 @@ def send_again(
 
     :param again: the id of the new communication; ``already`` is what there is under it.
     :param addressees: only these; empty: all whom it did not reach.
-    :param addresses: new addresses, by addressee.
+    :param addresses: new addresses, by addressee. Who is named in either gets the letter, or nobody does.
     :param post_until: the last day on which the dates of a notice hold; one that came back was not given (9.3).
-    :raises WrongState: it reached everybody, or nothing is known yet; or there is another letter under this id, or
-        this one went otherwise.
+    :raises WrongState: it reached everybody, or somebody named, or nothing is known yet; or there is another letter
+        under this id, or this one went otherwise.
+    :raises Unknown: somebody named is no addressee of it.
     :raises AddresseeMissing: it would go to somebody who died.
     :raises ChannelNotAllowed: this kind may not go this way.
     :raises DateOrder: before the outcome it answers.
@@ -593,8 +594,11 @@ def send_again(
     :raises ContentMissing: a notice that came back, on a day for which its dates do not hold; draft it anew.
     """
     new = addresses or {}
+    named = {*addressees, *new}
     if again in communication.again:
         went = tuple(one.to for one in already.addressed)
+        if named - {one.addressee for one in went}:
+            raise WrongState
         asked = tuple(
             replace(one, address=new.get(one.addressee, one.address))
             for one in went
@@ -607,7 +611,9 @@ def send_again(
         for one in communication.addressed
         if one.state in ("not_collected", "returned") and (not addressees or one.to.addressee in addressees)
     ]
-    if not failed or already.lease is not None:
+    for one in named:
+        _addressed(communication, one)
+    if not failed or named - {one.to.addressee for one in failed} or already.lease is not None:
         raise WrongState
     if file.died and any(one.to.party is not None for one in failed):
         raise AddresseeMissing

@@ -11,6 +11,7 @@ import pytest
 from services.evaluations import days, views
 from services.evaluations.events import EvaluationExpired, ReviewDue, TerminationNotPursued, ThresholdReached
 from services.evaluations.rules.termination import TERMINATION
+from services.evaluations.views import lease_files
 from shared.day import Day
 from tests.evaluations.a_lease import LEASE, RITA, ALease, text
 
@@ -93,8 +94,8 @@ async def test_a_lease_that_cannot_be_read_keeps_no_other_one_uncounted(monkeypa
             raise ValueError("cannot be read")
         return [lease.file for _ in some]
 
-    monkeypatch.setattr(views, "leases_that_time_can_change", leases)
-    monkeypatch.setattr(views, "files_of", files)
+    monkeypatch.setattr(lease_files, "leases_that_time_can_change", leases)
+    monkeypatch.setattr(lease_files, "files_of", files)
     store: Any = AStore(lease)
     failed = days.days.works["count of today"].done(Day(office="kn", date=MONDAY), store)
     assert [type(why) async for why in failed] == [ValueError]

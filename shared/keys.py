@@ -70,7 +70,7 @@ class NationalNumberTyped(ValueError):
         self.field = field
 
 
-class MayNotSeal(PermissionError):
+class MayNotSeal(Exception):
     """This service has no right to texts of that category."""
 
 

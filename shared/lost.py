@@ -23,9 +23,16 @@ class StoreBusy(Exception):
     """The queue is full, or the database cannot be reached or has no room: nothing was recorded, or found out."""
 
 
-def is_not_its_fault(error: asyncpg.PostgresError) -> bool:
-    """Whether an error says nothing of what was asked, so that it may be asked again; so does one without a state."""
-    return (error.sqlstate or "08")[:2] in NOT_ITS_FAULT
+def is_away(error: BaseException) -> bool:
+    """Whether an error says that the store or the keys are away, and nothing of what was asked: it may be asked again.
+
+    So does one of the server without a state. A file that is missing or closed to us is another matter, and so is an
+    address or a certificate that the driver refuses.
+    """
+    if isinstance(error, asyncpg.PostgresError):
+        return (error.sqlstate or "08")[:2] in NOT_ITS_FAULT
+    of_a_file = isinstance(error, OSError) and error.filename is not None
+    return isinstance(error, (StoreBusy, *WITHOUT_STATE)) and not of_a_file and not isinstance(error, ValueError)
 
 
 @contextlib.contextmanager
@@ -33,12 +40,10 @@ def busy_if_away() -> Iterator[None]:
     """Say ``StoreBusy`` in place of an error that says nothing of what was asked."""
     try:
         yield
-    except asyncpg.PostgresError as why:
-        if is_not_its_fault(why):
+    except Exception as why:
+        if is_away(why):
             raise StoreBusy from why
         raise
-    except WITHOUT_STATE as why:
-        raise StoreBusy from why
 
 
 async def fetched(pool: Any, query: str, *values: Any) -> list[Any]:

@@ -22,7 +22,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date
 from typing import Any, Protocol
 
-import asyncpg
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
@@ -41,7 +40,7 @@ from shared.door import Door
 from shared.doors import Doors, Store, may
 from shared.event_sourcing import EventStore, KeyReused, OnRefusal, StoreBusy, every, one
 from shared.keys import OFFICE, NationalNumberTyped, Seals
-from shared.lost import WITHOUT_STATE, is_not_its_fault
+from shared.lost import WITHOUT_STATE, is_away
 from shared.problems import Fault, NotYetKnown, Problem
 from shared.reception import DeadLetters, Epochs, Inbox, Readiness, Reception
 from shared.settings import Settings
@@ -84,12 +83,6 @@ AWAY = (
 )
 
 
-def _is_away(error: BaseException) -> bool:
-    if isinstance(error, asyncpg.PostgresError):
-        return is_not_its_fault(error)
-    return isinstance(error, AWAY) and not isinstance(error, FileNotFoundError | ValueError)
-
-
 class Described(Protocol):
     """What the web must know of a service."""
 
@@ -124,7 +117,7 @@ def problem_of(error: BaseException) -> Problem | None:
             return problems.malformed()
         case HTTPException() if error.status_code == 405:
             return Problem(405, "method-not-allowed", headers=dict(error.headers or {}))
-        case _ if _is_away(error):
+        case _ if isinstance(error, UnknownEvent) or is_away(error):
             return problems.unavailable()
         case _:
             return None

@@ -59,7 +59,7 @@ from shared.bus import Seldom
 from shared.clock import Clock, seconds_running
 from shared.day import Day
 from shared.event_sourcing import EventStore, Read, StoreBusy, one
-from shared.lost import LOST, is_not_its_fault
+from shared.lost import LOST, is_away
 from shared.settings import Settings
 from shared.working_days import add_working_days
 
@@ -470,7 +470,7 @@ class Delivery:
         try:
             await work
         except Exception as why:
-            if _tells_that_the_store_is_away(why):
+            if is_away(why):
                 raise
             # Neither message nor values: they may hold what no log may.
             log.error("sending-failed", because=type(why).__name__, where=format_tb(why.__traceback__)[-3:])
@@ -525,7 +525,7 @@ class Delivery:
                 await self._record(office, id, outcome)
                 return
             except (StoreBusy, asyncpg.PostgresError, *LOST) as why:
-                if not _tells_that_the_store_is_away(why):
+                if not is_away(why):
                     raise
                 self._seldom.warn("sending-outcome-waits-for-the-store", type(why).__name__)
                 await asyncio.sleep(LOOK_SECONDS)
@@ -670,12 +670,6 @@ def _sentences(line: str) -> list[str]:
 def _notices() -> Mapping[str, Mapping[str, str]]:
     folders = (folder for folder in (HERE / "templates").iterdir() if (folder / "notice.toml").exists())
     return {one.name: tomllib.loads((one / "notice.toml").read_text(encoding="utf-8")) for one in folders}
-
-
-def _tells_that_the_store_is_away(why: Exception) -> bool:
-    if isinstance(why, asyncpg.PostgresError):
-        return is_not_its_fault(why)
-    return isinstance(why, (StoreBusy, *LOST))
 
 
 def _of(office: str, clock: Clock | None = None, id: str = "") -> Any:

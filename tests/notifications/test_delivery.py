@@ -26,7 +26,7 @@ from operate.nats import Nats
 from operate.supervisor import carriers
 from services.notifications import days
 from services.notifications.api import communications
-from services.notifications.delivery import PUT_OFF, Delivery, Gateway, Mail, NotSent, carry, channels, said
+from services.notifications.delivery import PUT_OFF, Delivery, Gateway, Mail, NotSent, _notices, carry, channels, said
 from services.notifications.events import SendingQueued
 from services.notifications.main import SERVICE
 from services.notifications.names import sending_named
@@ -501,6 +501,24 @@ async def test_a_store_that_is_away_is_said_once_however_often_it_is_asked(
             await asyncio.sleep(0)
     running.cancel()
     assert capsys.readouterr().out.count("sending-waits-for-the-store") == 1
+
+
+async def test_a_template_that_is_missing_puts_its_messages_off_and_is_no_store_that_is_away(
+    notifications: Notifications,
+    delivery: Delivery,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    await a_lease(notifications)
+    await a_text_message(notifications)
+    delivery._carriers = {"sms": _Carrier("ref-1")}
+    monkeypatch.setattr("services.notifications.delivery.HERE", tmp_path)
+    monkeypatch.setattr("services.notifications.delivery._notices", _notices.__wrapped__)
+    await carried(delivery)
+    said = capsys.readouterr().out
+    assert "sending-failed" in said and "waits-for-the-store" not in said
+    assert len(delivery._put_off) == 1
 
 
 async def test_who_has_no_address_is_a_task(notifications: Notifications, delivery: Delivery, post: Post) -> None:

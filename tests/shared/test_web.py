@@ -1,8 +1,10 @@
 """The door, in front of a small shop: what is the same in every service."""
 
 import asyncio
+import errno
 import json
 import re
+import ssl
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from fastapi.routing import APIRoute
 from shared.acting import WebStore
 from shared.codec import UnknownEvent
 from shared.inbox_rows import Itself
+from shared.keys import MayNotSeal
+from shared.lost import busy_if_away
 from shared.tokens import ROLES
 from shared.web import problem_of
 from tests.shared import badinput
@@ -610,6 +614,22 @@ async def test_of_very_many_faults_only_the_first_are_told(shop: Shop) -> None:
 def test_a_lost_connection_is_for_now_not_available(error: Exception) -> None:
     answer = problem_of(error)
     assert answer is not None and answer.status == 503
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        FileNotFoundError(errno.ENOENT, "none", "templates/nl/notice.toml"),
+        PermissionError(errno.EACCES, "closed", "templates/nl/notice.toml"),
+        MayNotSeal("no right to category F"),
+        ssl.SSLCertVerificationError("not ours"),
+        asyncpg.UndefinedTableError("nowhere"),
+    ],
+)
+def test_what_no_waiting_mends_is_a_bug(error: Exception) -> None:
+    assert problem_of(error) is None
+    with pytest.raises(type(error)), busy_if_away():
+        raise error
 
 
 def test_what_only_a_newer_release_can_read_is_for_now_not_available() -> None:

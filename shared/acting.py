@@ -73,6 +73,18 @@ class Part:
     show: Callable[[Any], Mapping[str, Any]]
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Answer:
+    """What an act is answered with: the resource of its stream, unless a part of it or something else is shown.
+
+    :ivar location: of what the act makes; None: it makes nothing new.
+    """
+
+    shows: Shows | None = None
+    part: Part | None = None
+    location: str | None = None
+
+
 class WebStore:
     """The store for doors: decides, and answers with the resource after the act."""
 
@@ -98,7 +110,8 @@ class WebStore:
         :param shows: the answer's body where it is not the resource of ``stream``; pure.
         :param part: what it is about, where that is one of several things in the stream.
         """
-        return await self._decide(stream, id, decision, by, reads, refused, shows, None, part=part)
+        answer = _Answer(shows=shows, part=part)
+        return await self._decide(stream, id, decision, answer, by=by, reads=reads, refused=refused)
 
     async def begin(
         self,
@@ -123,26 +136,21 @@ class WebStore:
         id = id or str(uuid.uuid4())
         resource = self._resources.get(stream.kind)
         place = location or (f"/{resource.collection}/{id}" if resource else f"/{stream.kind}s/{id}")
-        begins = location is None
-        return await self._decide(stream, id, decision, by, reads, refused, shows, place, part=part, begins=begins)
+        answer, begins = _Answer(shows=shows, part=part, location=place), location is None
+        return await self._decide(stream, id, decision, answer, by=by, reads=reads, refused=refused, begins=begins)
 
     async def _decide(
         self,
         stream: AnyStream,
         id: str,
         decision: Callable[..., Iterable[Any]],
+        answer: _Answer,
+        *,
         by: Caller,
         reads: Mapping[str, Read] | None,
         refused: OnRefusal | None,
-        shows: Shows | None,
-        location: str | None,
-        *,
-        part: Part | None,
         begins: bool = False,
     ) -> Acted:
-        def acted(decided: Decided) -> Acted:
-            return self._acted(decided, shows, location, part)
-
         try:
             # Who waits longer is told that the store is away: the same key tells what came of it.
             async with asyncio.timeout(SECONDS_TO_ANSWER):
@@ -151,19 +159,19 @@ class WebStore:
                     id,
                     _not_in_the_future(decision, by),
                     by=by,
-                    reads=reads or {},
+                    reads=reads,
                     refused=refused,
-                    answer=lambda decided: acted(decided).stored(),
+                    answer=lambda decided: self._acted(decided, answer).stored(),
                     begins=begins,
-                    version_of=part.version if part is not None else None,
+                    version_of=answer.part.version if answer.part is not None else None,
                 )
         except ChangedMeanwhile as changed:
-            raise Overtaken(self._present(stream, id, changed, shows, part)) from None
+            raise Overtaken(self._present(stream, id, changed, answer)) from None
         if decided.outcome == "replayed":
             if decided.answer is None:
                 raise StoreBusy
             return Acted.again(decided.answer)
-        return acted(decided)
+        return self._acted(decided, answer)
 
     async def must_be_as_seen(self, stream: AnyStream, id: str, *, by: Caller) -> None:
         """Let an act go on that was asked of the present version of a thing, or of whichever it has.
@@ -172,37 +180,35 @@ class WebStore:
         """
         found = await self.found(stream, id, by=by)
         if by.if_match not in (None, found.version):
-            raise Overtaken(self._present(stream, id, found, None, None))
+            raise Overtaken(self._present(stream, id, found, _Answer()))
 
-    def _present(
-        self, stream: AnyStream, id: str, now: Found | ChangedMeanwhile, shows: Shows | None, part: Part | None
-    ) -> Acted | None:
+    def _present(self, stream: AnyStream, id: str, now: Found | ChangedMeanwhile, answer: _Answer) -> Acted | None:
         """Return a thing as it is now, None where there is none: no act has made it."""
         if now.version == 0:
             return None
         if stream.kind in self._resources:
-            shows = None  # what an act shows besides is of what it would have made
+            answer = replace(answer, shows=None)  # what an act shows besides is of what it would have made
         present = Decided(id, stream, now.state, now.version)
-        return replace(self._acted(present, shows, None, part), events=None)
+        return replace(self._acted(present, answer), events=None)
 
-    def _acted(self, decided: Decided, shows: Shows | None, location: str | None, part: Part | None) -> Acted:
+    def _acted(self, decided: Decided, answer: _Answer) -> Acted:
         assert decided.stream is not None
         resource = self._resources.get(decided.stream.kind)
         body: Mapping[str, Any] = {}
-        if part is not None:
-            body = part.show(decided.state)
-        elif shows is not None:
-            body = shows(decided)
+        if answer.part is not None:
+            body = answer.part.show(decided.state)
+        elif answer.shows is not None:
+            body = answer.shows(decided)
         elif resource is not None:
             body = resource.show(decided.id, decided.state) or {}
         events = [_told(recorded) for recorded in decided.events]
         return Acted(
-            status=201 if location and events else 200,
+            status=201 if answer.location and events else 200,
             body={"id": decided.id, **msgspec.to_builtins(body, str_keys=True)},
-            version=decided.version if part is None else part.version(decided.state),
+            version=decided.version if answer.part is None else answer.part.version(decided.state),
             events=events,
             collection=resource.collection if resource else None,
-            location=location if events else None,
+            location=answer.location if events else None,
         )
 
     async def state(self, stream: AnyStream, id: str, *, by: Caller) -> Any:

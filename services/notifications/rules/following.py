@@ -21,6 +21,7 @@ from services.notifications.rules.communication import (
 from services.notifications.rules.kinds import OFFICIAL
 from services.notifications.rules.lease_file import LEASE_FILE, EvaluationTold, LeaseFile, Note, parties_on
 from services.notifications.rules.task import TASK, Task, close_task, hand_over_task, open_task
+from shared.contracts import evaluations, referrals, visits
 from shared.contracts.evaluations import (
     AttemptRefusedV1,
     EvaluationAnnulledV1,
@@ -310,8 +311,18 @@ def no_longer_to_deliver(told: Any, letters: Letters) -> list[Closing]:
     ]
 
 
-def tasks_of(told: Any, *, file: LeaseFile, today: date) -> tuple[list[Opening], list[Closing]]:
+def tasks_of(told: Any, *, file: LeaseFile, today: date) -> Follows:
     """Return which tasks a fact opens and which it closes; most facts do neither."""
+    if isinstance(told, visits.Contract):
+        return _of_visits(told, file, today)
+    if isinstance(told, referrals.Contract):
+        return _of_referrals(told, file, today)
+    if isinstance(told, evaluations.Contract):
+        return _of_evaluations(told, file, today)
+    return [], []
+
+
+def _of_visits(told: visits.Contract, file: LeaseFile, today: date) -> Follows:
     counsellor = file.counsellor
     soon = add_working_days(today, WORKING_DAYS_TO_ACT)
     match told:
@@ -356,6 +367,29 @@ def tasks_of(told: Any, *, file: LeaseFile, today: date) -> tuple[list[Opening],
                 Closing(kind="contact_to_answer", about_id=told.contact),
                 Closing(kind="repair_due", about_id=told.contact),
             ]
+        case HeadLeaseEndingV1():
+            return [Opening(kind="rehousing", about_kind="lease", about_id=told.lease, owner_role="coordinator",
+                            due_on=next_working_day(told.ends_on))], []  # fmt: skip
+        case LeaseEndedV1():
+            ended: list[Closing] = [
+                Closing(kind=kind, about_id=told.lease) for kind in ("first_visit_due", "visit_overdue", "rehousing")
+            ]
+            return [], [*ended, Closing(kind="bridge_figure_to_ask", about_id=None)]
+        case FindingReattributedV1() if told.to != "renter":
+            return [
+                Opening(kind="annul_formally", about_kind="evaluation", about_id=id, owner_role="coordinator",
+                        due_on=soon)
+                for id, one in file.evaluations.items()
+                if _rests_on(one, told.finding) and not one.is_gone
+            ], []  # fmt: skip
+        case _:
+            return [], []
+
+
+def _of_referrals(told: referrals.Contract, file: LeaseFile, today: date) -> Follows:
+    counsellor = file.counsellor
+    soon = add_working_days(today, WORKING_DAYS_TO_ACT)
+    match told:
         case ReferralFellSilentV1():
             return [Opening(kind="referral_silent", about_kind="referral", about_id=told.referral,
                             owner_role="counsellor", owner=told.counsellor or counsellor, due_on=soon)], []  # fmt: skip
@@ -381,14 +415,13 @@ def tasks_of(told: Any, *, file: LeaseFile, today: date) -> tuple[list[Opening],
             due = min(soon, told.appointment_on) if told.appointment_on and told.appointment_on > today else soon
             return [Opening(kind="bridge_figure_to_ask", about_kind="bridge_figure_request", about_id=told.request,
                             owner_role="counsellor", owner=counsellor, due_on=due)], []  # fmt: skip
-        case HeadLeaseEndingV1():
-            return [Opening(kind="rehousing", about_kind="lease", about_id=told.lease, owner_role="coordinator",
-                            due_on=next_working_day(told.ends_on))], []  # fmt: skip
-        case LeaseEndedV1():
-            ended: list[Closing] = [
-                Closing(kind=kind, about_id=told.lease) for kind in ("first_visit_due", "visit_overdue", "rehousing")
-            ]
-            return [], [*ended, Closing(kind="bridge_figure_to_ask", about_id=None)]
+        case _:
+            return [], []
+
+
+def _of_evaluations(told: evaluations.Contract, file: LeaseFile, today: date) -> Follows:
+    soon = add_working_days(today, WORKING_DAYS_TO_ACT)
+    match told:
         case EvaluationContestedV1() | LateContestAdmittedV1():
             return [Opening(kind="contest_to_decide", about_kind="evaluation", about_id=told.evaluation,
                             owner_role="director", due_on=soon)], [
@@ -401,17 +434,27 @@ def tasks_of(told: Any, *, file: LeaseFile, today: date) -> tuple[list[Opening],
                 Closing(kind="contest_to_decide", about_id=told.evaluation),
                 Closing(kind="annul_formally", about_id=told.evaluation),
             ]
-        case FindingReattributedV1() if told.to != "renter":
-            return [
-                Opening(kind="annul_formally", about_kind="evaluation", about_id=id, owner_role="coordinator",
-                        due_on=soon)
-                for id, one in file.evaluations.items()
-                if _rests_on(one, told.finding) and not one.is_gone
-            ], []  # fmt: skip
         case AttemptRefusedV1() if told.code == LATE_CONTEST:
             evaluation = told.about.removeprefix("evaluation/")
             return [Opening(kind="late_contest", about_kind="evaluation", about_id=evaluation,
                             owner_role="coordinator", due_on=soon)], []  # fmt: skip
+        case ReviewDueV1():
+            return [Opening(kind="review_due", about_kind="evaluation", about_id=told.evaluation,
+                            owner_role="coordinator", due_on=soon)], []  # fmt: skip
+        case _:
+            return _of_terminations(told, file, today)
+
+
+def _of_terminations(told: evaluations.Contract, file: LeaseFile, today: date) -> Follows:
+    soon = add_working_days(today, WORKING_DAYS_TO_ACT)
+    match told:
+        case ReviewOpenedV1():
+            return [Opening(kind="review_open", about_kind="termination", about_id=told.termination,
+                            owner_role="coordinator", due_on=soon)], [
+                Closing(kind="review_due", about_id=id) for id in told.evaluations
+            ]  # fmt: skip
+        case TerminationProposedV1():
+            return [], [Closing(kind="review_open", about_id=told.termination)]
         case AttemptRefusedV1() if (told.act, told.code) == ("post_notice", GATE_OPEN):
             termination = told.about.removeprefix("termination/")
             return [Opening(kind="notice_blocked", about_kind="termination", about_id=termination,
@@ -427,16 +470,6 @@ def tasks_of(told: Any, *, file: LeaseFile, today: date) -> tuple[list[Opening],
             return [Opening(kind="notice_dates_to_correct", about_kind="termination", about_id=told.termination,
                             owner_role="director", owner=_decider(file, told.termination),
                             due_on=soon)], []  # fmt: skip
-        case ReviewDueV1():
-            return [Opening(kind="review_due", about_kind="evaluation", about_id=told.evaluation,
-                            owner_role="coordinator", due_on=soon)], []  # fmt: skip
-        case ReviewOpenedV1():
-            return [Opening(kind="review_open", about_kind="termination", about_id=told.termination,
-                            owner_role="coordinator", due_on=soon)], [
-                Closing(kind="review_due", about_id=id) for id in told.evaluations
-            ]  # fmt: skip
-        case TerminationProposedV1():
-            return [], [Closing(kind="review_open", about_id=told.termination)]
         case GroundsDoubtfulV1():
             return [Opening(kind="grounds_doubtful", about_kind="termination", about_id=told.termination,
                             owner_role="director", owner=_decider(file, told.termination),

@@ -43,14 +43,15 @@ _A_DAY = datetime.timedelta(days=1)
 class Day:
     """A local day of an office, as the one who answers for what the day brings: the platform itself (``SYS``).
 
-    :ivar late: a later day has begun too: this one is caught up. :ivar missed: of how many days right before it
-        something may be left to do: those that are caught up with it, and those on which something failed.
+    :ivar late: a later day has begun too: this one is caught up.
+    :ivar nothing_left: the last day of which nothing is left to do, where that is not the day before: something may be
+        of those that are caught up with this one, and of those on which something failed.
     """
 
     office: str
     date: datetime.date
     late: bool = False
-    missed: int = 0
+    nothing_left: datetime.date | None = None
     occurred_on: datetime.date | None = None  # that day, also when it is caught up later
     what: str = ""
     once: str | None = None
@@ -74,7 +75,7 @@ class Day:
     @property
     def since(self) -> datetime.date:
         """The last day of which nothing is left to do."""
-        return self.date - (self.missed + 1) * _A_DAY
+        return self.nothing_left or self.date - _A_DAY
 
     def about(self, id: str) -> "Day":
         """Return the day with the key under which its work on one thing is done once."""
@@ -234,8 +235,8 @@ class DayLoop:
                 for office in [office for office, until in done.items() if until == day - _A_DAY]:
                     if waits is not None and not self._store.writer.ready.is_set():
                         raise waits
-                    missed = (day - nothing_left[office]).days - 1
-                    came_of = await self._do(Day(office=office, date=day, late=day < last, missed=missed))
+                    begun = Day(office=office, date=day, late=day < last, nothing_left=nothing_left[office])
+                    came_of = await self._do(begun)
                     failed += came_of.failed
                     number += came_of.failed.total()
                     waits = waits or came_of.waits

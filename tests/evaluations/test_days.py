@@ -63,8 +63,8 @@ async def test_a_day_that_is_caught_up_does_not_undo_what_came_in_since(counted:
     follows = lease.follow(lambda it: it.communicate("E3", MONDAY), today=MONDAY)
     assert ThresholdReached in [type(event) for event in follows]
     assert await counted(lease, Day(office="kn", date=SATURDAY, late=True)) == []
-    assert await counted(lease, Day(office="kn", date=SUNDAY, late=True, missed=1)) == []
-    assert await counted(lease, Day(office="kn", date=MONDAY, missed=2)) == []
+    assert await counted(lease, Day(office="kn", date=SUNDAY, late=True, nothing_left=FRIDAY)) == []
+    assert await counted(lease, Day(office="kn", date=MONDAY, nothing_left=FRIDAY)) == []
 
 
 async def test_the_last_of_the_days_that_are_caught_up_finds_what_any_of_them_brought(counted: Any) -> None:
@@ -80,7 +80,7 @@ async def test_the_last_of_the_days_that_are_caught_up_finds_what_any_of_them_br
     due = ReviewDue(lease=LEASE, evaluation="E2", count=3, threshold=3)
     assert await counted(lease, Day(office="kn", date=SATURDAY)) == [EvaluationExpired(), due]
     assert await counted(lease, Day(office="kn", date=SATURDAY, late=True)) == []
-    assert await counted(lease, Day(office="kn", date=MONDAY, missed=2)) == [EvaluationExpired(), due]
+    assert await counted(lease, Day(office="kn", date=MONDAY, nothing_left=FRIDAY)) == [EvaluationExpired(), due]
 
 
 async def test_a_lease_that_cannot_be_read_keeps_no_other_one_uncounted(monkeypatch: pytest.MonkeyPatch) -> None:

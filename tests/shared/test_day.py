@@ -164,21 +164,21 @@ async def test_what_is_due_is_done_on_its_day_and_dated_so(house: House) -> None
         assert missed.recorded_at > datetime(2026, 1, 14, tzinfo=UTC)
 
 
-async def test_a_day_that_is_caught_up_says_so_and_the_last_how_many_were(house: House) -> None:
+async def test_a_day_that_is_caught_up_says_so_and_each_since_when_something_may_be_left(house: House) -> None:
     days, seen = Days(), []
 
     @days.each("how late it is", the_day)
     async def note(_: None, day: Day, store: EventStore) -> None:
-        seen.append((day.office, day.date, day.late, day.missed))
+        seen.append((day.office, day.date, day.late, day.since))
 
     house.moved_to(MONDAY + timedelta(days=2))
     loop = house.loop(days)
     await loop.run_until(MONDAY)
     await loop.run_until(MONDAY + timedelta(days=2))
     assert [one[1:] for one in seen if one[0] == NORTH] == [
-        (MONDAY, False, 0),
-        (MONDAY + timedelta(days=1), True, 0),
-        (MONDAY + timedelta(days=2), False, 1),
+        (MONDAY, False, MONDAY - timedelta(days=1)),
+        (MONDAY + timedelta(days=1), True, MONDAY),
+        (MONDAY + timedelta(days=2), False, MONDAY),
     ]
 
 
@@ -190,14 +190,14 @@ async def test_days_that_are_caught_up_are_told_of_until_the_last_of_them_is_don
         if day.office == NORTH and not day.late:
             if away:
                 raise StoreBusy
-            seen.append((day.date, day.missed, day.since))
+            seen.append((day.date, day.since))
 
     house.moved_to(MONDAY + timedelta(days=3))
     with pytest.raises(StoreBusy):
         await house.loop(days).run_until(MONDAY + timedelta(days=3))
     away = False
     await house.loop(days).run_until(MONDAY + timedelta(days=3))  # of a process that was started anew
-    assert seen == [(MONDAY + timedelta(days=3), 3, MONDAY - timedelta(days=1))]
+    assert seen == [(MONDAY + timedelta(days=3), MONDAY - timedelta(days=1))]
 
 
 async def test_what_fails_for_days_is_looked_for_from_the_first_of_them_on(house: House) -> None:

@@ -23,6 +23,7 @@ import structlog
 from shared.bus import Seldom
 from shared.clock import BRUSSELS, Clock, seconds_running
 from shared.event_sourcing import EventStore, StoreBusy
+from shared.keys import KeysAway
 from shared.lost import LOST
 from shared.refusals import WrongState
 
@@ -111,7 +112,7 @@ class Work:
                     await self.do(thing, day, store)
                 except Exception as why:
                     yield why
-                    if not store.writer.ready.is_set():
+                    if isinstance(why, KeysAway) or not store.writer.ready.is_set():
                         break  # it would be so with all that follow
         except Exception as why:
             yield why
@@ -177,9 +178,10 @@ class _CameOf:
 class DayLoop:
     """Does each day's work of one service.
 
-    What fails because the store is away lets the later days of its office wait until it is back. What fails for any
-    other reason is logged and counted, and hinders nothing: no other thing, and not the next day, which finds again
-    what is due. Until then its own day is not done and is tried again, ever more seldom.
+    What fails because the store is away lets the later days of its office wait until it is back; a work that finds no
+    keys is given up for that office at once, the others go on. What fails for any other reason is logged and counted,
+    and hinders nothing: no other thing, and not the next day, which finds again what is due. Until then its own day is
+    not done and is tried again, ever more seldom.
 
     :ivar done: the last day that is done for every office; None before the first look, or without offices.
     :ivar failed: how many things of each work failed on the last day that was begun.

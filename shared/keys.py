@@ -31,7 +31,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from stdnum.be import bis, nn
 
 from shared.clock import seconds_running
-from shared.lost import fetched
+from shared.lost import StoreBusy, fetched
 from shared.sealed import Sealed
 
 Category = Literal["A", "B", "C", "D", "E", "F", "G"]  # domain 11; access log and statistics hold no sealed text
@@ -68,6 +68,10 @@ class NationalNumberTyped(ValueError):
     def __init__(self, field: str) -> None:
         super().__init__(f"a national register number was typed into {field}")
         self.field = field
+
+
+class KeysAway(StoreBusy):
+    """The database of keys is away, or has no room: whoever asks for another one finds it so."""
 
 
 class MayNotSeal(Exception):
@@ -443,7 +447,10 @@ class Seals:
         self._current.clear()
 
     async def _ask(self, query: str, *values: Any) -> list[Any]:
-        return await fetched(self._pool, query, *values)
+        try:
+            return await fetched(self._pool, query, *values)
+        except StoreBusy as why:
+            raise KeysAway from why
 
 
 def _place_of_key(office: str, id: str) -> str:

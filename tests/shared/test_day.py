@@ -1,11 +1,13 @@
 """The work of each day: once, in order, caught up, and cheap when nothing is due; with a real store."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import asyncpg
@@ -17,6 +19,7 @@ from shared.clock import clock_of, local_instant, seconds_running, set_clock
 from shared.day import Day, DayLoop, Days, day_that_began
 from shared.decisions import Stream
 from shared.event_sourcing import EventStore, StoreBusy
+from shared.keys import Seals
 from shared.refusals import WrongState
 from shared.views import Resource
 from tests.conftest import ScratchDatabase
@@ -385,6 +388,33 @@ async def test_an_office_that_waits_for_the_store_hinders_no_other_office_nor_it
     house.begun.clear()
     assert await loop.run_until(MONDAY + timedelta(days=1)) == 0
     assert house.begun == [(NORTH, MONDAY), (NORTH, MONDAY + timedelta(days=1))]
+
+
+async def test_a_work_whose_keys_are_away_is_given_up_at_the_first_thing_and_hinders_no_other(house: House) -> None:
+    days, asked = Days(), list[str]()
+
+    async def refuse(_query: str, office: str, *_whose: Any) -> list[Any]:
+        asked.append(office)
+        raise ConnectionRefusedError
+
+    async def expire() -> None:
+        """No connection is there."""
+
+    seals = Seals(SimpleNamespace(fetch=refuse, expire_connections=expire), b"")
+
+    async def many(_day: Day, _store: EventStore) -> list[str]:
+        return [f"t{number}" for number in range(40)]
+
+    @days.each("keys to what is forgotten", many)
+    async def destroy(tool: str, day: Day, store: EventStore) -> None:
+        await seals.destroy(day.office, tool)
+
+    for what, work in works_of(house).works.items():
+        days.each(what, work.find)(work.do)
+    with pytest.raises(StoreBusy):
+        await house.loop(days).run_until(MONDAY)
+    assert Counter(asked) == {NORTH: 2, SOUTH: 2}  # each question twice: a connection may have been dead
+    assert house.begun == [(NORTH, MONDAY), (SOUTH, MONDAY)]
 
 
 async def test_a_day_waits_while_the_store_is_away(house: House) -> None:

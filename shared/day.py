@@ -184,7 +184,7 @@ class DayLoop:
     not done and is tried again, ever more seldom.
 
     :ivar done: the last day that is done for every office; None before the first look, or without offices.
-    :ivar failed: how many things of each work failed on the last day that was begun.
+    :ivar failed: how many things of each work failed on the last day that was begun; none while it may not write.
     """
 
     def __init__(self, days: Days, store: EventStore, clock: Clock, offices: OfEveryOffice) -> None:
@@ -203,6 +203,10 @@ class DayLoop:
         pause, again_at = _RETRY_SECONDS, inf
         while True:
             due = day_that_began(self._clock.now())
+            if not self._store.writer.ready.is_set():
+                # It is another's to say now. Who writes again looks anew.
+                looked, self.failed = None, {}
+                FAILING.clear()
             begins = looked is None or due > looked
             if self._store.writer.ready.is_set() and (begins or seconds_running() >= again_at):
                 try:

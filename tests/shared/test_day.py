@@ -302,6 +302,34 @@ async def test_a_thing_that_fails_hinders_no_other_and_is_tried_again_until_its_
     assert "day-work-failed" in said and A_RENTER not in said
 
 
+async def test_who_lost_the_right_to_write_no_longer_says_what_failed_and_looks_anew_with_it(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.day._LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("shared.day._RETRY_SECONDS", 3600.0)
+    days = Days()
+
+    @days.each("what fails", the_day)
+    async def fail(_: None, day: Day, store: EventStore) -> None:
+        raise ValueError("a bug")
+
+    loop, said = house.loop(days), list[float | None]()
+    running = asyncio.create_task(loop.run())
+    async with asyncio.timeout(10):
+        while not loop.failed:
+            await asyncio.sleep(0)
+        house.store.writer.ready.clear()
+        while loop.failed:
+            await asyncio.sleep(0)
+        said.append(failing("what fails"))
+        house.store.writer.ready.set()
+        while not loop.failed:
+            await asyncio.sleep(0)
+        said.append(failing("what fails"))
+    running.cancel()
+    assert said == [None, 2]
+
+
 def failing(what: str) -> float | None:
     """Return what the figure of a work says of how many of its things fail."""
     return prometheus_client.REGISTRY.get_sample_value("huurspoor_day_works_failing", {"what": what})

@@ -374,12 +374,17 @@ def _list_of(resource: Resource, readers: frozenset[str]) -> Callable[..., Await
         shape = [resource.collection, by.office, *(f"{name}={value}" for name, value in sorted(asked.items()))]
         after = int(web.cursors.read(cursor, shape)[0]) if cursor is not None else 0
         conditions = "".join(f' and "{name}" = ${number}' for number, name in enumerate(asked, start=4))
+        hidden = resource.reserved_from(by.roles)
+        for number, some in enumerate(hidden, start=4 + len(asked)):
+            place = ",".join(some.field.split("."))
+            conditions += f" and body #>> '{{{place}}}' is distinct from ${number}"
         found = await web.store.rows(
             f'select id, version, made, body from "{table}" where office = $1 and made > $2{conditions}'
             " order by made limit $3",
             after,
             limit + 1,
             *asked.values(),
+            *(some.value for some in hidden),
             by=by,
         )
         page = found[:limit]
@@ -409,7 +414,10 @@ def _one_of(resource: Resource, readers: frozenset[str]) -> Callable[..., Awaita
         )
         if not found:
             raise problems.not_found()
-        shown = await web.shown(_read(found[0], resource), by)
+        one = _read(found[0], resource)
+        if resource.is_reserved_from(by.roles, one.body):
+            raise problems.not_permitted()
+        shown = await web.shown(one, by)
         return Shown(shown, etag=found[0]["version"])
 
     parameters = [

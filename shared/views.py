@@ -53,6 +53,27 @@ class View:
 
 
 @dataclass(frozen=True)
+class Reserved:
+    """Some things of a collection, which not every reader of it may know of: those whose ``field`` holds ``value``.
+
+    Who may not finds them in no list, by no filter, and is refused each of them.
+
+    :ivar field: its place in the body: ``about.kind``.
+    """
+
+    field: str
+    value: str
+    readers: frozenset[str]
+
+    def is_one(self, body: Mapping[str, Any]) -> bool:
+        """Whether a thing with this body is one of them."""
+        held: Any = body
+        for name in self.field.split("."):
+            held = held.get(name) if isinstance(held, Mapping) else None
+        return bool(held == self.value)
+
+
+@dataclass(frozen=True)
 class Resource:
     """A kind of thing that people read over HTTP: ``/<collection>``, ``/<collection>/{id}`` and each act's answer.
 
@@ -60,6 +81,7 @@ class Resource:
     :ivar filters: columns beside the body that lists can be filtered on, with their SQL types (``lease text``).
     :ivar filter_values: the values of those columns for a state.
     :ivar clear: the category (domain 11) of fields that hold no text, and yet not every reader reads: ``ended.mode``.
+    :ivar reserved: the things of which not every reader may know that they are there.
     """
 
     collection: str
@@ -68,6 +90,15 @@ class Resource:
     filters: Mapping[str, str] = field(default_factory=dict)
     filter_values: Callable[[str, Any], Mapping[str, Any]] = lambda _id, _state: {}
     clear: Clear = field(default_factory=dict)
+    reserved: tuple[Reserved, ...] = ()
+
+    def reserved_from(self, roles: frozenset[str]) -> list[Reserved]:
+        """Return which of its things somebody with these roles may not know of."""
+        return [some for some in self.reserved if not some.readers & roles]
+
+    def is_reserved_from(self, roles: frozenset[str], body: Mapping[str, Any]) -> bool:
+        """Whether somebody with these roles may not know of the thing with this body."""
+        return any(some.is_one(body) for some in self.reserved_from(roles))
 
     @cached_property
     def table(self) -> Table:

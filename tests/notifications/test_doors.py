@@ -30,7 +30,7 @@ from shared.contracts.evaluations import (
     TerminationGround,
     TerminationLapsedV1,
 )
-from shared.contracts.referrals import OcmwConsultedV1
+from shared.contracts.referrals import OcmwConsultedV1, ReferralConsentWithdrawnV1
 from shared.contracts.visits import (
     AgreementAcceptedV1,
     AgreementDraftedV1,
@@ -898,6 +898,28 @@ async def test_a_task_closes_when_its_cause_is_gone(notifications: Notifications
     await notifications.told(seen)
     assert (await notifications.tasks(lease=LEASE))[0]["state"] == "closed"
     assert reason(await notifications.act(f"/tasks/{task['id']}/done", **FATMA)) == (409, "wrong-state")
+
+
+async def test_of_a_referral_only_those_have_a_task_who_may_know_of_it(notifications: Notifications) -> None:
+    await a_lease(notifications)
+    referral = str(uuid4())
+    await notifications.told(
+        ReferralConsentWithdrawnV1(
+            lease=LEASE, referral=referral, withdrawn_on=notifications.today, tell_partner=True, counsellor="fatma"
+        )
+    )
+    (task,) = await notifications.tasks(kind="partner_to_tell")
+    path = f"/tasks/{task['id']}"
+    for asker in (FATMA, KAREL, {"role": "auditor", "sub": "ada"}):
+        assert (await notifications.read(path, **asker)).json()["about"] == {"kind": "referral", "id": referral}
+    for asker in (TOM, RITA, {"role": "technical", "sub": "piet"}):
+        for asked in ("", "kind=partner_to_tell", f"lease={LEASE}", f"about={referral}", "owner=fatma&limit=1"):
+            items = (await notifications.read(f"/tasks?{asked}", **asker)).json()["items"]
+            assert "partner_to_tell" not in [one["kind"] for one in items], (asker, asked)
+        assert reason(await notifications.read(path, **asker)) == (403, "not-permitted")
+        assert reason(await notifications.act(f"{path}/done", **asker)) == (403, "not-permitted")
+    assert (await notifications.read("/tasks", **TOM)).json()["items"], "other tasks are everybody's"
+    assert recorded(await notifications.act(f"{path}/done", **FATMA)) == ["TaskDone"]
 
 
 async def test_doubtful_grounds_are_a_task_for_the_director_until_a_person_confirms(

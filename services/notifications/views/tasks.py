@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.notifications.rules.task import TASK, Task
-from shared.views import Resource
+from shared.views import Reserved, Resource
 
 
 def show_task(_id: str, task: Task) -> Mapping[str, Any] | None:
@@ -24,6 +24,8 @@ def show_task(_id: str, task: Task) -> Mapping[str, Any] | None:
     }
 
 
+# That help was offered, or a yes to it taken back, only those know who may read the referral itself (domain 11, F).
+OF_REFERRALS = Reserved("about.kind", "referral", frozenset({"counsellor", "coordinator", "auditor"}))
 TASKS = Resource(
     "tasks",
     TASK,
@@ -46,4 +48,5 @@ TASKS = Resource(
         "owner_role": task.opened.owner_role,
         "due_on": task.opened.due_on,
     },
+    reserved=(OF_REFERRALS,),
 )

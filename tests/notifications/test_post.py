@@ -13,9 +13,10 @@ from services.notifications.post import literal, rows_in
 from services.notifications.rules.communication import COMMUNICATION, Communication
 from services.notifications.rules.post import PostBatch, make_batch
 from services.notifications.rules.refusals import CarrierFileUnreadable
+from shared.contracts.visits import ReportFixedV1, VisitRecordedV1
 from shared.refusals import Unknown, WrongState
 from tests.notifications.conftest import Notifications
-from tests.notifications.examples import AN, BERT, FATMA, KAREL, LEASE, TOM, reason, recorded, sent
+from tests.notifications.examples import AN, BERT, FATMA, KAREL, LEASE, TOM, VISIT, reason, recorded, sent
 from tests.notifications.letters import APPROVED, DECIDED, drafted
 from tests.specification import state_of
 
@@ -55,6 +56,39 @@ async def test_a_batch_has_one_envelope_for_each_addressee(notifications: Notifi
     assert (await notifications.read(path, **TOM)).content == printed.content
     assert (await notifications.read(path, **FATMA)).status_code == 403
     assert reason(await notifications.act("/post-batches", {}, **TOM)) == (409, "wrong-state")  # nothing waits
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_who_may_not_read_a_letter_does_not_print_it(notifications: Notifications) -> None:
+    letter = await sent(notifications)
+    today = notifications.today
+    report = ReportFixedV1(
+        lease=LEASE,
+        visit=VISIT,
+        visit_on=today,
+        fixed_on=today,
+        late=False,
+        findings=(),
+        goes_well=await notifications.seal("goes_well", "De huur is altijd op tijd.", LEASE, "B"),
+    )
+    visited = VisitRecordedV1(
+        lease=LEASE, visit=VISIT, visit_on=today, purpose="individual", present=("renter",), interpreter="none"
+    )
+    await notifications.told(visited, report)
+    told = await notifications.letter(LEASE, kind="L-03")
+    path = f"/communications/{told['id']}"
+    assert recorded(await notifications.act(f"{path}/approve", **KAREL))[0] == "CommunicationApproved"
+    registered = {"on": today.isoformat(), "method": "registered_paper"}
+    assert recorded(await notifications.act(f"{path}/send", registered, **KAREL)) == ["CommunicationSent"]
+    assert (await notifications.read(f"{path}.pdf", **TOM)).status_code == 403
+
+    of_tom, of_karel = [(await notifications.act("/post-batches", {}, **who)).json() for who in (TOM, KAREL)]
+    assert [item["communication"] for item in of_tom["items"]] == [letter["id"]]
+    assert [item["communication"] for item in of_karel["items"]] == [told["id"]]
+    assert (await notifications.read(f"/post-batches/{of_tom['id']}.zip", **TOM)).status_code == 200
+    printed = f"/post-batches/{of_karel['id']}.zip"
+    assert reason(await notifications.read(printed, **TOM)) == (403, "not-permitted")
+    assert (await notifications.read(printed, **KAREL)).status_code == 200
 
 
 @pytest.mark.asyncio(loop_scope="module")

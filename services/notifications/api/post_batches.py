@@ -15,10 +15,12 @@ from services.notifications.letters import facts_of
 from services.notifications.names import task_named
 from services.notifications.post import Printed, Row, as_zip, rows_in
 from services.notifications.rules.communication import COMMUNICATION, Communication, Proof
-from services.notifications.rules.kinds import category_of
+from services.notifications.rules.kinds import CHANNELS, category_of
 from services.notifications.rules.post import POST_BATCH, PostBatch, Told, make_batch, take_file
 from services.notifications.rules.task import TASK
 from shared.bodies import new_id
+from shared.problems import not_permitted
+from shared.reading_rights import readable
 from shared.web import Acted, Body, Caller, DatedBody, Id, Store, every, may, one
 
 BATCH_READERS: Final = ("administration", "coordinator")
@@ -26,7 +28,10 @@ MOST_IN_A_BATCH: Final = 200
 
 
 class MakePostBatch(DatedBody):
-    """Put registered letters together; by default all that were noted as sent that way and are in no batch yet."""
+    """Put registered letters together; by default all that were noted as sent that way and are in no batch yet.
+
+    Of those a batch takes what its maker may read.
+    """
 
     id: Id | None = None
     communications: Annotated[tuple[Name, ...], Field(max_length=MOST_IN_A_BATCH)] | None = None
@@ -46,7 +51,8 @@ async def make_post_batch(
     id = new_id(body.id, uuid4())
     chosen = body.communications
     if chosen is None:
-        chosen = tuple(await views.letters_to_post(store, most=MOST_IN_A_BATCH, by=by))
+        read = [kind for kind in CHANNELS if category_of(kind) in readable(by.roles, "communications")]
+        chosen = tuple(await views.letters_to_post(store, kinds=read, most=MOST_IN_A_BATCH, by=by))
     letters = tuple(dict.fromkeys(chosen))
     return await store.begin(
         POST_BATCH,
@@ -105,12 +111,17 @@ async def _told(row: Row, batch: PostBatch, store: Store, by: Caller) -> Told:
 async def batch_to_print(
     batch: str, by: Annotated[Caller, may("read_post_batches", *BATCH_READERS, of=POST_BATCH)], store: Store
 ) -> Response:
-    """The batch to print: ``manifest.csv`` with one row for each envelope, and the PDF of each letter as frozen."""
+    """The batch to print: ``manifest.csv`` with one row for each envelope, and the PDF of each letter as frozen.
+
+    Who may not read one of the letters does not print the batch.
+    """
     state: PostBatch = await store.state(POST_BATCH, batch, by=by)
     printed = []
     for item in state.items.values():
         letter: Communication = await store.state(COMMUNICATION, item.communication, by=by)
         addressed = letter.of(item.addressee)
+        if category_of(letter.kind) not in readable(by.roles, "communications"):
+            raise not_permitted()
         sealed = await views.bytes_of(store, letter.first or item.communication, addressee=item.addressee, by=by)
         text = await store.seals.open(by.office, "pdf", sealed) if sealed is not None else None
         if addressed is None or text is None:

@@ -6,6 +6,7 @@ from typing import Any
 from services.notifications.events import CommunicationRepeated, CommunicationSent, PostBatchMade
 from services.notifications.rules.communication import COMMUNICATION, Communication
 from services.notifications.rules.post import POST_BATCH, PostBatch
+from shared.contracts.notifications import Kind
 from shared.decisions import Recorded
 from shared.views import Asked, Resource, Row, Table, View
 
@@ -71,13 +72,14 @@ async def leases_gone(store: Asked, leases: Sequence[str], *, by: Any) -> frozen
     return frozenset(row["lease"] for row in found)
 
 
-async def letters_to_post(store: Asked, *, most: int, by: Any) -> list[str]:
-    """Return the letters that this office sent registered on paper and that are in no batch yet, the oldest first."""
+async def letters_to_post(store: Asked, *, kinds: Sequence[Kind], most: int, by: Any) -> list[str]:
+    """Return the letters of these kinds that this office sent registered on paper and put in no batch, oldest first."""
     found = await store.rows(
-        "select id from communications c where office = $1 and state = 'sent'"
+        "select id from communications c where office = $1 and state = 'sent' and kind = any ($3)"
         " and body->>'method' = 'registered_paper' and not exists"
         " (select from posted p where p.office = $1 and p.communication = c.id) order by made limit $2",
         most,
+        list(kinds),
         by=by,
     )
     return [row["id"] for row in found]

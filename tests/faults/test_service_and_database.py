@@ -24,7 +24,9 @@ from operate.postgres import SUPERUSER
 from operate.state import PROJECT, SERVICES
 from operate.supervisor import service_settings
 from shared.clock import BRUSSELS, set_clock
+from tests.faults.hand import children_of
 from tests.faults.house import CODE, House, Load, soon
+from tests.faults.invariants import STILL_THERE, no_healthy_part_was_started_again
 from tests.journeys import truth
 
 pytestmark = pytest.mark.journey
@@ -241,6 +243,21 @@ def test_a_restart_of_postgresql_is_a_503_at_most_and_never_an_error(house: Hous
     unlucky = [one[0] for one in load.answered if one[1] == 503]
     assert len(unlucky) == len(set(unlucky)), "a caller was told twice to come back"
     assert all(may for _, status, _, may in load.answered if status == 503)
+
+
+def test_a_postgresql_whose_processes_outlive_it_is_started_once_they_have_ended(house: House) -> None:
+    postgres = house.platform.components["postgres"]["pid"]
+    outlives = children_of(postgres)[-1]
+    refused = house.platform.state.log("postgres").read_text().count(STILL_THERE)
+    os.kill(outlives, signal.SIGSTOP)
+    try:
+        house.hand.kill("postgres")
+        soon(lambda: house.platform.state.log("postgres").read_text().count(STILL_THERE) > refused, seconds=20)
+    finally:
+        os.kill(outlives, signal.SIGCONT)
+    with house.http() as client:
+        soon(lambda: house.command(client).status_code == 201, seconds=20)
+    no_healthy_part_was_started_again(house.platform, house.hand.killed)
 
 
 def is_up(house: House) -> bool:

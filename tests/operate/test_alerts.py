@@ -1,11 +1,14 @@
 """Each alarm asks for what the services tell, under its name and labels, and leads to what is to be done then."""
 
+import ast
 import re
+import sys
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
-import prometheus_client
 import promql_parser
 import pytest
 import yaml
@@ -20,18 +23,40 @@ RULES: list[Mapping[str, Any]] = [
 OF_PROMETHEUS = {"up": {"job", "service"}}
 
 
+ENDINGS: Mapping[str, tuple[str, ...]] = {
+    "Counter": ("_total",),
+    "Gauge": ("",),
+    "Histogram": ("_bucket", "_sum", "_count"),
+}
+
+
+@cache
 def told() -> Mapping[str, set[str]]:
-    """Return the labels of each series that a service tells, by the names that Prometheus has for them."""
+    """Return the labels of each series that a service tells, by the names that Prometheus has for them.
+
+    As its modules declare them: of a series that nothing was counted in yet the client itself tells no labels.
+    """
     for service in SERVICES:
         import_module(f"services.{service}.main")
     labels = dict(OF_PROMETHEUS)
-    for told_by in set(prometheus_client.REGISTRY._collector_to_names):
-        for metric in told_by.describe() if hasattr(told_by, "describe") else ():
-            own = {*getattr(told_by, "_labelnames", ()), "job", "service"}
-            endings: Mapping[str, set[str]] = {"counter": {"_total"}, "histogram": {"_bucket", "_sum", "_count"}}
-            for ending in endings.get(metric.type, {""}):
-                labels[metric.name + ending] = own | ({"le"} if ending == "_bucket" else set())
+    for name, module in sorted(sys.modules.items()):
+        if name.startswith(("services.", "shared.")) and module.__file__ is not None:
+            for kind, metric, own in declared_in(Path(module.__file__)):
+                for ending in ENDINGS[kind]:
+                    labels[metric + ending] = own | ({"le"} if ending == "_bucket" else set())
     return labels
+
+
+def declared_in(module: Path) -> Iterator[tuple[str, str, set[str]]]:
+    """Yield kind, name and labels of each metric that a module makes."""
+    for node in ast.walk(ast.parse(module.read_text())):
+        match node:
+            case ast.Call(
+                func=ast.Name(id=kind) | ast.Attribute(attr=kind),
+                args=[ast.Constant(value=str(metric)), ast.Constant(), *given],
+            ) if kind in ENDINGS:
+                own = {label for names in given for label in ast.literal_eval(names)}
+                yield kind, metric, own | {"job", "service"}
 
 
 def asked(expression: Any) -> Iterator[tuple[str, set[str], set[str]]]:

@@ -37,8 +37,10 @@ async def back_up(platform: Platform, to: Path) -> None:
     state = platform.state
     server = postgres.at(state, int(platform.components["postgres"]["url"].rpartition(":")[2]))
     with _made(to):
-        mark: dict[str, Any] = {"taken_at": in_json(machine_time()), "logs": await _logs(server)}
+        taken_at = in_json(machine_time())
         server.back_up(to / _DATA)
+        # After the copy, so that they say no less than it holds: who is restored to a later epoch would not wait.
+        mark: dict[str, Any] = {"taken_at": taken_at, "logs": await _logs(server)}
         shutil.copytree(state.secrets, to / state.secrets.name)
         if state.clock.exists():
             shutil.copy2(state.clock, to / state.clock.name)

@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import shutil
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -14,6 +16,7 @@ from operate.backup import NoBackup, restore
 from operate.platform import Platform
 from operate.state import SERVICES, State
 from operate.supervisor import DidNotStart, _held
+from shared.witness import THIS_MACHINE, Own, Seen, judge
 from tests.journeys import truth
 from tests.operate.test_commands import huurspoor
 
@@ -106,6 +109,33 @@ def test_nothing_is_restored_over_what_is_there(tmp_path: Path) -> None:
     with pytest.raises(NoBackup, match="is not empty"):
         restore(a_backup(tmp_path / "copy"), state)
     assert sorted(entry.name for entry in state.root.iterdir()) == ["logs", "secrets", "witness"]
+
+
+async def test_an_epoch_that_begins_while_a_backup_is_taken_lets_who_is_restored_from_it_wait_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running, state = State(tmp_path / "running"), State(tmp_path / "state")
+    running.make()
+    head, copied = {"epoch": 1, "position": 7}, list[Own]()
+
+    class Server:
+        def back_up(self, to: Path) -> None:
+            head.update(epoch=2, position=8)  # a person confirmed a restore just then
+            copied.append(Own(epoch=2, position=8, log=11, ended={1: 8}))
+            shutil.copytree(a_backup(tmp_path / "as it is") / "postgres", to)
+
+    async def logs(_server: Any) -> dict[str, dict[str, int]]:
+        return {service: dict(head) for service in SERVICES}
+
+    monkeypatch.setattr(postgres, "at", lambda *_: Server())
+    monkeypatch.setattr(backup, "_logs", logs)
+    monkeypatch.setattr(postgres, "restore", lambda *_: None)
+    platform: Any = SimpleNamespace(state=running, components={"postgres": {"url": "postgresql://here:5432"}})
+    await backup.back_up(platform, tmp_path / "copy")
+    restore(tmp_path / "copy", state)
+    for service in SERVICES:
+        told = json.loads(state.witness(service).read_text())
+        assert judge(copied[0], [Seen(by=THIS_MACHINE, **told)]) is not None
 
 
 def test_of_two_at_once_one_is_refused_and_takes_nothing_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -590,6 +590,19 @@ class Office:
     office = OFFICE
 
 
+async def test_a_standing_is_of_one_day_whichever_of_its_two_names_says_it(evaluations: Evaluations) -> None:
+    await an_office(evaluations)
+    lease = await Lease(evaluations).begins()
+    days = [
+        (await lease.standing(**asked))["on"]
+        for asked in ({"on": "2026-01-02"}, {"valid_on": "2026-01-02"}, {"on": "2026-01-02", "valid_on": "2026-01-02"})
+    ]
+    assert days == ["2026-01-02"] * 3
+    both = await evaluations.read(f"/dossiers/{lease.id}/standing?on=2026-01-02&valid_on=2026-01-03", **KAREL)
+    assert reason(both) == (422, "invalid-request")
+    assert both.json()["errors"][0]["pointer"] == "valid_on"
+
+
 async def test_a_finding_that_turns_out_the_owners_counts_no_more_and_the_past_stays_answered(
     evaluations: Evaluations,
 ) -> None:

@@ -18,6 +18,7 @@ from services.evaluations.rules.lease_file import LeaseFile
 from services.evaluations.views import read_file
 from shared import problems
 from shared.doors import DEFAULT_LIMIT, Cursor, Limit
+from shared.problems import Fault
 from shared.reception import reception_of
 from shared.web import Caller, Day, Instant, Store, WebStore, may
 
@@ -34,8 +35,11 @@ async def read_standing(
 ) -> Any:
     """The count of a lease on a day, as known at an instant, with one sentence for each evaluation.
 
-    Without a day it is that of today; as known at an instant, of the day that was today then.
+    Without a day it is that of today; as known at an instant, of the day that was today then. The day has two names,
+    ``on`` and ``valid_on`` as of the other reads; they may not say two days.
     """
+    if on is not None and valid_on not in (None, on):
+        raise problems.invalid(Fault("other", pointer="valid_on"))
     language = request.scope["huurspoor"].language
     return await standing_of(store, by, lease, on or valid_on or today_at(known_at, by), known_at, language=language)
 

@@ -15,7 +15,6 @@ from shared.wording import FIRST, Wording
 
 SECONDS_TO_FINISH: Final = 10
 LARGEST_HEAD: Final = 64 * 1024
-LOOKS_AT_THE_MIDDLE: Final = 100  # of the collector, before it looks through all
 # Told to the application where all of a request is there: nobody need watch how long its body takes.
 WHOLE: Final = "huurspoor.whole"
 _WORDING: Final = Wording()
@@ -45,14 +44,10 @@ def config_of(app: Any, *, host: str, port: int) -> uvicorn.Config:
 def set_aside_what_stays() -> None:
     """Let the garbage collector pass over everything that was made so far: modules, routes, models.
 
-    Looking through them took a tenth of a second each time, in which nobody was answered. Through what is made from
-    now on, states of streams above all, it looks whole a tenth as often as it would: each time is a pause of 6 to 15
-    ms with a few hundred leases held, and what is of no use any more is nearly always found while it is young.
+    Looking through them took a tenth of a second each time, in which nobody was answered.
     """
     gc.collect()
     gc.freeze()
-    young, middle, _old = gc.get_threshold()
-    gc.set_threshold(young, middle, LOOKS_AT_THE_MIDDLE)
 
 
 class _NoRequest:

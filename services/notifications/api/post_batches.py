@@ -51,8 +51,9 @@ async def make_post_batch(
     id = new_id(body.id, uuid4())
     chosen = body.communications
     if chosen is None:
-        read = [kind for kind in CHANNELS if category_of(kind) in readable(by.roles, "communications")]
-        chosen = tuple(await views.letters_to_post(store, kinds=read, most=MOST_IN_A_BATCH, by=by))
+        categories = readable(by.roles, "communications")
+        kinds = [kind for kind in CHANNELS if category_of(kind) in categories]
+        chosen = tuple(await views.letters_to_post(store, kinds=kinds, most=MOST_IN_A_BATCH, by=by))
     letters = tuple(dict.fromkeys(chosen))
     return await store.begin(
         POST_BATCH,
@@ -116,12 +117,13 @@ async def batch_to_print(
     Who may not read one of the letters does not print the batch.
     """
     state: PostBatch = await store.state(POST_BATCH, batch, by=by)
+    categories = readable(by.roles, "communications")
     printed = []
     for item in state.items.values():
         letter: Communication = await store.state(COMMUNICATION, item.communication, by=by)
-        addressed = letter.of(item.addressee)
-        if category_of(letter.kind) not in readable(by.roles, "communications"):
+        if category_of(letter.kind) not in categories:
             raise not_permitted()
+        addressed = letter.of(item.addressee)
         sealed = await views.bytes_of(store, letter.first or item.communication, addressee=item.addressee, by=by)
         text = await store.seals.open(by.office, "pdf", sealed) if sealed is not None else None
         if addressed is None or text is None:

@@ -65,8 +65,9 @@ class Post:
     trust: Path
     arrived: list[EmailMessage] = field(default_factory=list)
     to: list[str] = field(default_factory=list)
-    # "250", "451", "550", "cut" (after it was taken), "slow", "twice" (answers), "dead" (before the data)
+    # "250", "451", "550", "cut" (after it was taken), "slow", "silent", "twice" (answers), "dead" (before the data)
     plan: list[str] = field(default_factory=list)
+    speaks: threading.Event = field(default_factory=threading.Event)  # again, where it is silent
 
     async def handle_RCPT(
         self, server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
@@ -93,6 +94,8 @@ class Post:
             transport.abort()
         if planned == "slow":
             await asyncio.sleep(3)
+        while planned == "silent" and not self.speaks.is_set():  # or until the other side hangs up
+            await asyncio.sleep(0.02)
         return "250 taken\r\n250 taken" if planned == "twice" else "250 taken"
 
     @property
@@ -116,7 +119,9 @@ def mail_server(folder: Path) -> Iterator[Post]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(public, private)
     post = Post(free_port(), public)
-    controller: Any = Controller(post, hostname="127.0.0.1", port=post.port, tls_context=context, require_starttls=True)
+    controller: Any = Controller(
+        post, hostname="127.0.0.1", port=post.port, tls_context=context, require_starttls=True, ready_timeout=60
+    )
     controller.start()
     try:
         yield post
@@ -132,7 +137,7 @@ class Counted:
     asked: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     forged: int = 0
-    # "202", "503", "422", "500", "cut" (after it was taken), "slow", "twice" (answers), "endless" (answer),
+    # "202", "503", "422", "500", "cut" (after it was taken), "slow", "silent", "twice" (answers), "endless" (answer),
     # "garbled" (answer), "busy and garbled" (503), "nul", "surrogate" (in its reference), "dead"
     plan: list[str] = field(default_factory=list)
 
@@ -156,12 +161,17 @@ def gateway() -> Iterator[Counted]:
                 self.send_error(401)
                 return
             planned = counted.plan.pop(0) if counted.plan else "202"
-            if planned in ("202", "cut", "slow", "twice", "endless", "garbled", "nul", "surrogate"):
+            if planned in ("202", "cut", "slow", "silent", "twice", "endless", "garbled", "nul", "surrogate"):
                 counted.asked.append(json.loads(body))
                 counted.keys.append(key)
             if planned in ("cut", "dead"):
                 self.close_connection = True
                 self.connection.shutdown(socket.SHUT_RDWR)
+                return
+            if planned == "silent":
+                with contextlib.suppress(OSError):
+                    self.connection.recv(1)  # until the other side hangs up
+                self.close_connection = True
                 return
             if planned == "slow":
                 time.sleep(3)

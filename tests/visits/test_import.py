@@ -215,7 +215,7 @@ async def sent(visits: Visits, content: bytes, *, who: str = "tom", **form: str)
 
 async def finished(visits: Visits, answer: httpx.Response) -> dict[str, Any]:
     assert answer.status_code == 201, answer.text
-    for _ in range(600):
+    for _ in range(3000):
         known = await visits.seen(answer.headers["location"], who="tom")
         if known["state"] == "finished":
             return known
@@ -324,7 +324,7 @@ async def _cut_off_after(
     with monkeypatch.context() as patched:
         patched.setattr(import_work._Bringing, "outcome", until_killed)
         answer = await sent(visits, FILE.encode())
-        for _ in range(200):
+        for _ in range(3000):
             if not import_work._under_way:
                 break
             await asyncio.sleep(0.02)
@@ -378,7 +378,7 @@ async def test_an_import_that_was_cut_off_goes_on_by_itself_and_its_report_is_wh
     answer = await _cut_off_after(visits, monkeypatch, lines_before, how)
     async with _going_on(visits) as file_is_there:
         known, left = await finished(visits, answer), True
-        for _ in range(200):  # the file goes last
+        for _ in range(3000):  # the file goes last
             left = await file_is_there()
             if not left:
                 break
@@ -417,7 +417,7 @@ async def test_a_file_whose_key_could_not_be_destroyed_stays_until_it_is(
     key = (await visits.store.state(IMPORT, id, by=Itself(office=visits.office))).started.file_key
     async with _going_on(visits) as file_is_there:
         await finished(visits, answer)
-        for _ in range(200):
+        for _ in range(3000):
             if not await file_is_there():
                 break
             await asyncio.sleep(0.02)

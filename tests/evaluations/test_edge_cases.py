@@ -246,7 +246,7 @@ async def arrive_backwards(it: Evaluations, inbox: Inbox, stream: str, facts: Se
         case = await it.store.state(CASE, facts[0].lease, by=Itself(office=OFFICE))
         assert stream.partition("/")[2] not in {**case.findings, **case.agreements}, "nothing of it is known yet"
     await inbox.take_in("visits", sent[:1])
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await inbox.seen("visits", it.positions["visits"], office=OFFICE)
     assert not inbox.progress["visits"].parked
 

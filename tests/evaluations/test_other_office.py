@@ -372,7 +372,7 @@ async def test_in_whatever_order_it_arrives_the_office_that_has_it_knows_all(eva
             for number in order:
                 await inbox.take_in("visits", [sent[number]])
                 await inbox.take_in("visits", [sent[number]])
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await inbox.seen("visits", it.positions["visits"], office=ZUID)
             assert not inbox.progress["visits"].parked, order
             case = await it.store.state(CASE, lease.id, by=Itself(office=ZUID))

@@ -374,7 +374,7 @@ async def held_up(it: Evaluations, table: str) -> AsyncIterator[None]:
 async def somebody_waits(it: Evaluations) -> None:
     """Return once a commit waits for a table."""
     owner = await asyncpg.connect(it.database.owner)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not await owner.fetchval("select count(*) from pg_locks where not granted"):
             await asyncio.sleep(0.01)
     await owner.close()

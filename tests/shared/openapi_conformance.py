@@ -28,6 +28,7 @@ CHECKS = (
 )
 # Whether these match depends on what happened before, not on the document.
 OF_THE_MOMENT = ("If-Match", "Idempotency-Key")
+SECONDS_TO_ANSWER = 60  # a door may wait 5 for what is to come; the rest is patience with a slow machine
 
 
 def differences(
@@ -44,7 +45,7 @@ def differences(
     :param existing: for paths with an id, the id of a thing of the token's office; others get ids that do not exist.
     :param examples: how many requests are made up for each door, right ones and as many wrong ones.
     """
-    schema = schemathesis.openapi.from_url(f"{address}/openapi.json")
+    schema = schemathesis.openapi.from_url(f"{address}/openapi.json", timeout=SECONDS_TO_ANSWER)
     found: list[str] = []
     for result in schema.get_all_operations():
         operation: Any = result.ok()  # type: ignore[union-attr]
@@ -78,7 +79,7 @@ def _of(operation: Any, mode: GenerationMode, headers: Mapping[str, str], id: st
                 checks = (*CHECKS, positive_data_acceptance)
         elif made is not None and {str(where.value) for where in made.components} & {"body"}:
             checks = (*CHECKS, negative_data_rejection)
-        response = case.call(headers=dict(headers))
+        response = case.call(headers=dict(headers), timeout=SECONDS_TO_ANSWER)
         if response.status_code == 413:  # what does not fit may be as large as it is wrong
             checks = tuple(check for check in checks if check is not negative_data_rejection)
         if response.status_code != 504:  # said of what made-up positions wait for

@@ -175,15 +175,24 @@ class Heads:
         *,
         misses: tuple[HistoryRequestedV1, ...] = (),
         against: tuple[Heard, ...] = (),
-        id: str | None = None,
-        by: Itself | None = None,
     ) -> None:
         """Announce how far the log reaches now, what of it is void, and what is held here of the others.
 
         :param against: what of that a publisher contradicts.
-        :param id: of the announcement, where it is made once; by default once for each head.
         :raises StoreBusy: the store is away.
         """
+        await self._announce_its_epoch()
+        await self._announce(misses=misses, against=against)
+
+    async def _announce(
+        self,
+        *,
+        misses: tuple[HistoryRequestedV1, ...] = (),
+        against: tuple[Heard, ...] = (),
+        id: str | None = None,
+        by: Itself | None = None,
+    ) -> None:
+        """Announce the head; ``id``: of an announcement that is made once, by default it is once for each head."""
         head = await self._relay.log_head()
         heard = await self._inbox.furthest() if self._inbox is not None else ()
         heard = (*against, *(one for one in heard if one.publisher not in {other.publisher for other in against}))
@@ -290,25 +299,29 @@ class Heads:
     # -- epochs -------------------------------------------------------------------------------------------------------
 
     async def _say_what_is_void(self) -> None:
-        """Announce each epoch once, in the name of who began it, as the first that it tells."""
+        """Announce each epoch as soon as it has begun."""
         while True:
-            writer = self._store.writer
-            await writer.ready.wait()
-            if writer.epoch > self._announced_epoch:
-                try:
-                    by = Itself(
-                        office=PLATFORM,
-                        actor=await self._relay.begun_by(writer.epoch) or "SYS",
-                        correlation_id=str(uuid.uuid4()),
-                    )
-                    await self.announce(id=f"epoch-{writer.epoch}", by=by)
-                    self._announced_epoch = writer.epoch
-                except StoreBusy as why:
-                    self._seldom.warn("epoch-not-announced", type(why).__name__)
-                except Exception:
-                    log.exception("epoch-not-announced")
-                    await asyncio.sleep(LOOK_SECONDS)
+            await self._store.writer.ready.wait()
+            try:
+                await self._announce_its_epoch()
+            except StoreBusy as why:
+                self._seldom.warn("epoch-not-announced", type(why).__name__)
+            except Exception:
+                log.exception("epoch-not-announced")
+                await asyncio.sleep(LOOK_SECONDS)
             await asyncio.sleep(0.1)
+
+    async def _announce_its_epoch(self) -> None:
+        """Announce the epoch in which we write, once, in the name of who began it, before any other head of it.
+
+        :raises StoreBusy: the store is away.
+        """
+        epoch = self._store.writer.epoch
+        if epoch > self._announced_epoch:
+            actor = await self._relay.begun_by(epoch) or "SYS"
+            by = Itself(office=PLATFORM, actor=actor, correlation_id=str(uuid.uuid4()))
+            await self._announce(id=f"epoch-{epoch}", by=by)
+            self._announced_epoch = epoch
 
     def _object(self, heard: Heard) -> None:
         first = self._contradicted.get(heard.publisher)

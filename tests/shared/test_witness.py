@@ -14,6 +14,7 @@ from shared.contracts.platform import VoidFrom
 from shared.epochs import KnownEpochs, ended_by, epoch_at, is_void
 from shared.event_sourcing import StoreBusy
 from shared.outbox import message_id
+from shared.outbox import Relay
 from shared.refusals import WrongState
 from shared.web import problem_of
 from shared.witness import Contradiction, Own, Seen, as_told, judge
@@ -170,6 +171,33 @@ def test_an_older_store_waits_for_a_person_and_goes_on_in_a_new_epoch(
             async with visits_at_work(here, server, backup, **how) as visits:  # from then on nothing waits
                 await visits.tell("n-1")
                 await taken_in(referrals, visits)
+
+    asyncio.run(story())
+
+
+def test_the_head_of_the_day_does_not_come_before_the_word_of_who_began_the_epoch(
+    server: Server, here: Ground, databases: ScratchDatabases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    how = {"file": tmp_path / "visits.json"}
+    monkeypatch.setattr("shared.heads.LOOK_SECONDS", 0.02)
+    begun_by = Relay.begun_by
+
+    async def only_after_a_while(self: Relay, epoch: int) -> str | None:
+        await asyncio.sleep(0.3)
+        return await begun_by(self, epoch)
+
+    monkeypatch.setattr(Relay, "begun_by", only_after_a_while)
+
+    async def story() -> None:
+        async with kept(server.nats):
+            backup = await backed_up_and_gone_on(here, server, databases, **how)
+            async with visits_at_work(here, server, backup, stands_by=True, **how) as visits:
+                await until(lambda: visits.witness.waiting)
+                await visits.witness.confirm(reason="The disk broke.", by="operator-1")
+                await until(lambda: said_what_is_void(visits))
+                rows = await visits.sql("select envelope from outbox where type = 'LogHeadAnnounced' order by position")
+                heads = [json.loads(row[0]) for row in rows]
+                assert next(head["actor"] for head in heads if head["epoch"] == 2) == "operator-1"
 
     asyncio.run(story())
 

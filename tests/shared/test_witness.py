@@ -13,8 +13,7 @@ import pytest
 from shared.contracts.platform import VoidFrom
 from shared.epochs import KnownEpochs, ended_by, epoch_at, is_void
 from shared.event_sourcing import StoreBusy
-from shared.outbox import message_id
-from shared.outbox import Relay
+from shared.outbox import Relay, message_id
 from shared.refusals import WrongState
 from shared.web import problem_of
 from shared.witness import Contradiction, Own, Seen, as_told, judge

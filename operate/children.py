@@ -18,6 +18,7 @@ from typing import IO, Any, Protocol
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+_GIVEN: dict[int, socket.socket] = {}  # ports, and what holds them
 UNPRIVILEGED = "nobody"  # the only account besides root that every machine has
 
 
@@ -127,15 +128,25 @@ def at_work(server: Server, name: str, *, log: Path, stops_by: signal.Signals) -
 
 
 def free_port() -> int:
-    """Return a port of the loopback interface that nobody listens on now.
+    """Return a port of the loopback interface that nobody listens on now, and that nobody else is given from here.
 
-    It lies below those that the system gives to outgoing connections, so that it is still free after a restart.
+    It lies below those that the system gives to outgoing connections, so that it is still free after a restart. On
+    Linux it is held for as long as this process lives, in a way that keeps away only who looks for a port: between now
+    and its server's start, and while that is down, no other process that asks here gets it.
     """
     while True:
         port = random.randrange(20_000, 32_000)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
+        if port in _GIVEN:
+            continue
+        probe = socket.socket()
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            probe.close()
+            continue
+        _GIVEN[port] = probe
+        if sys.platform == "linux":
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do, so that ours may listen there
+        else:
+            probe.close()
+        return port

@@ -3,8 +3,11 @@
 import asyncio
 import contextlib
 import os
+import random
+import socket
 import subprocess
 import sys
+from itertools import chain, count
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,7 +19,7 @@ from nats.js.api import StreamConfig
 from nats.js.errors import NotFoundError
 
 import operate.postgres
-from operate.children import Account, unprivileged
+from operate.children import Account, free_port, unprivileged
 from operate.nats import Nats, inbox_of
 from operate.postgres import DATABASES, Postgres, binaries, forget, running
 from operate.state import SERVICES, State
@@ -51,6 +54,22 @@ def test_it_starts_after_the_machine_went_down_whoever_has_its_number_now(tmp_pa
             somebody.wait()
     finally:
         forget(state)
+
+
+def test_a_port_is_given_to_one_who_asks_and_to_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = free_port()
+    drawn = chain([given, given], count(given + 1))
+    monkeypatch.setattr(random, "randrange", lambda *_: next(drawn))
+    assert free_port() != given
+    with socket.socket() as elsewhere, pytest.raises(OSError, match="in use"):
+        elsewhere.bind(("127.0.0.1", given))  # how another process looks for a port
+    for _ in ("at first", "again"):
+        with socket.socket() as server:
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            server.bind(("127.0.0.1", given))
+            server.listen()
+            with socket.create_connection(("127.0.0.1", given), timeout=30):
+                """The server is reached."""
 
 
 def test_programs_of_which_half_were_copied_are_copied_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

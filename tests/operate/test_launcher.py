@@ -14,7 +14,8 @@ from operate.state import PROJECT
 UV = """#!/bin/sh
 echo "$@" >> "{calls}"
 case "$1" in
-  venv) sleep 0.3; for last; do :; done; mkdir -p "$last/bin"; ln -s "{python}" "$last/bin/python";;
+  venv) while test -e "{held}"; do sleep 0.05; done
+    for last; do :; done; mkdir -p "$last/bin"; ln -s "{python}" "$last/bin/python";;
   pip) test ! -e "{fails}";;
 esac
 """
@@ -27,6 +28,7 @@ class Checkout:
         self.project = folder / "project"
         self.calls = folder / "calls"
         self.fails = folder / "fails"
+        self.held = folder / "held"  # for as long as it is there, no environment is laid
         (self.project / "operate").mkdir(parents=True)
         shutil.copy(PROJECT / "huurspoor", self.project / "huurspoor")
         self.lock = self.project / "requirements.txt"
@@ -37,7 +39,7 @@ class Checkout:
         self.path = folder / "bin"
         self.path.mkdir()
         uv = self.path / "uv"
-        uv.write_text(UV.format(calls=self.calls, python=sys.executable, fails=self.fails))
+        uv.write_text(UV.format(calls=self.calls, python=sys.executable, fails=self.fails, held=self.held))
         uv.chmod(0o755)
 
     def call(self, *words: str, **settings: str) -> "subprocess.Popen[str]":
@@ -66,10 +68,14 @@ def test_the_first_call_prepares_and_the_next_one_starts_at_once(checkout: Check
 
 
 def test_of_several_first_calls_one_prepares_and_all_run(checkout: Checkout) -> None:
+    checkout.held.touch()
     calls = [checkout.call("status", str(number)) for number in range(4)]
-    answers = [call.communicate() for call in calls]
+    said = [call.stderr.readline() for call in calls if call.stderr is not None]
+    checkout.held.unlink()
+    for call in calls:
+        call.communicate()
     assert [call.returncode for call in calls] == [0] * 4
-    assert sum("waiting for it" in said for _, said in answers) == 3
+    assert sum("waiting for it" in line for line in said) == 3
     assert checkout.prepared() == 1
 
 

@@ -49,7 +49,7 @@ class StandIn:
         part.replace(self.state.status)
 
     def until_asked(self, path: str) -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while path not in self.asked:
             assert time.monotonic() < deadline, "it was not asked in time"
             time.sleep(0.02)

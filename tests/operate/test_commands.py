@@ -213,7 +213,7 @@ def test_ctrl_c_while_the_command_line_is_loaded_shows_nothing_of_its_inside(tmp
     (tmp_path / "typer.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
     env = {**os.environ, "PYTHONPATH": f"{tmp_path}:{PROJECT}"}
     command = [sys.executable, "-P", "-m", "operate", "status"]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=180)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
@@ -225,7 +225,7 @@ def test_ctrl_c_while_a_file_is_verified_shows_nothing_of_its_inside(tmp_path: P
     verifies = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     with file.open("wb"):  # returns once it is read
         verifies.send_signal(signal.SIGINT)
-        said = verifies.communicate(timeout=60)
+        said = verifies.communicate(timeout=180)
     assert (verifies.returncode, said) == (130, ("", ""))
 
 

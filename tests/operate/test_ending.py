@@ -5,6 +5,7 @@ import errno
 import fcntl
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -13,7 +14,8 @@ import time
 from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
-from typing import cast
+from types import SimpleNamespace
+from typing import Any, cast
 
 import psutil
 import pytest
@@ -25,7 +27,8 @@ from operate.supervisor import AlreadyRunning, Component, DidNotStart, Superviso
 from shared.clock import BRUSSELS, SettableClock, local_date
 from tests.operate.stand_in import AWAY, HANGS, SOUND, Answers, StandIn, stand_in
 
-SECONDS_TO_END = 8.0  # of which it may wait five for an answer that was under way
+# Of which it may wait five for an answer that was under way. Who does not notice waits for a minute and more.
+SECONDS_TO_END = 30.0
 FOUNDED = {"events": [{"position": "evaluations:9"}]}
 CLOCK = ("clock", "2026-01-08T09:00")
 OFFICE = ("office", "create", "oost", "--name", "Oost", "--director", "rita")
@@ -58,11 +61,21 @@ def test_a_command_ends_soon_when_its_platform_has(
         assert (asking.returncode, said) == (1, f"huurspoor: the platform on {tmp_path} was stopped meanwhile\n")
 
 
-def test_who_asks_a_platform_to_stop_that_is_being_stopped_waits_for_it(tmp_path: Path) -> None:
+def test_who_asks_a_platform_to_stop_that_is_being_stopped_waits_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = threading.Event()
+
+    def until_ended(*what: Any) -> Any:
+        waits.set()
+        return select.select(*what)
+
+    monkeypatch.setattr("operate.platform.select", SimpleNamespace(select=until_ended))
     with stand_in(tmp_path, {}) as stands:
         stands.is_being_stopped()
         waiting = threading.Thread(target=Platform.at(tmp_path).stop)
         waiting.start()
+        assert waits.wait(SECONDS_TO_END)
         waiting.join(0.3)
         assert waiting.is_alive()
         supervisor = psutil.Process(stands.supervisor)
@@ -105,7 +118,7 @@ def test_a_platform_that_is_being_started_gets_no_other_clock(tmp_path: Path) ->
         fcntl.flock(lock, fcntl.LOCK_EX)
         command = [sys.executable, "-P", "-m", "operate", "up", "--clock", "2026-01-05T08:00", "--state", str(tmp_path)]
         env = {**os.environ, "PYTHONPATH": str(PROJECT)}
-        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=180)
     assert (done.returncode, done.stderr) == (1, f"huurspoor: a platform already runs on {tmp_path}\n")
     assert not State(tmp_path).clock.exists()
 
@@ -119,7 +132,7 @@ def test_a_platform_that_is_being_started_can_be_looked_at(tmp_path: Path, words
         fcntl.flock(lock, fcntl.LOCK_EX)
         command = [sys.executable, "-P", "-m", "operate", *words, "--state", str(tmp_path)]
         env = {**os.environ, "PYTHONPATH": str(PROJECT)}
-        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=180)
     assert done.stderr == ""
     if words == ("doctor",):
         assert done.returncode == 1
@@ -227,7 +240,9 @@ from operate.state import State
 from operate.supervisor import _held
 state = State(Path(sys.argv[1]))
 with _held(state):
-    state.status.write_text('{"supervisor": %d, "ready": true, "stopping": false, "components": {}}' % os.getpid())
+    part = state.status.with_suffix(".part")  # in one step, as a supervisor does
+    part.write_text('{"supervisor": %d, "ready": true, "stopping": false, "components": {}}' % os.getpid())
+    part.replace(state.status)
     signal.sigwait({signal.SIGTERM})
 time.sleep(0.5)
 """
@@ -238,7 +253,7 @@ def test_who_is_told_that_a_platform_stopped_finds_nothing_of_it(tmp_path: Path)
     state.make()
     mask = "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})"
     lingers = subprocess.Popen([sys.executable, "-P", "-c", mask + LINGERS, str(state.root)], cwd=PROJECT)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not state.status.exists():
         assert time.monotonic() < deadline
         time.sleep(0.02)

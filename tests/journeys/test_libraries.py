@@ -49,12 +49,14 @@ def series(text: str, name: str) -> dict[str, float]:
 
 def test_faststream_counts_what_each_service_hears(watched: Platform, office: Office) -> None:
     for service, url in watched.urls.items():
+        # Counted before it is looked up what was heard: meanwhile more may be told.
+        rows = truth.asked(watched, service, "select publisher, count(*) from inbox group by publisher")
         received = series(httpx.get(f"{url}/metrics").text, "faststream_received_messages_total")
         for publisher in SERVICES:
             if publisher == service:
                 continue
             heard = sum(count for labels, count in received.items() if publisher in labels)
-            taken = truth.asked(watched, service, "select count(*) from inbox where publisher = $1", publisher)[0][0]
+            taken = sum(count for name, count in rows if name == publisher)
             assert heard >= taken > 0, f"{service} heard {heard} of {publisher} and took in {taken}"
 
 
@@ -77,9 +79,9 @@ def test_the_recorder_of_eventsourcing_reads_the_running_services_log(
     try:
         assert isinstance(log, PostgresApplicationRecorder)
         count = truth.asked(watched, service, "select count(*) from stored_events")[0][0]
-        noted = log.select_notifications(start=1, limit=count + 10)
+        noted = log.select_notifications(start=1, limit=count)  # it may have grown since
         assert [one.id for one in noted] == list(range(1, count + 1))
-        assert log.max_notification_id() == count > 0
+        assert (log.max_notification_id() or 0) >= count > 0
         stream = noted[-1].originator_id
         events = log.select_events(stream)
         assert all(isinstance(event, StoredEvent) for event in events)

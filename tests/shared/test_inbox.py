@@ -43,6 +43,7 @@ from tests.shared.correspondents import (
     notice,
     noticing,
     published,
+    soon,
     until,
     user,
 )
@@ -488,7 +489,7 @@ def test_a_message_waits_while_a_newer_release_has_written_what_this_one_cannot_
     async def story() -> None:
         async with two(server, here, noticing(unless=unreadable_at_first)) as (visits, referrals):
             await visits.tell("lease-1")
-            await until(lambda: len(tries) == 2)
+            await until(lambda: len(tries) >= 2)
             assert (await referrals.post.status())["visits"]["parked"] == 0, "it was taken for a mistake of the message"
             await seen(referrals, visits.store.writer.position)
             assert await referrals.noticed("lease-1") == (A_DAY,)
@@ -564,7 +565,7 @@ async def has_its_effect_once(visits: Small, referrals: Small) -> None:
     assert await referrals.noticed("l") == (A_DAY,)
     assert await letters(referrals) == []
     assert (await referrals.post.status())["visits"]["dead"] == 0
-    await seen(referrals, visits.store.writer.position, seconds=3)
+    await seen(referrals, visits.store.writer.position)
 
 
 def test_what_failed_is_tried_again_after_a_restart(server: Server, here: Ground) -> None:
@@ -638,9 +639,9 @@ def test_nothing_is_lost_or_doubled_when_the_bus_fails(server: Server, here: Gro
                         if fault == "wipe":
                             server.wipe()
                     elif fault == "delete-stream":
-                        await keeper.request("$JS.API.STREAM.DELETE.VISITS", b"")
-                    else:
-                        await keeper.request("$JS.API.CONSUMER.DELETE.VISITS.referrals", b"")
+                        await soon(lambda: keeper.request("$JS.API.STREAM.DELETE.VISITS", b""))
+                    else:  # which may have to be made first
+                        await soon(lambda: keeper.request("$JS.API.CONSUMER.DELETE.VISITS.referrals", b""))
                 if start == 200 and fault in ("kill", "wipe"):
                     server.start()
             await seen(referrals, visits.store.writer.position, seconds=15)
@@ -895,7 +896,7 @@ def test_what_is_tried_again_while_the_inbox_is_read_anew_counts_as_done(server:
             inbox.loaded.clear()
             await inbox._ready()
             await until(lambda: referrals.noticed("l"))
-            await seen(referrals, visits.store.writer.position, seconds=3)
+            await seen(referrals, visits.store.writer.position)
             assert (await referrals.post.status())["visits"]["parked"] == 0
 
     run(story)
@@ -925,7 +926,7 @@ def test_what_is_closed_while_the_inbox_is_read_anew_counts_as_done(server: Serv
             inbox.loaded.clear()
             await inbox._ready()
             assert await closing[0]
-            await seen(referrals, 2, seconds=3)
+            await seen(referrals, 2)
             assert await referrals.noticed("l") == (A_DAY,)
 
     run(story)
@@ -1025,7 +1026,7 @@ def test_what_was_looked_up_before_the_inbox_is_read_anew_holds_nothing_back_aft
             await until(lambda: inbox._alone)
             go.set()
             await reading
-            await until(lambda: both(referrals), seconds=3)
+            await until(lambda: both(referrals))
 
     async def both(referrals: Small) -> bool:
         return await referrals.noticed("l") == (A_DAY, A_DAY)
@@ -1153,6 +1154,7 @@ def test_what_is_kept_in_a_version_that_is_no_longer_taken_comes_again_in_the_ot
                 referrals.post.inbox.waiting.retry_seconds = (3600.0,) if is_kept == "parked" else (0.01,)
                 await visits.tell("l")
                 await until(lambda: getattr(referrals.post.inbox.progress["visits"], is_kept))
+                await visits.post.heads.announce()  # as it does each day: so it is seen that something is missing
             known = {**contracts_of("visits"), "FirstVisitDue": {1: FirstVisitDueV1, 7: FirstVisitDueV7}}
             monkeypatch.setattr(shared.told, "contracts_of", lambda _publisher: known)
             async with at_work("referrals", here.referrals, here.keys, server.nats, reactions=upgraded) as referrals:

@@ -49,11 +49,11 @@ def test_a_stream_that_the_server_refuses_keeps_no_other_one_waiting(server: Ser
             keeping = asyncio.create_task(keep(bus))
             try:
                 for service in SERVICES[1:]:
-                    await soon(partial(bus.stream, service), seconds=5)
+                    await soon(partial(bus.stream, service))
                 with pytest.raises(BusRefused):
                     await bus.stream("visits")
                 await bus.request("$JS.API.STREAM.DELETE.FOREIGN", b"")
-                await soon(lambda: bus.stream("visits"), seconds=5)
+                await soon(lambda: bus.stream("visits"))
             finally:
                 keeping.cancel()
                 with contextlib.suppress(BusRefused):
@@ -296,8 +296,8 @@ def test_a_pull_comes_alive_again_by_itself(server: Server, fault: str) -> None:
                 await keeper.request("$JS.API.CONSUMER.DELETE.VISITS.referrals", b"")
             await asyncio.sleep(0.1)
             await soon(lambda: visits.publish(SUBJECT, b"2", msg_id="b"))
-            took = await until(lambda: b"2" in got, seconds=6)
-            assert took < 4
+            took = await until(lambda: b"2" in got)
+            assert took < 8  # mostly two; a machine may stand still for as long
             assert pull.alive
             used = time.process_time()
             await asyncio.sleep(1)
@@ -351,7 +351,7 @@ def test_a_bus_that_is_away_at_the_start_is_found_and_costs_nothing(tmp_path: Pa
             await bus.request("$JS.API.INFO", b"")
         server = Server(nats)
         try:
-            await asyncio.wait_for(bus.connected(), 5)
+            await asyncio.wait_for(bus.connected(), 10)
         finally:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):

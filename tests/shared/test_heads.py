@@ -71,7 +71,7 @@ def evaluations_at_work(here: Place, server: Server) -> Any:
     return at_work("evaluations", here[1], here[2], server.nats, reactions=heard, published=told_by_evaluations)
 
 
-async def seen(small: Small, publisher: str, position: int, *, seconds: float = 5) -> None:
+async def seen(small: Small, publisher: str, position: int, *, seconds: float = 15) -> None:
     async with asyncio.timeout(seconds):
         await small.post.seen(publisher, position, office=OFFICE)
 

@@ -328,7 +328,7 @@ def test_a_store_that_holds_all_that_was_seen_waits_for_nobody(
 
 
 def test_what_the_machine_remembers_stands_until_a_start_was_vouched_for(
-    server: Server, here: Ground, tmp_path: Path
+    server: Server, here: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def story() -> None:
         file = tmp_path / "visits.json"
@@ -337,12 +337,14 @@ def test_what_the_machine_remembers_stands_until_a_start_was_vouched_for(
         more = {**json.loads(file.read_bytes()), "position": 1000}
         file.write_text(json.dumps(more))
         server.kill()  # the bus is away, and asked for a while
+        monkeypatch.setattr("shared.witness.PATIENCE_SECONDS", 60.0)
         for _ in range(2):  # a start that is cut off changes nothing for the next one
             async with visits_at_work(here, server, here.visits, file=file, stands_by=True) as visits:
                 await until(lambda: visits.store.writer.position > 0)
                 assert visits.witness.waiting is None
                 visits.witness.remember()
             assert json.loads(file.read_bytes()) == more
+        monkeypatch.setattr("shared.witness.PATIENCE_SECONDS", 0.5)
         async with visits_at_work(here, server, here.visits, file=file, stands_by=True) as visits:
             await until(lambda: visits.witness.waiting is not None)
 

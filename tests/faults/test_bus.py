@@ -75,7 +75,7 @@ def test_a_wiped_store_is_made_and_filled_again(house: House, moment: str) -> No
                 assert house.command(client).status_code == 201
         starts = house.platform.components["nats"]["starts"]
         house.hand.wipe()
-        soon(lambda: house.platform.components["nats"]["starts"] > starts, seconds=5)
+        soon(lambda: house.platform.components["nats"]["starts"] > starts, seconds=20)
         took = house.hand.streams_are_there()
         print(f"streams and consumers after {took:.1f} s")
         assert took < 3  # of which the server itself needs some to start
@@ -91,9 +91,9 @@ def test_a_connection_that_is_half_open_is_noticed_and_replaced(house: House) ->
     house.bus.fall_silent()
     with house.http() as client:
         assert house.command(client).status_code == 201
-    took = soon(lambda: house.metric('huurspoor_bus_errors_total{cause="connection"}') > errors, seconds=20)
-    assert took < 15
-    soon(lambda: any("bus-away" in line for line in house.log()[said:]), seconds=5)
+    took = soon(lambda: house.metric('huurspoor_bus_errors_total{cause="connection"}') > errors, seconds=40)
+    assert took < 20  # after 12 at most it is noticed
+    soon(lambda: any("bus-away" in line for line in house.log()[said:]), seconds=20)
 
 
 def test_a_permission_that_was_withdrawn_is_named(house: House) -> None:
@@ -107,11 +107,14 @@ def test_a_permission_that_was_withdrawn_is_named(house: House) -> None:
     try:
         accounts.write_text(withdrawn)
         os.kill(pid, signal.SIGHUP)
-        machine.sleep(0.5)
         with house.http() as client:
-            assert house.command(client).status_code == 201
-        soon(lambda: house.metric(metric) > denied, seconds=5)
-        soon(lambda: any("bus-permission-denied" in line for line in house.log()[said:]), seconds=5)
+
+            def is_denied() -> bool:
+                assert house.command(client).status_code == 201  # told once the server has read what it may say now
+                return house.metric(metric) > denied
+
+            soon(is_denied, seconds=20)
+        soon(lambda: any("bus-permission-denied" in line for line in house.log()[said:]), seconds=20)
         assert any("does not permit" in why for why in house.health()["why"])
     finally:
         accounts.write_text(whole)
@@ -126,7 +129,7 @@ def test_a_service_starts_without_the_bus_and_says_so(house: House) -> None:
     soon(lambda: bool(house.health()), seconds=20)
     assert "the bus cannot be reached" in house.health()["why"]
     with house.http() as client:
-        soon(lambda: house.command(client).status_code == 201, seconds=5)
+        soon(lambda: house.command(client).status_code == 201, seconds=20)
     house.bus.let_through()
 
 

@@ -190,7 +190,7 @@ def test_an_old_release_beside_a_new_one_loses_nothing_and_comes_to_the_same(hou
             soon(lambda: made_of(house, by_both)["visits.VisitPlannedV1"], seconds=20)
             house.hand.kill("visits")  # the old release, which stood by and is started again
     soon(house.all_ready, seconds=20)
-    soon(lambda: waits_in(house, "notifications") == {"dead": 0, "parked": 0}, seconds=5)
+    soon(lambda: waits_in(house, "notifications") == {"dead": 0, "parked": 0}, seconds=20)
     made = made_of(house, by_one)
     assert made["visits.VisitPlannedV1"] == 1
     assert made_of(house, by_both) == made
@@ -312,11 +312,11 @@ def test_no_connection_left_is_a_503_until_there_is_one(house: House) -> None:
                 for answer in (client.get("/mandates"), house.command(client)):
                     assert answer.status_code == 503, answer.text
                     assert "retry-after" in answer.headers
-            soon(lambda: house.metric("huurspoor_writer_ready") == 0, seconds=5)
+            soon(lambda: house.metric("huurspoor_writer_ready") == 0, seconds=20)
         finally:
             postgres.execute("alter role evaluations connection limit -1")
-        soon(lambda: house.command(client).status_code == 201, seconds=5)
-        soon(lambda: client.get("/mandates").status_code == 200, seconds=5)
+        soon(lambda: house.command(client).status_code == 201, seconds=20)
+        soon(lambda: client.get("/mandates").status_code == 200, seconds=20)
 
 
 # The clock, and views

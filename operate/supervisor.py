@@ -286,8 +286,9 @@ class Supervisor:
             try:
                 return await work()
             except (RuntimeError, *WITHOUT_STATE, asyncpg.PostgresError):
-                await asyncio.sleep(_DELAYS[1])  # by then its end was noticed
-                if component.starts == starts and component.seen()["pid"] is not None:
+                await asyncio.sleep(_DELAYS[1])
+                # Its end is noticed some time after it: that it answers, and was not started since, says it goes on.
+                if await database.answers() and component.starts == starts:
                     raise
 
     def _service_is_ready(self, service: str) -> Callable[[], Awaitable[bool]]:

@@ -18,9 +18,14 @@ from operate.postgres import running as postgres_running
 from operate.state import SERVICES, State
 from tests.turns import FromBothEnds, in_turn
 
-# How fast a machine makes examples is no property of what is tested.
+# How fast a machine makes examples is no property of what is tested, nor is which examples a run happens to make: what
+# they find, a change found or brought. `--hypothesis-profile=default` looks for others.
 hypothesis.settings.register_profile(
-    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    "any machine",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("any machine")
 

@@ -79,14 +79,14 @@ class Nats:
         """Return how to start it as a child that dies with us, writing to the open file ``log``."""
         return how_to_start(log=log, env=self.environment(), dies_by=signal.SIGKILL, cwd=self.state.nats)
 
-    async def connect(self, user: str) -> Client:
-        """Connect as one of its users. :raises nats.errors.Error: it did not answer within two seconds."""
+    async def connect(self, user: str, *, seconds: int = 60) -> Client:
+        """Connect as one of its users. :raises nats.errors.Error: it did not answer within so many seconds."""
         return await nats.connect(
             self.address,
             nkeys_seed_str=self.seed(user).read_text(),
             inbox_prefix=inbox_of(user),
             allow_reconnect=False,
-            connect_timeout=2,
+            connect_timeout=seconds,
             reconnect_time_wait=0,
             max_reconnect_attempts=0,
             error_cb=_say_nothing,
@@ -95,7 +95,7 @@ class Nats:
     async def answers(self) -> bool:
         """Whether a user can connect and JetStream is ready for work."""
         try:
-            connection = await self.connect("bus-keeper")
+            connection = await self.connect("bus-keeper", seconds=2)
         except (OSError, TimeoutError, nats.errors.Error):
             return False
         try:

@@ -63,7 +63,7 @@ def offices(platform: Platform) -> Iterator[Offices]:
     kill(platform, "notifications")
     platform.settled()
     for office in (alfa, beta, eta):  # what was being handed over when it was killed becomes unknown
-        until = machine.monotonic() + 30
+        until = machine.monotonic() + 60
         while _state_of_sending(office) == "sending":
             assert machine.monotonic() < until, "a message that was cut stays on its way"
             machine.sleep(0.1)

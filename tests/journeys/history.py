@@ -143,7 +143,7 @@ def _files(office: Office) -> None:
     office.things["photo"] = photo["id"]
     file = f"kind,reference,name,dwelling_address,landlord,start\nlease,{office.mark}-1,{office.mark},x,x,2019-05-01\n"
     rehearsed = _sent(office, "administration", "/leases/import", file.encode(), dry_run="true")
-    for _ in range(200):
+    for _ in range(1200):
         if office.read("administration", "visits", f"/imports/{rehearsed['id']}")["state"] == "finished":
             return
         time.sleep(0.05)

@@ -60,10 +60,11 @@ def sent(platform: Platform, *messages: tuple[str, bytes | Envelope]) -> None:
             platform.components["nats"]["url"],
             nkeys_seed_str=seed(platform.state, "visits").read_text(),
             inbox_prefix=inbox_of("visits"),
+            connect_timeout=60,
         )
         for subject, message in messages:
             body = message if isinstance(message, bytes) else json.dumps(message).encode()
-            answer = await bus.request(subject, body, headers={"Nats-Msg-Id": secrets.token_hex(8)}, timeout=5)
+            answer = await bus.request(subject, body, headers={"Nats-Msg-Id": secrets.token_hex(8)}, timeout=60)
             assert "error" not in json.loads(answer.data), answer.data
         await bus.close()
 
@@ -119,7 +120,7 @@ def letters(watched: Platform) -> Mapping[str, Letters]:
     return {service: Letters(watched, service) for service in HEARERS}
 
 
-def soon(what: Callable[[], Any], *, seconds: float = 15) -> Any:
+def soon(what: Callable[[], Any], *, seconds: float = 60) -> Any:
     """Ask until the answer is not empty, and return it. :raises AssertionError: it stayed empty."""
     until = machine.monotonic() + seconds
     while not (found := what()):

@@ -184,6 +184,7 @@ async def test_a_service_neither_makes_nor_deletes_streams_and_hears_no_other_in
         inbox_prefix=inbox_of("visits"),
         error_cb=hear,
         allow_reconnect=False,
+        connect_timeout=60,
     )
     bus = connection.jetstream(timeout=0.3)
     for forbidden in (

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Final, cast
+from unittest.mock import patch
 
 import asyncpg
 import httpx
@@ -26,6 +27,8 @@ from shared.wording import Wording
 from shared.writer.loop import Writer
 from tests.conftest import ScratchDatabase, ScratchDatabases
 from tests.shared.shop import Issuer
+
+PATIENCE: Final = 60.0  # in seconds: a machine that stands still for a while is no store that is away
 
 
 @dataclass(frozen=True)
@@ -158,8 +161,12 @@ async def serving(
             ready=_ready,
         )
         transport = httpx.ASGITransport(app=app)
-        async with httpx.AsyncClient(transport=transport, base_url=f"http://{service.name}") as client:
-            yield client, store
+        with (
+            patch("shared.event_sourcing.SECONDS_TO_ANSWER", PATIENCE),
+            patch("shared.acting.SECONDS_TO_ANSWER", PATIENCE),
+        ):
+            async with httpx.AsyncClient(transport=transport, base_url=f"http://{service.name}") as client:
+                yield client, store
     await seals.close()
 
 

@@ -535,9 +535,13 @@ async def test_an_idle_day_is_cheap(house: House) -> None:
     house.moved_to(MONDAY + timedelta(days=200))
     loop = house.loop(works_of(house))
     await loop.run_until(MONDAY)
-    begun = seconds_running()
-    await loop.run_until(MONDAY + timedelta(days=200))
-    assert (seconds_running() - begun) / 200 < 0.02, "an idle day of two offices took more than 20 ms"
+    took = list[float]()
+    for days in range(50, 201, 50):
+        begun = seconds_running()
+        await loop.run_until(MONDAY + timedelta(days=days))
+        took.append(seconds_running() - begun)
+    # Of four times fifty days the quickest: a machine may stand still for a while.
+    assert min(took) / 50 < 0.02, "an idle day of two offices took more than 20 ms"
 
 
 @pytest.mark.parametrize(

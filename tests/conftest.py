@@ -139,11 +139,12 @@ class ScratchDatabases:
         self._sql("postgres", *(f"drop database {name} with (force)" for name in self._made))
 
     def copy(self, of: ScratchDatabase) -> ScratchDatabase:
-        """Make a copy of a database to which nobody is connected, with its roles and grants: a backup of it."""
+        """Make a copy of a database, with its roles and grants: a backup of it. Who is still connected is cut off."""
         name = f"{of.service}_{secrets.token_hex(4)}"
         owner, others = f"{of.service}_owner", self._others(of.service)
         self._sql(
             "postgres",
+            f"select pg_terminate_backend(pid, 30000) from pg_stat_activity where datname = '{of.name}'",
             f"create database {name} owner {owner} template {of.name}",
             f"revoke connect, temporary on database {name} from public; grant connect on database {name} to {others}",
         )

@@ -78,7 +78,7 @@ async def connections_are_lost(shed: Shed, drawn: Random) -> AsyncIterator[None]
 
     losing = asyncio.create_task(lose())
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(180):
             yield
     finally:
         losing.cancel()

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from collections.abc import Mapping
 
 import asyncpg
@@ -118,9 +117,7 @@ def test_a_lost_store_is_filled_again_from_the_beginning(
             server.kill()
             server.wipe()
             server.start()
-            began = time.monotonic()
-            await until(lambda: full_again(visits), seconds=20)
-            assert 3000 / (time.monotonic() - began) > 300  # of a machine that does much else meanwhile
+            await until(lambda: full_again(visits), seconds=60)  # how fast is measured: wiped, of the benchmarks
 
     async def full_again(visits: Small) -> bool:
         try:

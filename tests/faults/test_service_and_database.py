@@ -315,8 +315,8 @@ def test_no_connection_left_is_a_503_until_there_is_one(house: House) -> None:
             soon(lambda: house.metric("huurspoor_writer_ready") == 0, seconds=20)
         finally:
             postgres.execute("alter role evaluations connection limit -1")
-        soon(lambda: house.command(client).status_code == 201, seconds=20)
-        soon(lambda: client.get("/mandates").status_code == 200, seconds=20)
+        soon(lambda: house.command(client).status_code == 201, seconds=5)
+        soon(lambda: client.get("/mandates").status_code == 200, seconds=5)
 
 
 # The clock, and views

@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from operate.children import free_port
 from services.notifications.delivery import signature
 
 SECRET = b"a secret of the tests"
@@ -102,14 +103,6 @@ class Post:
     def times(self) -> Counter[str]:
         """How often each message arrived, by Message-ID."""
         return Counter(str(one["Message-ID"]) for one in self.arrived)
-
-
-def free_port() -> int:
-    """Return a port of the loopback address that nobody uses."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 @contextmanager

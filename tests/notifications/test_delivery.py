@@ -22,6 +22,7 @@ import pytest
 import pytest_asyncio
 from aiosmtpd.controller import Controller
 
+from operate.children import free_port
 from operate.nats import Nats
 from operate.supervisor import carriers
 from services.notifications import days
@@ -47,7 +48,7 @@ from shared.event_sourcing import StoreBusy
 from shared.settings import Settings
 from shared.writer.loop import Writer
 from tests.conftest import ScratchDatabases, settings_of
-from tests.notifications.carriers import SECRET, Counted, Post, free_port, gateway, mail_server
+from tests.notifications.carriers import SECRET, Counted, Post, gateway, mail_server
 from tests.notifications.conftest import Notifications, at_work
 from tests.notifications.examples import (
     AN,
